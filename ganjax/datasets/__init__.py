@@ -1,0 +1,31 @@
+"""Where real samples come from: toy landscapes, rendered cartoon faces, folders of pictures.
+
+Names are looked up when first used, so importing this package costs nothing.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "ImageSet": "images",
+    "Resident": "batches",
+    "Sampled": "batches",
+    "cache_folder": "cache",
+    "load_avatars": "avatars",
+    "render_avatars": "avatars",
+    "load_images": "folders",
+}
+_MODULES = ("avatars", "batches", "cache", "folders", "images", "toy")
+
+__all__ = sorted([*_HOMES, *_MODULES])
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

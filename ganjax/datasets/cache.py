@@ -1,0 +1,178 @@
+"""Picture sets kept between runs: built once, checked whenever they are opened.
+
+A cached set is a folder of three files: ``images.u8`` (the raw pictures, memory-mapped),
+``labels.npz`` and ``set.json`` (schema, recipe, sizes, digests). It is written beside its final
+place and renamed into it whole, so a reader sees a complete set or none, and two processes that
+ask for the same set at once both end with a good one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ganjax.datasets.images import ImageSet, fingerprint
+from ganjax.errors import UserError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a builder knows of the pictures it wrote, beyond the pictures (see ImageSet)."""
+
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    label_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+
+
+Write = Callable[[np.ndarray], None]
+
+
+def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
+    """The folder that holds every cached set.
+
+    ``cache_dir`` when given, else the user's own (``$XDG_CACHE_HOME/ganjax``, usually
+    ``~/.cache/ganjax``). Nothing is created.
+    """
+    if cache_dir is not None:
+        return Path(cache_dir).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("ganjax")
+
+
+def cached(
+    name: str,
+    recipe: dict,
+    size: int,
+    build: Callable[[Write], Contents],
+    cache_dir: str | os.PathLike | None = None,
+) -> ImageSet:
+    """The set that ``recipe`` describes: opened when a sound copy is cached, else built.
+
+    Args:
+        name: the set's name, and the beginning of its folder's name.
+        recipe: everything the pictures depend on, as JSON values; equal recipes share a copy.
+        size: height and width of the pictures, in pixels.
+        build: given a function that takes blocks of pictures, uint8 ``(k, size, size, 3)``, in
+            order; returns what else is known of them.
+        cache_dir: see ``cache_folder``.
+
+    Raises:
+        UserError: the cache folder cannot be written.
+    """
+    key = hashlib.sha256(json.dumps([SCHEMA, size, recipe], sort_keys=True).encode()).hexdigest()
+    root = cache_folder(cache_dir)
+    home = root / f"{name}-{size}px-{key[:16]}"
+    found = _open(home, key)
+    if found is not None:
+        return found
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".making-", dir=root))
+    except OSError as error:
+        raise UserError(
+            f"cannot write the cache folder {root} ({error.strerror}): choose another (--cache-dir)"
+        ) from error
+    try:
+        _write(draft, name, key, size, build)
+        return _publish(draft, home, key)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write], Contents]) -> None:
+    with open(draft / "images.u8", "wb") as file:
+
+        def write(block: np.ndarray) -> None:
+            if block.dtype != np.uint8 or block.shape[1:] != (size, size, 3):
+                raise ValueError(f"expected uint8 (k, {size}, {size}, 3), got {block.shape}")
+            file.write(np.ascontiguousarray(block).data)
+
+        contents = build(write)
+        n = file.tell() // (size * size * 3)
+    labels = {k: np.asarray(v, np.int32) for k, v in contents.labels.items()}
+    with open(draft / "labels.npz", "wb") as file:
+        np.savez(file, **labels)
+    images = np.memmap(draft / "images.u8", np.uint8, "r", shape=(n, size, size, 3))
+    about = {
+        "schema": SCHEMA,
+        "key": key,
+        "name": name,
+        "shape": list(images.shape),
+        "fingerprint": fingerprint(images),
+        "labels_sha256": _digest(draft / "labels.npz"),
+        "label_names": contents.label_names,
+        "skipped": contents.skipped,
+    }
+    (draft / "set.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+
+
+def _publish(draft: Path, home: Path, key: str) -> ImageSet:
+    """Renames ``draft`` to ``home``, giving way to a sound set another process put there."""
+    for _ in range(8):
+        try:
+            os.rename(draft, home)
+        except OSError as error:
+            refused = error
+        else:
+            break
+        found = _open(home, key)
+        if found is not None:
+            return found
+        # What stands there is damaged: a folder is not replaced by a rename, so it goes aside.
+        aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=home.parent))
+        try:
+            os.rename(home, aside / "set")
+        except FileNotFoundError:
+            pass  # another process took it away at the same moment
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    else:
+        raise refused
+    found = _open(home, key)
+    if found is None:
+        raise OSError(f"the cached set {home} does not read back as it was written")
+    return found
+
+
+def _open(home: Path, key: str) -> ImageSet | None:
+    """The set in ``home``, or None when it is missing, damaged or of another recipe."""
+    try:
+        about = json.loads((home / "set.json").read_text(encoding="utf-8"))
+        if about["schema"] != SCHEMA or about["key"] != key:
+            return None
+        shape = tuple(about["shape"])
+        if (home / "images.u8").stat().st_size != int(np.prod(shape)):
+            return None
+        images = np.memmap(home / "images.u8", np.uint8, "r", shape=shape)
+        if fingerprint(images) != about["fingerprint"]:
+            return None
+        if _digest(home / "labels.npz") != about["labels_sha256"]:
+            return None
+        with np.load(home / "labels.npz", allow_pickle=False) as file:
+            labels = {name: file[name] for name in file.files}
+        return ImageSet(
+            images=images,
+            labels=labels,
+            label_names={k: tuple(v) for k, v in about["label_names"].items()},
+            fingerprint=about["fingerprint"],
+            name=about["name"],
+            skipped=tuple(about["skipped"]),
+            path=home,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

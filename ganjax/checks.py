@@ -1,0 +1,84 @@
+"""Mistakes found before anything is compiled, each said in one line."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import keras
+import optax
+
+from ganjax.losses import Loss
+
+
+def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransformation) -> None:
+    """Raise TypeError or ValueError unless `model` is a built Keras model and `optimizer` is optax's."""
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"{role} must be a Keras model, got {type(model).__name__}")
+    if not model.built:
+        raise ValueError(f"{role} is not built: give it a keras.Input, or call it once on a batch")
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(
+            f"{role}_optimizer must be an optax transformation such as optax.adam(2e-4, b1=0.5), "
+            f"got {optimizer!r}"
+        )
+
+
+def check_game(
+    made: tuple[int, ...],
+    judged: tuple[int, ...],
+    loss: Loss,
+    penalties: tuple,
+    update: str,
+    ema_decay: float,
+    discriminator_updates: int,
+) -> None:
+    """Raise TypeError or ValueError unless the networks fit each other and every option is in its range."""
+    if made != judged:
+        raise ValueError(f"the generator makes samples of shape {made}, but the discriminator takes {judged}")
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a pair such as ganjax.losses.hinge, got {loss!r}")
+    if not isinstance(penalties, tuple):
+        raise TypeError(f"penalties must be a tuple such as (R1(10.0),), got {penalties!r}")
+    if update not in ("simultaneous", "alternating"):
+        raise ValueError(f'update must be "simultaneous" or "alternating", got {update!r}')
+    if not 0 <= ema_decay < 1:
+        raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay}")
+    if discriminator_updates < 1:
+        raise ValueError(f"discriminator_updates must be at least 1, got {discriminator_updates}")
+
+
+def check_real(real: jax.Array, sample_shape: tuple[int, ...], discriminator_updates: int) -> None:
+    """Raise TypeError or ValueError unless `real` is a batch of samples of that shape."""
+    if not hasattr(real, "shape") or not hasattr(real, "dtype"):
+        raise TypeError(f"real must be an array, got {type(real).__name__}")
+    if not jnp.issubdtype(real.dtype, jnp.floating):
+        raise TypeError(
+            f"real must be floating point in the range of the generator's output, got {real.dtype}: "
+            "scale pixels to [-1, 1] first"
+        )
+    if real.ndim != 1 + len(sample_shape) or real.shape[1:] != sample_shape:
+        raise ValueError(
+            f"real must have shape (batch, {', '.join(map(str, sample_shape))}), got {real.shape}"
+        )
+    if real.shape[0] == 0 or real.shape[0] % discriminator_updates:
+        raise ValueError(
+            f"real holds {real.shape[0]} samples, which cannot be split into "
+            f"discriminator_updates={discriminator_updates} equal batches"
+        )
+
+
+def as_key(key: jax.Array) -> jax.Array:
+    """`key` as one new-style PRNG key; legacy uint32 keys are accepted.
+
+    Raises:
+        TypeError: it is not a key (an integer, for instance).
+        ValueError: it is an array of keys.
+    """
+    dtype = getattr(key, "dtype", None)
+    if dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        if key.shape:
+            raise ValueError(f"one key is needed, got an array of keys of shape {key.shape}: use jax.vmap")
+        return key
+    if dtype == jnp.uint32 and getattr(key, "ndim", 0) == 1:
+        return jax.random.wrap_key_data(jnp.asarray(key))
+    raise TypeError(f"a PRNG key is needed, such as jax.random.key(0), got {key!r}")

@@ -1,0 +1,98 @@
+"""GAN: the immutable description of a game between two networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import keras
+import optax
+
+from ganjax import stateless
+from ganjax.checks import check_game, check_network
+from ganjax.losses import Loss, binary_cross_entropy
+from ganjax.penalties import Penalty
+
+Latent = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+
+dcgan_adam = optax.adam(2e-4, b1=0.5, b2=0.999)
+"""Adam as in DCGAN (Radford et al. 2016, section 4) and in the original cartoon system."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Normal:
+    """The latent distribution N(mean, scale^2), independent in every coordinate."""
+
+    mean: float = 0.0
+    scale: float = 1.0
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        return self.mean + self.scale * jax.random.normal(key, shape, jnp.float32)
+
+
+@dataclasses.dataclass(frozen=True)
+class GAN:
+    """Two networks, what each minimises, and how: hashable, and without any array that training changes.
+
+    The two Keras models are descriptions. Their values are neither read nor changed; losses a layer adds
+    by itself (regularizers) play no part (`optax.adamw` decays weights).
+
+    Attributes:
+        generator: built Keras model, latent `(batch, *latent_shape)` -> samples `(batch, *sample_shape)`.
+        discriminator: built Keras model, samples -> logits `(batch, ...)`, one per sample or a patch of them;
+            logits, so no sigmoid at the end.
+        loss: what each network minimises, a pair from `ganjax.losses`.
+        penalties: terms added to the discriminator's loss, from `ganjax.penalties`.
+        generator_optimizer, discriminator_optimizer: any optax transformations, schedules included.
+        latent: `(key, shape) -> float32 array`, the distribution the generator draws from.
+        ema_decay: d in [0, 1) of `ema <- d_t ema + (1 - d_t) weights`, `d_t = min(d, (1 + t) / (10 + t))` at
+            step t; the generator so averaged is what `generate` uses.
+        update: "simultaneous": both gradients at the same point, from one forward pass of G, one D(real), one
+            D(fake), one draw of the latent. "alternating": G answers the discriminator just updated, with a
+            fresh draw.
+        discriminator_updates: n updates of D for each one of G; `real` then holds n batches in a row.
+        transform: applied to each network's forward function before it is differentiated, e.g.
+            `ganjax.networks.convolution.fast_convolutions`; must not change its values.
+
+    Raises:
+        ValueError, TypeError: a model is not built, the generator's output does not fit the discriminator, or
+            a field is out of its range.
+    """
+
+    generator: keras.Model
+    discriminator: keras.Model
+    loss: Loss = binary_cross_entropy
+    penalties: tuple[Penalty, ...] = ()
+    generator_optimizer: optax.GradientTransformation = dcgan_adam
+    discriminator_optimizer: optax.GradientTransformation = dcgan_adam
+    latent: Latent = Normal()
+    ema_decay: float = 0.999
+    update: Literal["simultaneous", "alternating"] = "simultaneous"
+    discriminator_updates: int = 1
+    transform: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+
+    def __post_init__(self) -> None:
+        check_network("generator", self.generator, self.generator_optimizer)
+        check_network("discriminator", self.discriminator, self.discriminator_optimizer)
+        check_game(
+            stateless.output_shape(self.generator),
+            self.sample_shape,
+            self.loss,
+            self.penalties,
+            self.update,
+            self.ema_decay,
+            self.discriminator_updates,
+        )
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one latent, e.g. `(100,)`."""
+        return stateless.input_shape(self.generator)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, real or generated, e.g. `(64, 64, 3)`."""
+        return stateless.input_shape(self.discriminator)

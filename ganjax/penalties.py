@@ -1,0 +1,91 @@
+"""Gradient penalties: terms added to the discriminator's loss.
+
+A penalty is called as `penalty(discriminator, real, fake, key=key, step=step)`, where `discriminator` maps
+`(batch, *sample_shape)` to logits, and gives a float32 scalar. Where D gives several logits per sample
+(a patch), their sum is differentiated. Networks with BatchNormalization mix the samples of a batch, so
+there the "gradient per sample" is that of the batch's sum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+
+Discriminator = Callable[[jax.Array], jax.Array]
+Weight = float | Callable[[jax.Array], jax.Array]
+
+
+class Penalty(Protocol):
+    """Any hashable callable of this signature is a penalty."""
+
+    def __call__(
+        self,
+        discriminator: Discriminator,
+        real: jax.Array,
+        fake: jax.Array,
+        *,
+        key: jax.Array,
+        step: jax.Array,
+    ) -> jax.Array: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class R1:
+    """weight / 2 * E_real[ |grad_x D(x)|^2 ] (Mescheder et al. 2018, eq. 9, https://arxiv.org/abs/1801.04406).
+
+    Attributes:
+        weight: the paper's gamma: a number >= 0, or an optax schedule (a function of the step).
+    """
+
+    weight: Weight = 10.0
+
+    def __call__(self, discriminator, real, fake, *, key, step):
+        return _at(self.weight, step) / 2 * jnp.mean(squared_gradient(discriminator, real))
+
+
+@dataclasses.dataclass(frozen=True)
+class R2:
+    """weight / 2 * E_fake[ |grad_x D(x)|^2 ] (Mescheder et al. 2018, eq. 10, https://arxiv.org/abs/1801.04406).
+
+    Attributes:
+        weight: the paper's gamma: a number >= 0, or an optax schedule (a function of the step).
+    """
+
+    weight: Weight = 10.0
+
+    def __call__(self, discriminator, real, fake, *, key, step):
+        return _at(self.weight, step) / 2 * jnp.mean(squared_gradient(discriminator, fake))
+
+
+@dataclasses.dataclass(frozen=True)
+class WGANGP:
+    """weight * E[ (|grad_x D(x)| - 1)^2 ] at x = u real + (1 - u) fake, u ~ U(0, 1) per sample.
+
+    Gulrajani et al. 2017, eq. 3, https://arxiv.org/abs/1704.00028.
+
+    Attributes:
+        weight: the paper's lambda: a number >= 0, or an optax schedule (a function of the step).
+    """
+
+    weight: Weight = 10.0
+
+    def __call__(self, discriminator, real, fake, *, key, step):
+        u = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
+        square = squared_gradient(discriminator, u * real + (1 - u) * fake)
+        # The square root has no derivative at 0, where a freshly zeroed D would make it NaN.
+        norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
+        return _at(self.weight, step) * jnp.mean((norm - 1) ** 2)
+
+
+def squared_gradient(discriminator: Discriminator, x: jax.Array) -> jax.Array:
+    """|grad_x D(x)|^2 for every sample: `(batch, *sample_shape) -> (batch,)` float32."""
+    gradient = jax.grad(lambda x: jnp.sum(discriminator(x)))(x)
+    return jnp.sum(gradient.astype(jnp.float32) ** 2, axis=range(1, x.ndim))
+
+
+def _at(weight: Weight, step: jax.Array) -> jax.Array:
+    return jnp.asarray(weight(step) if callable(weight) else weight, jnp.float32)

@@ -1,0 +1,31 @@
+"""Every test runs under JAX's strictest rules: no implicit promotion of dtypes or ranks."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import hypothesis
+import jax
+import pytest
+
+import ganjax  # noqa: F401  (chooses Keras's backend before any test imports keras)
+
+hypothesis.settings.register_profile(
+    "ganjax",
+    deadline=None,  # the first example compiles
+    derandomize=True,
+    max_examples=25,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("ganjax")
+
+
+@pytest.fixture(autouse=True)
+def _strict_promotion():
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield
+
+
+@pytest.fixture
+def key():
+    return jax.random.key(0)

@@ -79,6 +79,10 @@ def as_key(key: jax.Array) -> jax.Array:
         if key.shape:
             raise ValueError(f"one key is needed, got an array of keys of shape {key.shape}: use jax.vmap")
         return key
-    if dtype == jnp.uint32 and getattr(key, "ndim", 0) == 1:
+    shape = getattr(key, "shape", ())
+    if dtype == jnp.uint32 and len(shape) == 1:
         return jax.random.wrap_key_data(jnp.asarray(key))
-    raise TypeError(f"a PRNG key is needed, such as jax.random.key(0), got {key!r}")
+    if dtype == jnp.uint32 and len(shape) > 1:
+        raise ValueError(f"one key is needed, got uint32 numbers of shape {shape}: use jax.vmap")
+    got = type(key).__name__ if dtype is None else f"an array of {dtype} of shape {shape}"
+    raise TypeError(f"a PRNG key is needed, such as jax.random.key(0), got {got}")

@@ -6,6 +6,7 @@ what the model computes from them. Nothing in this file reads or changes a value
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -122,13 +123,17 @@ def rebuild(model: keras.Model, *, with_values: bool = False) -> keras.Model:
             return keras.models.clone_model(model)
 
     clone = partial(keras.models.clone_model, model) if with_values else described
+    python_random = random.getstate()  # layers built without a seed draw one from Python's generator
     try:
         twin = _in_own_thread(clone)
     except Exception as error:
+        first_sentence = " ".join(str(error).split()).split(". ")[0]
         raise ValueError(
-            f"the model {model.name!r} cannot be built again from its configuration ({error}): "
+            f"the model {model.name!r} cannot be built again from its configuration ({first_sentence}): "
             "give its class get_config and from_config, as saving it would need too"
         ) from error
+    finally:
+        random.setstate(python_random)
     if [v.shape for v in twin.variables] != [v.shape for v in model.variables]:
         raise ValueError(
             f"the model {model.name!r} built again from its configuration has other weights: "
@@ -159,7 +164,7 @@ def input_shape(model: keras.Model) -> tuple[int, ...]:
 
 def output_shape(model: keras.Model) -> tuple[int, ...]:
     """Shape of one output of a built model, without the batch axis; nothing is computed."""
-    shape = _in_own_thread(
-        lambda: model.compute_output_spec(keras.KerasTensor((2, *input_shape(model)))).shape
-    )
-    return tuple(shape[1:])
+    output = _in_own_thread(model.compute_output_spec, keras.KerasTensor((2, *input_shape(model))))
+    if not isinstance(output, keras.KerasTensor):
+        raise ValueError(f"the model {model.name!r} must have exactly one output, got {len(output)}")
+    return tuple(output.shape[1:])

@@ -195,12 +195,12 @@ def _judgement(
         "fake_logits": jnp.mean(fake_logits),
         "real_accuracy": jnp.mean(real_logits > 0, dtype=jnp.float32),
         "fake_accuracy": jnp.mean(fake_logits < 0, dtype=jnp.float32),
-        "discriminator_gradient_norm": optax.global_norm(gradient),
+        "discriminator_gradient_norm": optax.tree.norm(gradient),
     }
 
 
 def _generator_metrics(loss: jax.Array, gradient: Weights) -> Metrics:
-    return {"generator_loss": loss, "generator_gradient_norm": optax.global_norm(gradient)}
+    return {"generator_loss": loss, "generator_gradient_norm": optax.tree.norm(gradient)}
 
 
 def _with_finite(metrics: Metrics) -> Metrics:

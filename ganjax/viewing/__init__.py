@@ -1,0 +1,59 @@
+"""Everything a person looks at: histograms, landscapes, grids, curves and films.
+
+Every function here works without a display, never calls `show()`, and takes plain arrays (NumPy,
+JAX, or anything `numpy.asarray` accepts). A function that draws on an axis takes an optional `ax`
+and returns the axis it drew on. Matplotlib and Pillow are imported when the first picture is made,
+so importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganjax.viewing.curves import plot_curves, save_curves
+    from ganjax.viewing.distributions import plot_distribution, plot_landscape
+    from ganjax.viewing.film import save_film
+    from ganjax.viewing.grids import image_grid, labelled_grid, plot_images, save_grid, to_uint8
+    from ganjax.viewing.saving import save_figure, save_image
+
+__all__ = [
+    "image_grid",
+    "labelled_grid",
+    "plot_curves",
+    "plot_distribution",
+    "plot_images",
+    "plot_landscape",
+    "save_curves",
+    "save_figure",
+    "save_film",
+    "save_grid",
+    "save_image",
+    "to_uint8",
+]
+
+_HOME = {
+    "image_grid": "grids",
+    "labelled_grid": "grids",
+    "plot_curves": "curves",
+    "plot_distribution": "distributions",
+    "plot_images": "grids",
+    "plot_landscape": "distributions",
+    "save_curves": "curves",
+    "save_figure": "saving",
+    "save_film": "film",
+    "save_grid": "grids",
+    "save_image": "saving",
+    "to_uint8": "grids",
+}
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

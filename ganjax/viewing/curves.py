@@ -1,0 +1,228 @@
+"""How a run went: its losses and the discriminator's judgement over the steps."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ganjax.errors import UserError
+from ganjax.viewing import style
+from ganjax.viewing.saving import save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Metrics = Mapping[str, Sequence[float]] | str | os.PathLike
+
+LOSSES = ("generator_loss", "discriminator_loss")
+
+# The panels of `save_curves`: y label, columns, and the line that means "cannot tell".
+PANELS = (
+    ("loss", LOSSES, None),
+    ("mean logit of D", ("real_logits", "fake_logits"), 0.0),
+    ("accuracy of D", ("real_accuracy", "fake_accuracy"), 0.5),
+)
+
+_COLOURS = (style.ORANGE, style.BLUE, style.BLACK, style.GREY)
+_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.")
+_MARKERS = ("o", "s", "^", "D")
+# What belongs to real data or to the discriminator is blue and dashed, as in every other plot.
+_STYLES = {
+    "generator_loss": 0,
+    "discriminator_loss": 1,
+    "fake_logits": 0,
+    "real_logits": 1,
+    "fake_accuracy": 0,
+    "real_accuracy": 1,
+    "generator_gradient_norm": 0,
+    "discriminator_gradient_norm": 1,
+}
+
+
+def read_metrics(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read a run's `metrics.csv` into a float64 array of shape `(rows,)` for each column.
+
+    What is not a number (an empty cell, a last line cut short by an interruption) becomes NaN.
+
+    Raises:
+        UserError: the file cannot be read, or has no header or no rows.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"cannot read metrics from {os.fspath(path)}: {error}") from error
+    rows = [row for row in rows if row]
+    if not header or not rows:
+        raise UserError(f"{os.fspath(path)} holds no metrics: a header and rows are needed")
+    return {
+        name: np.array([_number(row[i]) if i < len(row) else math.nan for row in rows])
+        for i, name in enumerate(header)
+    }
+
+
+def smooth(values: Any, smoothing: float) -> np.ndarray:
+    """Return the bias-corrected exponential moving average of `values`, float64 `(n,)`.
+
+    `m[t] = s m[t-1] + (1 - s) x[t]`, divided by `1 - s^k` after the k-th finite value, as in Adam
+    (Kingma and Ba, 2015, section 3), so that the curve starts at the first value and not at zero.
+    A value that is not finite is passed over: NaN in the result, no trace in later values.
+
+    Raises:
+        ValueError: `smoothing` is not in [0, 1).
+    """
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must be in [0, 1), not {smoothing}")
+    values = np.asarray(values, dtype=np.float64)
+    result = np.full(values.shape, math.nan)
+    mean, weight = 0.0, 0.0
+    for i in np.flatnonzero(np.isfinite(values)):
+        mean = smoothing * mean + (1 - smoothing) * values[i]
+        weight = smoothing * weight + (1 - smoothing)
+        result[i] = mean / weight
+    return result
+
+
+def plot_curves(
+    metrics: Metrics,
+    *,
+    ax: Axes | None = None,
+    columns: Sequence[str] = LOSSES,
+    smoothing: float | None = None,
+) -> Axes:
+    """Draw columns of a run's metrics over its steps: each value faintly, their average boldly.
+
+    Args:
+        metrics: columns by name, each of shape `(rows,)`, or the path of a `metrics.csv`. Steps
+            are in the column `step`; without it, rows are counted.
+        ax: the axis to draw on; without one, a new figure is made.
+        columns: the columns to draw; by default both losses.
+        smoothing: weight of the past in the moving average, in [0, 1); by default the average
+            reaches over about a fiftieth of the rows, and fewer than 100 rows are not smoothed.
+
+    Returns:
+        The axis drawn on. Its range is that of all values but the wildest hundredth, which would
+        hide the rest; values that are not finite are counted in the legend.
+
+    Raises:
+        UserError: the file cannot be read.
+        ValueError: a column is missing or empty, differs from `step` in length, or `smoothing` is
+            not in [0, 1).
+    """
+    table = _table(metrics)
+    if ax is None:
+        ax = style.new_axes(6.4, 4.0)
+    _draw(ax, table, columns, smoothing)
+    ax.set_xlabel("step")
+    if tuple(columns) == LOSSES:
+        ax.set_ylabel("loss")
+    style.legend_below(ax, ax.get_lines()[1::2])
+    return ax
+
+
+def save_curves(path: str | os.PathLike, metrics: Metrics, *, smoothing: float | None = None) -> Path:
+    """Save a run's curves as a PNG file: its losses, and below them the discriminator's judgement.
+
+    Below the losses stand the mean logits and the accuracies of the discriminator on real and on
+    generated batches, each where `metrics` has them, with the level at which it cannot tell.
+
+    Args:
+        path: where to write, whole or not at all.
+        metrics: as `plot_curves` takes them.
+        smoothing: as `plot_curves` takes it.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: the picture cannot be written.
+        UserError: the metrics cannot be read.
+        ValueError: none of the columns that are drawn is there, or as `plot_curves`.
+    """
+    table = _table(metrics)
+    panels = [
+        (label, [name for name in names if name in table], level)
+        for label, names, level in PANELS
+        if any(name in table for name in names)
+    ]
+    if not panels:
+        raise ValueError("metrics hold neither losses nor logits nor accuracies: nothing to draw")
+    axes = style.stacked_axes(7.2, 0.8 + 2.3 * len(panels), len(panels))
+    for ax, (label, names, level) in zip(axes, panels, strict=True):
+        _draw(ax, table, names, smoothing)
+        ax.set_ylabel(label)
+        if level is not None:
+            ax.axhline(level, color=style.GREY, linewidth=1.0, linestyle=":", zorder=1)
+        if label.startswith("accuracy"):
+            ax.set_ylim(-0.03, 1.03)
+        # Only the lowest panel has tick labels and a label below it, which the legend must clear.
+        gap = 38 if ax is axes[-1] else 8
+        style.legend_below(ax, ax.get_lines()[1 : 2 * len(names) : 2], gap=gap)
+    axes[-1].set_xlabel("step")
+    figure: Any = axes[0].get_figure()
+    return save_figure(path, figure)
+
+
+def _table(metrics: Metrics) -> dict[str, np.ndarray]:
+    if isinstance(metrics, Mapping):
+        return {name: np.asarray(column) for name, column in metrics.items()}
+    return read_metrics(metrics)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return {"True": 1.0, "False": 0.0}.get(text, math.nan)
+
+
+def _draw(ax: Axes, table: dict[str, np.ndarray], columns: Sequence[str], smoothing: float | None) -> None:
+    """Draw a faint line and a bold one, in this order, for each column."""
+    absent = [name for name in columns if name not in table]
+    if absent:
+        raise ValueError(f"metrics have no column {absent[0]!r}; they have: {', '.join(table)}")
+    style.tidy(ax)
+    drawn = []
+    for i, name in enumerate(columns):
+        values = np.asarray(table[name], dtype=np.float64)
+        steps = np.asarray(table.get("step", np.arange(len(values))), dtype=np.float64)
+        if not len(values) or steps.shape != values.shape:
+            raise ValueError(
+                f"column {name!r} has shape {values.shape} but steps have shape {steps.shape}: "
+                "each needs the same number of rows, at least one"
+            )
+        finite = np.isfinite(values)
+        values = np.where(finite, values, math.nan)
+        average = smooth(values, max(0.0, 1 - 50 / len(values)) if smoothing is None else smoothing)
+        label = name.replace("_", " ")
+        if not finite.all():
+            label += f" ({np.count_nonzero(~finite)} not finite)"
+        kind = _STYLES.get(name, i % len(_COLOURS))
+        colour, dashes = _COLOURS[kind], _DASHES[kind]
+        ax.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
+        # A line through a single value has no length; a mark shows it.
+        look: dict[str, Any] = {"linestyle": dashes, "linewidth": 1.8}
+        if len(values) == 1:
+            look = {"linestyle": "none", "marker": _MARKERS[kind]}
+        ax.plot(steps, average, color=colour, label=label, **look)
+        drawn.append(values[finite])
+    ax.locator_params(axis="x", integer=True)
+    _set_range(ax, np.concatenate(drawn))
+
+
+def _set_range(ax: Axes, values: np.ndarray) -> None:
+    """Show all values but the wildest hundredth, when those would take most of the room."""
+    if not len(values):
+        return
+    low, high = values.min(), values.max()
+    inner_low, inner_high = np.percentile(values, [0.5, 99.5])
+    if high - low > 2 * (inner_high - inner_low) > 0:
+        low, high = inner_low, inner_high
+    margin = 0.06 * (high - low) or 0.06 * max(1.0, abs(high))
+    ax.set_ylim(low - margin, high + margin)

@@ -1,0 +1,278 @@
+"""Real and generated numbers or points, and what the discriminator thinks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ganjax.viewing import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Discriminator = Callable[[Any], Any]
+
+BINS = 100
+# A generator that has collapsed makes one bin as tall as a tower. Beyond this many times the height
+# of the real histogram it is cut off, so that the real one can still be seen.
+TALLEST = 3.0
+
+
+def plot_distribution(
+    real: Any,
+    generated: Any,
+    discriminator: Discriminator | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the histograms of real and generated numbers and the discriminator between them.
+
+    Each histogram has 100 bins over its own range and encloses an area of one; a triangle on the
+    axis marks each mean. With a discriminator, a second y axis shows `sigmoid(D(x))`, the
+    probability of being real, and the line 0.5 where the discriminator cannot tell.
+
+    Args:
+        real: real values, shape `(n,)` or `(n, 1)`.
+        generated: generated values, shape `(m,)` or `(m, 1)`.
+        discriminator: takes points, float32 `(k, 1)`, and returns logits, `(k,)` or `(k, 1)`.
+        ax: the axis to draw on; without one, a new figure is made.
+
+    Returns:
+        The axis drawn on. Values that are not finite are left out and counted in the legend.
+
+    Raises:
+        ValueError: either side is empty or not one-dimensional, no real value is finite, or the
+            discriminator does not return one logit for each point.
+    """
+    real, real_label = _finite(real, 1, "real")
+    generated, generated_label = _finite(generated, 1, "generated")
+    if ax is None:
+        ax = style.new_axes()
+    style.tidy(ax)
+
+    bars, tops = [], []
+    for values, label, colour, hatch in (
+        (real, real_label, style.REAL, None),
+        (generated, generated_label, style.GENERATED, "////"),
+    ):
+        if len(values):
+            density, edges = np.histogram(values, bins=_edges(values), density=True)
+            label += f", mean {values.mean():.5g}"
+        else:
+            density, edges = np.zeros(1), np.array([real.min(), real.max() + 1e-9])
+        bars.append((density, edges, label, colour, hatch))
+        tops.append(density.max())
+    ceiling = max(tops[0], min(tops[1], TALLEST * tops[0]))
+
+    handles: list[Any] = []
+    for density, edges, label, colour, hatch in bars:
+        if density.max() > ceiling:
+            label += f" (peak {density.max():.3g}, cut off)"
+        handles.append(
+            ax.stairs(
+                density,
+                edges,
+                fill=True,
+                facecolor=(colour, 0.45),
+                edgecolor=colour,
+                linewidth=1.0,
+                hatch=hatch,
+                label=label,
+            )
+        )
+    # Where they overlap, the outline of the real one must not drown in the generated one's hatch.
+    ax.stairs(bars[0][0], bars[0][1], color=style.REAL, linewidth=1.2, zorder=4)
+    ax.set_ylim(0, 1.08 * ceiling)
+    low, high = _span(np.concatenate([real.ravel(), generated.ravel()]), margin=0.05)
+    ax.set_xlim(low, high)
+    for values, colour in ((real, style.REAL), (generated, style.GENERATED)):
+        if len(values):
+            ax.plot(
+                [values.mean()],
+                [0],
+                marker="^",
+                markersize=8,
+                color=colour,
+                markeredgecolor="black",
+                markeredgewidth=0.8,
+                clip_on=False,
+                zorder=5,
+            )
+    ax.set_xlabel("value")
+    ax.set_ylabel("density")
+    if discriminator is not None:
+        handles += _draw_decision(ax, discriminator, np.linspace(low, high, 512))
+    style.legend_below(ax, handles)
+    return ax
+
+
+def plot_landscape(
+    real: Any,
+    generated: Any,
+    discriminator: Discriminator | None = None,
+    *,
+    ax: Axes | None = None,
+    limits: tuple[float, float, float, float] | None = None,
+) -> Axes:
+    """Draw real and generated points of the plane over the discriminator's landscape.
+
+    The landscape is `sigmoid(D(x))` on a grid of 160 x 160 points, with the line where it is 0.5.
+    It is a probability for losses whose discriminator estimates one (cross-entropy); for others
+    (Wasserstein, relativistic) only its ups and downs carry meaning.
+
+    Args:
+        real: real points, shape `(n, 2)`.
+        generated: generated points, shape `(m, 2)`.
+        discriminator: takes points, float32 `(k, 2)`, and returns logits, `(k,)` or `(k, 1)`.
+        ax: the axis to draw on; without one, a new figure is made.
+        limits: `(x low, x high, y low, y high)`; without them, a square around the real points, so
+            that pictures of one run are alike whatever the generator does.
+
+    Returns:
+        The axis drawn on. Points that are not finite or fall outside are counted in the legend.
+
+    Raises:
+        ValueError: either side is empty or not two-dimensional, no real point is finite, the limits
+            do not enclose an area, or the discriminator does not return one logit for each point.
+    """
+    real, real_label = _finite(real, 2, "real")
+    generated, generated_label = _finite(generated, 2, "generated")
+    west, east, south, north = _square(real) if limits is None else limits
+    if not (west < east and south < north):
+        raise ValueError(f"limits are (x low, x high, y low, y high) with low < high, not {limits}")
+    if ax is None:
+        ax = style.new_axes(6.0, 5.4)
+
+    if discriminator is not None:
+        x, y = np.linspace(west, east, 160), np.linspace(south, north, 160)
+        _draw_landscape(ax, discriminator, x, y)
+    handles = []
+    for points, label, marker, size, inside, edge in (
+        # Small dots over larger diamonds: where they coincide both can be seen.
+        (generated, generated_label, "D", 14, style.GENERATED, "#4A3300"),
+        (real, real_label, "o", 6, style.REAL, "none"),
+    ):
+        x, y = points[:, 0], points[:, 1]
+        outside = np.count_nonzero((x < west) | (x > east) | (y < south) | (y > north))
+        if outside:
+            label += f" ({outside} outside)"
+        handles.append(
+            ax.scatter(
+                x,
+                y,
+                s=size,
+                marker=marker,
+                facecolor=inside,
+                edgecolor=edge,
+                linewidth=0.4,
+                alpha=float(np.clip(1200 / max(len(points), 1), 0.4, 0.9)),
+                label=label,
+            )
+        )
+    ax.set_xlim(west, east)
+    ax.set_ylim(south, north)
+    ax.set_aspect("equal")
+    ax.set_xlabel("$x_1$")
+    ax.set_ylabel("$x_2$")
+    legend = style.legend_below(ax, handles[::-1])
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1.0)
+    return ax
+
+
+def _finite(samples: Any, dimension: int, name: str) -> tuple[np.ndarray, str]:
+    """Return the finite samples as float64, `(n,)` or `(n, 2)`, and how to name them."""
+    values = np.asarray(samples, dtype=np.float64)
+    if dimension == 1 and values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != dimension or (dimension == 2 and values.shape[1] != 2):
+        expected = "(n,) or (n, 1)" if dimension == 1 else "(n, 2)"
+        raise ValueError(f"{name} samples must have shape {expected}, not {np.shape(samples)}")
+    if not len(values):
+        raise ValueError(f"there are no {name} samples to draw")
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    missing = len(values) - np.count_nonzero(finite)
+    if not finite.any() and name == "real":
+        raise ValueError("none of the real samples is finite")
+    return values[finite], f"{name} ({missing} not finite)" if missing else name
+
+
+def _span(values: np.ndarray, margin: float) -> tuple[float, float]:
+    """Return a range around `values` that is never empty, even when they are all the same."""
+    low, high = float(values.min()), float(values.max())
+    size = max(abs(low), abs(high))
+    if high - low <= 1e-6 * size or high == low:
+        half = max(0.5, 1e-3 * size)
+        low, high = low - half, high + half
+    extra = margin * (high - low)
+    return low - extra, high + extra
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    return np.linspace(*_span(values, margin=0.0), BINS + 1)
+
+
+def _square(points: np.ndarray) -> tuple[float, float, float, float]:
+    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
+    half = 0.62 * max(east - west, north - south)
+    half = half or max(0.5, 1e-3 * float(np.abs(points).max()))
+    x, y = (west + east) / 2, (south + north) / 2
+    return x - half, x + half, y - half, y + half
+
+
+def _probability(discriminator: Discriminator, points: np.ndarray) -> np.ndarray:
+    """Return `sigmoid(D(points))`, float64 `(n,)`, without overflow for logits of any size."""
+    largest = np.finfo(np.float32).max
+    points = np.clip(points, -largest, largest).astype(np.float32)
+    logits = np.asarray(discriminator(points), dtype=np.float64)
+    if logits.shape not in ((len(points),), (len(points), 1)):
+        raise ValueError(
+            f"the discriminator must return one logit for each of the {len(points)} points, "
+            f"not an array of shape {logits.shape}"
+        )
+    return 0.5 * (1 + np.tanh(0.5 * logits.reshape(-1)))
+
+
+def _draw_decision(ax: Axes, discriminator: Discriminator, x: np.ndarray) -> list[Any]:
+    """Draw `sigmoid(D(x))` and 0.5 on a second y axis; return their legend handles."""
+    decision = ax.twinx()
+    style.tidy(decision)
+    decision.spines["right"].set_visible(True)
+    decision.spines["right"].set_color(style.GREY)
+    (curve,) = decision.plot(
+        x,
+        _probability(discriminator, x[:, None]),
+        color=style.DISCRIMINATOR,
+        linewidth=2.0,
+        label="discriminator, $\\sigma(D(x))$",
+    )
+    half = decision.axhline(0.5, color=style.GREY, linestyle="--", linewidth=1.2, label="0.5")
+    decision.set_ylim(0, 1.08)
+    decision.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    decision.set_ylabel("probability of being real")
+    return [curve, half]
+
+
+def _draw_landscape(ax: Axes, discriminator: Discriminator, x: np.ndarray, y: np.ndarray) -> None:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    columns, rows = np.meshgrid(x, y)
+    points = np.stack([columns.ravel(), rows.ravel()], axis=1)
+    height = np.ma.masked_invalid(_probability(discriminator, points).reshape(columns.shape))
+    filled = ax.contourf(
+        x,
+        y,
+        height,
+        levels=np.linspace(0, 1, 21),
+        cmap=LinearSegmentedColormap.from_list("generated to real", style.LANDSCAPE),
+    )
+    figure: Any = ax.get_figure()
+    bar = figure.colorbar(filled, ax=ax, shrink=0.8, ticks=[0, 0.25, 0.5, 0.75, 1])
+    bar.set_label("$\\sigma(D(x))$: probability of being real")
+    bar.outline.set_visible(False)
+    if height.count() and height.min() < 0.5 < height.max():
+        line = ax.contour(x, y, height, levels=[0.5], colors="black", linewidths=1.2)
+        bar.add_lines(line)

@@ -1,0 +1,65 @@
+"""Pictures to files: whole or not at all, and the same bytes for the same picture."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def save_bytes(path: str | os.PathLike, data: bytes) -> Path:
+    """Write `data` to `path` so that a reader finds the old file or the new one, never a part.
+
+    The folder is made when it does not exist. Returns the path; raises OSError when it cannot be
+    written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        # mkstemp makes files that only their owner can read; pictures are for everybody that
+        # the folder lets in.
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def save_image(path: str | os.PathLike, pixels: np.ndarray) -> Path:
+    """Save one picture, uint8 `(height, width, 3)` or `(height, width)`, as a PNG file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG", optimize=True)
+    return save_bytes(path, buffer.getvalue())
+
+
+def save_figure(path: str | os.PathLike, figure: Figure) -> Path:
+    """Save a Matplotlib figure as a PNG file at the figure's own resolution.
+
+    The metadata that would change from one version to the next (Software) is left out, so equal
+    figures give equal bytes.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
+    return save_bytes(path, buffer.getvalue())
+
+
+def figure_pixels(figure: Figure) -> np.ndarray:
+    """Draw a Matplotlib figure and return its pixels, uint8 `(height, width, 3)`, on white."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=figure.dpi, facecolor="white")
+    return np.asarray(Image.open(buffer).convert("RGB"))

@@ -1,0 +1,195 @@
+"""Grids: every pixel where it belongs, none invented."""
+
+import matplotlib.pyplot as plt
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from ganjax.viewing.grids import (
+    image_grid,
+    labelled_grid,
+    plot_images,
+    save_grid,
+    to_uint8,
+)
+from ganjax.viewing.saving import figure_pixels
+from ganjax.viewing.style import new_axes
+
+MAGENTA = [255, 0, 255]
+
+
+def random_images(n, height=5, width=4, channels=3, seed=0):
+    shape = (n, height, width, channels)
+    return np.random.default_rng(seed).integers(0, 255, shape).astype(np.uint8)
+
+
+def test_range_and_clipping():
+    values = np.float32([-2, -1, 0, 1, 2, np.inf, -np.inf, 0.5]).reshape(1, 2, 4, 1)
+    assert to_uint8(values).ravel().tolist() == [0, 0, 128, 255, 255, 255, 0, 191]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ml_dtypes.bfloat16])
+def test_every_byte_survives_the_round_trip_through_floats(dtype):
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+    floats = (levels / 127.5 - 1).astype(dtype)
+    # bfloat16 keeps 8 bits, sign apart, of numbers up to 1: bytes come back within one.
+    tolerance = 1 if dtype is ml_dtypes.bfloat16 else 0
+    assert np.abs(to_uint8(floats).astype(int) - levels).max() <= tolerance
+    assert to_uint8(levels) is levels
+
+
+def test_nan_is_visible():
+    images = np.zeros((1, 2, 2, 3), np.float32)
+    images[0, 0, 1, 2] = np.nan
+    assert to_uint8(images)[0, 0, 1].tolist() == MAGENTA
+    assert to_uint8(images)[0, 1, 1].tolist() == [128, 128, 128]
+    grey = images[..., 2:]
+    assert to_uint8(grey)[0, 0, 1, 0] == 0
+    assert image_grid(grey, padding=0)[0, 1].tolist() == MAGENTA
+
+
+@pytest.mark.parametrize(
+    ("images", "error"),
+    [
+        (np.zeros((4, 4, 3)), ValueError),
+        (np.zeros((1, 4, 4, 2)), ValueError),
+        (np.zeros((1, 4, 4, 3), np.int32), TypeError),
+        (np.zeros((1, 4, 4, 3), bool), TypeError),
+    ],
+)
+def test_what_is_no_batch_of_images_is_refused(images, error):
+    with pytest.raises(error, match="images must"):
+        to_uint8(images)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(1, 12),
+    height=st.integers(1, 6),
+    width=st.integers(1, 6),
+    channels=st.sampled_from([1, 3]),
+    columns=st.none() | st.integers(1, 7),
+    padding=st.integers(0, 3),
+    scale=st.integers(1, 3),
+)
+def test_each_image_is_found_again_pixel_for_pixel(n, height, width, channels, columns, padding, scale):
+    images = random_images(n, height, width, channels)
+    grid = image_grid(images, columns, padding, scale)
+    columns = columns or int(np.ceil(np.sqrt(n)))
+    rows = -(-n // columns)
+    cell_height, cell_width = height * scale + padding, width * scale + padding
+    assert grid.dtype == np.uint8
+    assert grid.shape == (rows * cell_height + padding, columns * cell_width + padding, 3)
+    rest = grid.copy()
+    for i, image in enumerate(images):
+        top = padding + i // columns * cell_height
+        left = padding + i % columns * cell_width
+        block = (slice(top, top + height * scale), slice(left, left + width * scale))
+        expected = np.kron(image, np.ones((scale, scale, 1), np.uint8))
+        assert np.array_equal(grid[block], np.broadcast_to(expected, (*expected.shape[:2], 3)))
+        rest[block] = 255
+    assert (rest == 255).all()
+
+
+@pytest.mark.parametrize("arguments", [{"columns": 0}, {"padding": -1}, {"scale": 0}, {"columns": -2}])
+def test_numbers_out_of_range_are_refused(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        image_grid(random_images(2), **arguments)
+
+
+def test_no_images_are_refused():
+    with pytest.raises(ValueError, match="no images"):
+        image_grid(random_images(0))
+
+
+def test_saved_grid_is_the_grid_and_its_bytes_repeat(tmp_path):
+    images = random_images(5)
+    path = save_grid(tmp_path / "new" / "grid.png", images, columns=2, scale=2)
+    with Image.open(path) as file:
+        assert np.array_equal(np.asarray(file), image_grid(images, 2, scale=2))
+    again = save_grid(tmp_path / "again.png", images, columns=2, scale=2)
+    assert path.read_bytes() == again.read_bytes()
+    assert sorted(p.name for p in path.parent.iterdir()) == ["grid.png"]
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = save_grid(tmp_path / "grid.png", random_images(1))
+    before = path.read_bytes()
+
+    def no_room(*_):
+        raise OSError("no room")
+
+    monkeypatch.setattr("os.replace", no_room)
+    with pytest.raises(OSError, match="no room"):
+        save_grid(path, random_images(2))
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["grid.png"]
+
+
+@pytest.mark.parametrize("column_labels", [None, ["a", "b", "c"], ["long label"] * 3])
+def test_labels_stand_beside_images_that_stay_as_they_are(column_labels):
+    images = random_images(6, 24, 24)
+    sheet = labelled_grid(images, ["one", "two\nlines"], column_labels, scale=2)
+    right = sheet[:, -(3 * 50 + 2) :]
+    # Below the column labels, the sheet's right part holds the grid, row by row.
+    grid = image_grid(images, 3, scale=2)
+    offset = sheet.shape[0] - grid.shape[0]
+    assert np.array_equal(right[offset:], grid)
+    assert (sheet[offset : offset + 50, : -(3 * 50 + 2)] < 128).any()
+    assert (sheet[offset + 50 :, : -(3 * 50 + 2)] < 128).any()
+    assert (sheet[:offset] < 128).any() == (column_labels is not None)
+    assert (sheet[:, :3] == 255).all()
+
+
+def test_labels_of_different_rows_never_touch():
+    sheet = labelled_grid(random_images(3, 4, 4), ["long\ntext", "long\ntext", "x"])
+    margin = sheet[:, :-8].min(axis=(1, 2))
+    runs = np.flatnonzero(np.diff(np.concatenate([[0], (margin < 200).astype(int), [0]])) == 1)
+    assert len(runs) >= 5
+
+
+def test_labelled_grid_takes_rows_of_images_too():
+    images = random_images(6)
+    rows = images.reshape(2, 3, *images.shape[1:])
+    assert np.array_equal(labelled_grid(images, ["a", "b"]), labelled_grid(rows, ["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "columns", "message"),
+    [
+        (5, ["a", "b"], None, "cannot fill"),
+        (4, [], None, "cannot fill"),
+        (4, ["a", "b"], ["c"], "column labels"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(count, rows, columns, message):
+    with pytest.raises(ValueError, match=message):
+        labelled_grid(random_images(count), rows, columns)
+
+
+def test_column_labels_wider_than_their_columns_even_when_turned_are_refused():
+    with pytest.raises(ValueError, match="raise scale"):
+        labelled_grid(random_images(4, 4, 4), ["a"], ["label"] * 4)
+
+
+def test_save_grid_with_labels(tmp_path):
+    images = random_images(4, 16, 16)
+    path = save_grid(tmp_path / "grid.png", images, row_labels=["a", "b"])
+    with Image.open(path) as file:
+        assert np.array_equal(np.asarray(file), labelled_grid(images, ["a", "b"]))
+
+
+def test_plotted_images_are_not_blurred():
+    before = plt.get_fignums()
+    images = random_images(4, 20, 20)
+    ax = plot_images(images)
+    grid = image_grid(images)
+    pixels = figure_pixels(ax.figure)
+    scale = pixels.shape[0] // grid.shape[0]
+    assert np.array_equal(pixels, grid.repeat(scale, 0).repeat(scale, 1))
+    ax = new_axes()
+    assert plot_images(images, ax=ax) is ax
+    assert plt.get_fignums() == before

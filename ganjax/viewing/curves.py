@@ -188,7 +188,7 @@ def _draw(ax: Axes, table: dict[str, np.ndarray], columns: Sequence[str], smooth
     if absent:
         raise ValueError(f"metrics have no column {absent[0]!r}; they have: {', '.join(table)}")
     style.tidy(ax)
-    drawn = []
+    drawn, steps = [], np.zeros(1)
     for i, name in enumerate(columns):
         values = np.asarray(table[name], dtype=np.float64)
         steps = np.asarray(table.get("step", np.arange(len(values))), dtype=np.float64)
@@ -213,6 +213,9 @@ def _draw(ax: Axes, table: dict[str, np.ndarray], columns: Sequence[str], smooth
         ax.plot(steps, average, color=colour, label=label, **look)
         drawn.append(values[finite])
     ax.locator_params(axis="x", integer=True)
+    if steps.min() == steps.max():
+        # There is no half step to put a tick at.
+        ax.set_xlim(steps[0] - 1, steps[0] + 1)
     _set_range(ax, np.concatenate(drawn))
 
 

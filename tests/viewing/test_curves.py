@@ -86,6 +86,10 @@ def test_short_and_broken_runs_can_be_drawn(tmp_path, rows, value):
     assert labels(plot_curves(metrics))[0] == "generator loss" + note
 
 
+def test_a_single_step_has_whole_numbers_around_it():
+    assert plot_curves(run(1)).get_xlim() == (-1, 1)
+
+
 def test_one_wild_value_does_not_hide_the_others():
     metrics = run(500)
     metrics["generator_loss"][3] = 1e6

@@ -16,8 +16,6 @@ _HOMES = {
 }
 _MODULES = ("avatars", "batches", "cache", "folders", "images", "toy")
 
-__all__ = sorted([*_HOMES, *_MODULES])
-
 
 def __getattr__(name: str):
     if name in _HOMES:
@@ -28,4 +26,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*_HOMES, *_MODULES])

@@ -98,9 +98,7 @@ def _svg(part: str, style: str, color: str) -> str:
         "hat": pa.HatType,
         "accessory": pa.AccessoryType,
     }
-    bare = dict.fromkeys(
-        ("clothing", "mouth", "nose", "eyes", "eyebrows", "facial_hair", "accessory"), ""
-    )
+    bare = dict.fromkeys(("clothing", "mouth", "nose", "eyes", "eyebrows", "facial_hair", "accessory"), "")
     chosen = {} if part == "body" else {part: kinds[part][style.upper()]}
     if "hat" in chosen:
         chosen["top"] = chosen.pop("hat")

@@ -1,7 +1,7 @@
 """Picture sets kept between runs: built once, checked whenever they are opened.
 
 A cached set is a folder of three files: ``images.u8`` (the raw pictures, memory-mapped),
-``labels.npz`` and ``set.json`` (schema, recipe, sizes, digests). It is written beside its final
+``labels.npy`` and ``set.json`` (schema, recipe, sizes, digests). It is written beside its final
 place and renamed into it whole, so a reader sees a complete set or none, and two processes that
 ask for the same set at once both end with a good one.
 """
@@ -100,9 +100,8 @@ def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write],
 
         contents = build(write)
         n = file.tell() // (size * size * 3)
-    labels = {k: np.asarray(v, np.int32) for k, v in contents.labels.items()}
-    with open(draft / "labels.npz", "wb") as file:
-        np.savez(file, **labels)
+    columns = [np.asarray(contents.labels[name], np.int32) for name in contents.label_names]
+    np.save(draft / "labels.npy", np.stack(columns) if columns else np.zeros((0, n), np.int32))
     images = np.memmap(draft / "images.u8", np.uint8, "r", shape=(n, size, size, 3))
     about = {
         "schema": SCHEMA,
@@ -110,7 +109,7 @@ def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write],
         "name": name,
         "shape": list(images.shape),
         "fingerprint": fingerprint(images),
-        "labels_sha256": _digest(draft / "labels.npz"),
+        "labels_sha256": _digest(draft / "labels.npy"),
         "label_names": contents.label_names,
         "skipped": contents.skipped,
     }
@@ -119,13 +118,13 @@ def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write],
 
 def _publish(draft: Path, home: Path, key: str) -> ImageSet:
     """Renames ``draft`` to ``home``, giving way to a sound set another process put there."""
+    refused: OSError | None = None
     for _ in range(8):
         try:
             os.rename(draft, home)
+            break
         except OSError as error:
             refused = error
-        else:
-            break
         found = _open(home, key)
         if found is not None:
             return found
@@ -138,7 +137,7 @@ def _publish(draft: Path, home: Path, key: str) -> ImageSet:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     else:
-        raise refused
+        raise UserError(f"cannot replace the damaged cached set {home} ({refused}): remove it")
     found = _open(home, key)
     if found is None:
         raise OSError(f"the cached set {home} does not read back as it was written")
@@ -157,14 +156,14 @@ def _open(home: Path, key: str) -> ImageSet | None:
         images = np.memmap(home / "images.u8", np.uint8, "r", shape=shape)
         if fingerprint(images) != about["fingerprint"]:
             return None
-        if _digest(home / "labels.npz") != about["labels_sha256"]:
+        if _digest(home / "labels.npy") != about["labels_sha256"]:
             return None
-        with np.load(home / "labels.npz", allow_pickle=False) as file:
-            labels = {name: file[name] for name in file.files}
+        label_names = {name: tuple(values) for name, values in about["label_names"].items()}
+        columns = np.load(home / "labels.npy", allow_pickle=False)
         return ImageSet(
             images=images,
-            labels=labels,
-            label_names={k: tuple(v) for k, v in about["label_names"].items()},
+            labels=dict(zip(label_names, columns, strict=True)),
+            label_names=label_names,
             fingerprint=about["fingerprint"],
             name=about["name"],
             skipped=tuple(about["skipped"]),

@@ -1,0 +1,143 @@
+"""How a run gets its batches, as pure functions that compiled chunks of steps can hold.
+
+A source is a pytree with two methods. ``plan`` says, once for a chunk of many steps, which samples
+each step sees; it returns something with a leading axis of steps, ready for ``lax.scan``. ``fetch``
+turns one step's part of the plan into the batch. What step s sees depends on the key and on s only,
+so a run cut into chunks anywhere, or resumed, sees what an uninterrupted one sees::
+
+    xs = source.plan(key, first_step, steps, batch)  # first_step may be traced
+    jax.lax.scan(lambda state, x: train_step(gan, state, source.fetch(x, batch)), state, xs)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from ganjax.datasets.images import ImageSet
+
+
+class Source(Protocol):
+    """Where batches come from."""
+
+    def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Any:
+        """What ``fetch`` needs for steps ``first_step`` to ``first_step + steps - 1``.
+
+        A pytree whose leaves have a leading axis of ``steps``. ``steps`` and ``batch`` are static.
+        """
+        ...
+
+    def fetch(self, x: Any, batch: int) -> Array:
+        """One step's batch, float32 (batch, *sample_shape)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Endless fresh data: step s draws ``sample(fold_in(key, s), batch)``.
+
+    Attributes:
+        sample: a pure function (key, n) -> float32 (n, *sample_shape), as in ``datasets.toy``.
+    """
+
+    sample: Callable[[Array, int], Array]
+
+    def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
+        """One key a step, (steps,) (legacy keys: (steps, 2))."""
+        _check(steps, batch)
+        each = jnp.asarray(first_step, jnp.int32) + jnp.arange(steps, dtype=jnp.int32)
+        return jax.vmap(jax.random.fold_in, (None, 0))(key, each)
+
+    def fetch(self, x: Array, batch: int) -> Array:
+        return self.sample(x, batch)
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Resident:
+    """A data set that lives on the device whole.
+
+    Epoch e passes through the data in the order ``permutation(fold_in(key, e), n)``, and the epochs
+    follow one another without a seam: sample i of step s is number ``s * batch + i`` of their
+    endless concatenation. So every epoch sees every sample exactly once, a batch that straddles two
+    epochs takes its first part from one and the rest from the next, and every batch is full,
+    also when ``batch`` exceeds ``n``.
+
+    Bounds: ``n * batch`` below 2^31 (ValueError otherwise) and steps below 2^31; samples seen in
+    all are not bounded by either.
+
+    Attributes:
+        array: (n, *sample_shape), uint8 in 0..255 or float32. A pytree leaf: passed to a jitted
+            function it is an argument, never a constant of the program.
+    """
+
+    array: Array
+
+    def __init__(self, data: ImageSet | Array | np.ndarray):
+        """
+        Args:
+            data: pictures, or an array (n, *sample_shape) of uint8 or float32.
+
+        Raises:
+            TypeError: another dtype.
+            ValueError: no samples.
+        """
+        array = data.images if isinstance(data, ImageSet) else data
+        if array.dtype not in (jnp.uint8, jnp.float32):
+            raise TypeError(f"resident data must be uint8 or float32, got {array.dtype}")
+        if array.ndim < 1 or len(array) == 0:
+            raise ValueError(f"resident data needs at least one sample, got shape {array.shape}")
+        object.__setattr__(self, "array", jnp.array(array))
+
+    def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
+        """Which samples each step sees, int32 (steps, batch), indices into ``array``."""
+        _check(steps, batch)
+        n = self.array.shape[0]
+        if n * batch >= 2**31:
+            raise ValueError(f"n * batch must be below 2**31, got {n} * {batch}")
+        # first_step * batch = epoch * n + offset, by parts that stay within int32.
+        rounds, rest = jnp.divmod(jnp.asarray(first_step, jnp.int32), jnp.int32(n))
+        epoch, offset = jnp.divmod(rest * batch, jnp.int32(n))
+        first_epoch = (rounds * batch + epoch).astype(jnp.uint32)
+        epochs = (n + steps * batch - 2) // n + 1  # as many as an offset of n - 1 can touch
+        # A loop and not vmap: some kinds of key give other numbers under vmap.
+        orders = jax.lax.map(
+            lambda e: jax.random.permutation(jax.random.fold_in(key, e), n),
+            first_epoch + jnp.arange(epochs, dtype=jnp.uint32),
+        )
+        order = jax.lax.dynamic_slice(orders.reshape(-1), (offset,), (steps * batch,))
+        return order.reshape(steps, batch).astype(jnp.int32)
+
+    def fetch(self, x: Array, batch: int) -> Array:
+        """Samples ``x``, int32 (batch,); uint8 is scaled from 0..255 to [-1, 1]."""
+        taken = self.array.at[x].get(mode="promise_in_bounds")
+        if taken.dtype == jnp.uint8:
+            return taken.astype(jnp.float32) / 127.5 - 1
+        return taken
+
+
+def _resident(_: None, leaves: Iterable[Any]) -> Resident:
+    # Transformations put tracers and placeholders where the array was: no checks, no copy.
+    source = object.__new__(Resident)
+    object.__setattr__(source, "array", *leaves)
+    return source
+
+
+def _check(steps: int, batch: int) -> None:
+    if steps < 1 or batch < 1:
+        raise ValueError(f"steps and batch must be at least 1, got {steps} and {batch}")
+
+
+jax.tree_util.register_pytree_with_keys(
+    Resident,
+    lambda source: (((jax.tree_util.GetAttrKey("array"), source.array),), None),
+    _resident,
+)
+jax.tree_util.register_pytree_node(
+    Sampled, lambda source: ((), source.sample), lambda sample, _: Sampled(sample)
+)

@@ -1,0 +1,112 @@
+"""Toy data: distributions small enough to see whole.
+
+Every function here is pure: ``sample(key, n)`` gives ``n`` independent points, float32, and
+nothing else happens. ``n`` is static; keys of both styles will do; everything may be jitted and
+vmapped over keys.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+RING_MODES = 8
+RING_SIGMA = 0.01
+GRID_SIDE = 5
+GRID_SIGMA = 0.05
+SPIRAL_SIGMA = 0.1
+SWISSROLL_SIGMA = 0.25 / 7.5
+MOONS_SIGMA = 0.05
+
+
+def gaussian(key: Array, n: int) -> Array:
+    """The course's one-dimensional data: N(10, 1), shape (n, 1)."""
+    return 10 + jax.random.normal(key, (n, 1), jnp.float32)
+
+
+def ring_centers() -> Array:
+    """Centres of the ring's 8 Gaussians on the unit circle, (8, 2)."""
+    # Not linspace(0, 2 pi, 8): that repeats the first centre as the last and leaves seven.
+    angles = jnp.arange(RING_MODES, dtype=jnp.float32) * (2 * jnp.pi / RING_MODES)
+    return jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+
+
+def grid_centers() -> Array:
+    """Centres of the grid's 25 Gaussians at {-4, -2, 0, 2, 4}^2, (25, 2)."""
+    ticks = 2 * jnp.arange(GRID_SIDE, dtype=jnp.float32) - (GRID_SIDE - 1)
+    return jnp.stack(jnp.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def ring(key: Array, n: int) -> Array:
+    """Eight Gaussians of sigma 0.01 on the unit circle, equally likely, (n, 2).
+
+    As in PacGAN (Lin et al. 2018, arXiv:1712.04086, section 4.1).
+    """
+    return _mixture(key, n, ring_centers(), RING_SIGMA)
+
+
+def grid(key: Array, n: int) -> Array:
+    """Twenty-five Gaussians of sigma 0.05 on a 5 x 5 grid, equally likely, (n, 2).
+
+    As in PacGAN (Lin et al. 2018, arXiv:1712.04086, section 4.1).
+    """
+    return _mixture(key, n, grid_centers(), GRID_SIGMA)
+
+
+def spiral(key: Array, n: int) -> Array:
+    """Two interleaved spiral arms of one and a half turns, (n, 2), within about ±3.4.
+
+    r = angle / 3 with angle = 3 pi sqrt(u), u uniform: even along the arm. Sigma 0.1.
+    """
+    key_angle, key_arm, key_noise = jax.random.split(key, 3)
+    angle = 3 * jnp.pi * jnp.sqrt(jax.random.uniform(key_angle, (n,), jnp.float32))
+    arm = jnp.where(jax.random.bernoulli(key_arm, shape=(n,)), 1.0, -1.0).astype(jnp.float32)
+    radius = arm * angle / 3
+    points = jnp.stack([radius * jnp.cos(angle), radius * jnp.sin(angle)], axis=-1)
+    return points + _noise(key_noise, n, SPIRAL_SIGMA)
+
+
+def swissroll(key: Array, n: int) -> Array:
+    """A spiral that thins outwards, (n, 2), within about ±2.
+
+    angle uniform in [1.5 pi, 4.5 pi], r = angle / 7.5, sigma 1/30: the scaled swiss roll of
+    WGAN-GP's toy experiments (Gulrajani et al. 2017, arXiv:1704.00028).
+    """
+    key_angle, key_noise = jax.random.split(key)
+    angle = jax.random.uniform(key_angle, (n,), jnp.float32, minval=1.5 * jnp.pi, maxval=4.5 * jnp.pi)
+    points = jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1) * angle[:, None] / 7.5
+    return points + _noise(key_noise, n, SWISSROLL_SIGMA)
+
+
+def moons(key: Array, n: int) -> Array:
+    """Two interlocking half circles of radius 1 and sigma 0.05, (n, 2), within about ±2.2."""
+    key_angle, key_moon, key_noise = jax.random.split(key, 3)
+    angle = jnp.pi * jax.random.uniform(key_angle, (n,), jnp.float32)
+    x, y = jnp.cos(angle), jnp.sin(angle)
+    upper = jax.random.bernoulli(key_moon, shape=(n, 1))
+    points = jnp.where(upper, jnp.stack([x, y], -1), jnp.stack([1 - x, 0.5 - y], -1))
+    return points + _noise(key_noise, n, MOONS_SIGMA)
+
+
+def checkerboard(key: Array, n: int) -> Array:
+    """Uniform on the eight dark squares of a 4 x 4 board on [-4, 4]^2, (n, 2).
+
+    A point (x, y) is on a dark square when floor(x / 2) + floor(y / 2) is even.
+    """
+    key_square, key_place = jax.random.split(key)
+    square = jax.random.randint(key_square, (n,), 0, 8)
+    column, pair = square % 4, square // 4
+    corner = jnp.stack([column, 2 * pair + column % 2], axis=-1).astype(jnp.float32) - 2
+    return 2 * (corner + jax.random.uniform(key_place, (n, 2), jnp.float32))
+
+
+def _mixture(key: Array, n: int, centers: Array, sigma: float) -> Array:
+    """Points of equally likely round Gaussians around ``centers``, (n, 2)."""
+    key_mode, key_noise = jax.random.split(key)
+    mode = jax.random.randint(key_mode, (n,), 0, len(centers))
+    return centers[mode] + _noise(key_noise, n, sigma)
+
+
+def _noise(key: Array, n: int, sigma: float) -> Array:
+    return sigma * jax.random.normal(key, (n, 2), jnp.float32)

@@ -1,0 +1,166 @@
+"""Cached sets are whole or absent, checked when opened, and shared between processes."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ganjax.datasets.cache import Contents, cache_folder, cached
+from ganjax.errors import UserError
+
+PICTURES = np.arange(3 * 4 * 4 * 3, dtype=np.uint8).reshape(3, 4, 4, 3)
+
+
+class Builder:
+    """Writes PICTURES in two blocks and counts how often it had to."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, write):
+        self.calls += 1
+        write(PICTURES[:2])
+        write(PICTURES[2:])
+        labels = {"hair": np.array([1, 0, 1]), "eyes": np.array([0, 0, 2])}
+        names = {"hair": ("none", "bob"), "eyes": ("a", "b", "c")}
+        return Contents(labels, names, skipped=("x.png: broken",))
+
+
+def check(found):
+    np.testing.assert_array_equal(found.images, PICTURES)
+    assert found.images.dtype == np.uint8
+    assert not found.images.flags.writeable
+    assert found.labels["hair"].dtype == np.int32
+    np.testing.assert_array_equal(found.labels["eyes"], [0, 0, 2])
+    assert found.label_names == {"hair": ("none", "bob"), "eyes": ("a", "b", "c")}
+    assert found.skipped == ("x.png: broken",)
+    assert found.name == "faces"
+
+
+def test_builds_once_then_opens(tmp_path):
+    build = Builder()
+    first = cached("faces", {"a": 1}, 4, build, tmp_path)
+    check(first)
+    again = cached("faces", {"a": 1}, 4, build, tmp_path)
+    check(again)
+    assert build.calls == 1
+    assert again.fingerprint == first.fingerprint
+    assert [p.name for p in tmp_path.iterdir()] == [first.path.name]  # no draft left behind
+    cached("faces", {"a": 2}, 4, build, tmp_path)
+    assert build.calls == 2
+
+
+def flip_a_bit(home):
+    raw = bytearray((home / "images.u8").read_bytes())
+    raw[7] ^= 1
+    (home / "images.u8").write_bytes(raw)
+
+
+def shorten(home):
+    raw = (home / "images.u8").read_bytes()
+    (home / "images.u8").write_bytes(raw[:-1])
+
+
+def spoil_labels(home):
+    np.save(home / "labels.npy", np.zeros((2, 3), np.int32))
+
+
+def older_schema(home):
+    about = json.loads((home / "set.json").read_text())
+    (home / "set.json").write_text(json.dumps(about | {"schema": 0}))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip_a_bit,
+        shorten,
+        spoil_labels,
+        older_schema,
+        lambda home: (home / "set.json").write_text("{"),
+        lambda home: (home / "set.json").write_text("[]"),
+        lambda home: (home / "images.u8").unlink(),
+        lambda home: (home / "labels.npy").write_bytes(b""),
+    ],
+)
+def test_a_damaged_set_is_rebuilt(tmp_path, damage):
+    build = Builder()
+    home = cached("faces", {}, 4, build, tmp_path).path
+    damage(home)
+    check(cached("faces", {}, 4, build, tmp_path))
+    assert build.calls == 2
+    check(cached("faces", {}, 4, build, tmp_path))
+    assert build.calls == 2
+    assert list(tmp_path.iterdir()) == [home]
+
+
+def test_a_failed_build_leaves_nothing(tmp_path):
+    def build(write):
+        write(PICTURES)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached("faces", {}, 4, build, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_finishes_second_uses_the_first_ones_set(tmp_path):
+    inner = Builder()
+
+    def build(write):
+        contents = Builder()(write)
+        cached("faces", {}, 4, inner, tmp_path)  # another process is quicker
+        return contents
+
+    check(cached("faces", {}, 4, build, tmp_path))
+    assert inner.calls == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_two_processes_at_once_both_end_with_a_good_set(tmp_path):
+    program = f"""
+import sys, time
+import numpy as np
+from ganjax.datasets.cache import Contents, cached
+def build(write):
+    print("building", flush=True)
+    sys.stdin.readline()
+    write(np.full((2, 4, 4, 3), 9, np.uint8))
+    return Contents()
+found = cached("faces", {{}}, 4, build, {str(tmp_path)!r})
+assert found.images.shape == (2, 4, 4, 3) and (found.images == 9).all()
+print(found.fingerprint)
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen([sys.executable, "-c", program], **pipes) for _ in range(2)]
+    for process in both:
+        assert process.stdout.readline() == "building\n"
+    outputs = [process.communicate("go\n", timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(set(outputs)) == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_cache_folder_that_cannot_be_made_is_the_users_to_change(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--cache-dir"):
+        cached("faces", {}, 4, Builder(), tmp_path / "file" / "cache")
+
+
+def test_wrong_blocks_are_refused(tmp_path):
+    def build(write):
+        write(np.zeros((1, 5, 5, 3), np.uint8))
+        return Contents()
+
+    with pytest.raises(ValueError, match="expected uint8"):
+        cached("faces", {}, 4, build, tmp_path)
+
+
+def test_the_users_own_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    if sys.platform == "linux":
+        assert cache_folder() == tmp_path / "ganjax"
+    assert cache_folder("~/x").is_absolute()
+    assert not (tmp_path / "ganjax").exists()

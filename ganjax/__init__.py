@@ -6,63 +6,80 @@
     state, metrics = step(gan, state, real)
     samples = ganjax.generate(gan, state, jax.random.key(1), n=64)
 
-Importing the package imports this heart alone; `ganjax.experiments`, `ganjax.networks`, `ganjax.datasets`,
-`ganjax.training` and `ganjax.viewing` are imported when they are first named.
+Importing the package chooses Keras's backend and nothing else. The heart (jax, keras, optax) is imported when
+one of its names is first used, and each of the rooms around it (`ganjax.experiments`, `ganjax.networks`,
+`ganjax.datasets`, `ganjax.training`, `ganjax.viewing`) when it is first named: so `ganjax --help` is quick.
 """
 
 import importlib
 import os
+import sys
+from typing import TYPE_CHECKING, Any
 
-# Keras decides on its backend when it is first imported. A choice made before ours is kept, and checked.
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
-import keras
-
-if keras.backend.backend() != "jax":
-    raise ImportError(
-        f"ganjax needs Keras on the JAX backend, but it runs on {keras.backend.backend()}: "
-        "set the environment variable KERAS_BACKEND=jax before keras is first imported"
-    )
-
-from ganjax import losses, penalties
-from ganjax.export import arrays_to_state, export_models, state_to_arrays
-from ganjax.gan import GAN, Normal
-from ganjax.losses import Loss, discriminator_loss, generator_loss
-from ganjax.penalties import R1, R2, WGANGP
-from ganjax.sampling import decode, discriminate, generate, sample_latent
-from ganjax.state import GANState, NetworkState, init_state
-from ganjax.step import train_step
+if TYPE_CHECKING:
+    from ganjax import losses as losses
+    from ganjax import penalties as penalties
+    from ganjax.export import arrays_to_state as arrays_to_state
+    from ganjax.export import export_models as export_models
+    from ganjax.export import state_digest as state_digest
+    from ganjax.export import state_to_arrays as state_to_arrays
+    from ganjax.gan import GAN as GAN
+    from ganjax.gan import Normal as Normal
+    from ganjax.losses import Loss as Loss
+    from ganjax.losses import discriminator_loss as discriminator_loss
+    from ganjax.losses import generator_loss as generator_loss
+    from ganjax.penalties import R1 as R1
+    from ganjax.penalties import R2 as R2
+    from ganjax.penalties import WGANGP as WGANGP
+    from ganjax.sampling import decode as decode
+    from ganjax.sampling import discriminate as discriminate
+    from ganjax.sampling import generate as generate
+    from ganjax.sampling import sample_latent as sample_latent
+    from ganjax.state import GANState as GANState
+    from ganjax.state import NetworkState as NetworkState
+    from ganjax.state import init_state as init_state
+    from ganjax.step import train_step as train_step
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "GAN",
-    "R1",
-    "R2",
-    "WGANGP",
-    "GANState",
-    "Loss",
-    "NetworkState",
-    "Normal",
-    "arrays_to_state",
-    "decode",
-    "discriminate",
-    "discriminator_loss",
-    "export_models",
-    "generate",
-    "generator_loss",
-    "init_state",
-    "losses",
-    "penalties",
-    "sample_latent",
-    "state_to_arrays",
-    "train_step",
-]
+_HEART = {
+    "gan": ("GAN", "Normal"),
+    "losses": ("Loss", "discriminator_loss", "generator_loss"),
+    "penalties": ("R1", "R2", "WGANGP"),
+    "state": ("GANState", "NetworkState", "init_state"),
+    "sampling": ("decode", "discriminate", "generate", "sample_latent"),
+    "step": ("train_step",),
+    "export": ("arrays_to_state", "export_models", "state_digest", "state_to_arrays"),
+}
+_MODULE_OF = {name: module for module, names in _HEART.items() for name in names}
+_ROOMS = ("datasets", "experiments", "losses", "networks", "penalties", "training", "viewing")
 
-_ROOMS = ("cli", "datasets", "errors", "experiments", "networks", "training", "viewing")
+__all__ = [*sorted(_MODULE_OF), *_ROOMS]
 
 
-def __getattr__(name: str):
+def _choose_backend() -> None:
+    # Keras decides on its backend when it is first imported. A choice made before ours is kept, and checked.
+    if "keras" in sys.modules:
+        backend = sys.modules["keras"].backend.backend()
+    else:
+        backend = os.environ.setdefault("KERAS_BACKEND", "jax")
+    if backend != "jax":
+        raise ImportError(
+            f"ganjax needs Keras on the JAX backend, but the choice was {backend}: "
+            "set the environment variable KERAS_BACKEND=jax before keras is first imported"
+        )
+
+
+_choose_backend()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"ganjax.{_MODULE_OF[name]}"), name)
     if name in _ROOMS:
         return importlib.import_module(f"ganjax.{name}")
     raise AttributeError(f"module 'ganjax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

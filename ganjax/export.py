@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,15 @@ def state_to_arrays(state: GANState) -> dict[str, np.ndarray]:
     """`state` as plain NumPy arrays by path, e.g. `"generator/params/0"`, as `np.savez` takes them."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {_path(path): np.array(_plain(leaf)) for path, leaf in leaves}
+
+
+def state_digest(state: GANState) -> str:
+    """SHA-256 (hexadecimal) over every array of `state`: its path, dtype, shape and bytes."""
+    digest = hashlib.sha256()
+    for path, array in state_to_arrays(state).items():
+        digest.update(f"{path} {array.dtype} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def arrays_to_state(gan: GAN, arrays: Mapping[str, np.ndarray]) -> GANState:

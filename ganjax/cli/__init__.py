@@ -1,0 +1,1 @@
+"""The `ganjax` command, one file a subcommand."""

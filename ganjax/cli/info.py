@@ -1,0 +1,44 @@
+"""`ganjax info`: versions, devices, cache and experiments."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from ganjax.cli.parsing import parse
+from ganjax.experiments import EXPERIMENTS
+
+
+@dataclasses.dataclass(frozen=True)
+class Info:
+    """Show what this ganjax runs on.
+
+    ganjax info
+    """
+
+    cache_dir: str | None = None
+    """Folder for prepared pictures, if it is not the default one."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Run `ganjax info` with these words; returns the exit code."""
+    asked = parse(Info, words, "ganjax info", "Versions, devices, cache and experiments.")
+
+    import jax
+
+    from ganjax.datasets import cache_folder
+    from ganjax.training.manifest import versions
+
+    cache = cache_folder(asked.cache_dir)
+    size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 1e6
+    facts = {
+        "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
+        "devices": ", ".join(
+            f"{device.platform}:{device.id} {device.device_kind}" for device in jax.devices()
+        ),
+        "cache": f"{cache} ({size:.0f} MB)",
+        "experiments": ", ".join(EXPERIMENTS),
+    }
+    for name, fact in facts.items():
+        print(f"{name:<12} {fact}")
+    return 0

@@ -1,0 +1,77 @@
+"""`ganjax`: finds the subcommand, and turns how it ends into an exit code.
+
+0 done; 2 a mistake of the user's, said in one line; 130 stopped by Ctrl-C; 1 a bug, with its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from ganjax.cli.parsing import choose
+from ganjax.errors import UserError
+
+COMMANDS = {
+    "train": "run a named experiment",
+    "sample": "draw samples from a finished run",
+    "explore": "walk through the latent space of a run",
+    "info": "versions, devices, cache, experiments",
+}
+
+USAGE = """usage: ganjax COMMAND ...
+
+GANs as pure functions: Keras 3 networks on JAX, reproducible from one PRNG key.
+
+{commands}
+
+examples:
+  ganjax train cartoon              cartoon faces that nobody drew
+  ganjax train original-toy         the course's two histograms, in seconds
+  ganjax sample runs/cartoon-0 --n 64 --out faces.png
+  ganjax explore runs/cartoon-0
+  ganjax train cartoon --help       the flags of an experiment
+
+--debug shows the traceback of a mistake."""
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the command line `words` (by default the process's) and exit."""
+    words = list(sys.argv[1:] if words is None else words)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        sys.exit(run(words))
+    except (UserError, OSError) as error:
+        if debug:
+            raise
+        print(f"ganjax: {_one_line(error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("ganjax: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line; returns its exit code.
+
+    Raises:
+        UserError, OSError: a mistake the user can mend.
+    """
+    if not words or words[0] in ("-h", "--help"):
+        commands = "\n".join(f"  {name:<9} {what}" for name, what in COMMANDS.items())
+        print(USAGE.format(commands=commands))
+        return 0 if words else 2
+    if words[0] == "--version":
+        from ganjax import __version__
+
+        print(f"ganjax {__version__}")
+        return 0
+    command = choose(words[0], COMMANDS, "command")
+    return importlib.import_module(f"ganjax.cli.{command}").run(words[1:])
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return " ".join(str(error).split())

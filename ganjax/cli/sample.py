@@ -1,0 +1,89 @@
+"""`ganjax sample RUN`: samples of a trained generator, as a picture, an array or a folder of pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from ganjax.cli.parsing import parse
+from ganjax.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Draw samples from a run's generator.
+
+    ganjax sample runs/cartoon-0 --n 64 --seed 1 --out faces.png
+    ganjax sample runs/cartoon-0 --n 10000 --out faces.npz
+    ganjax sample runs/cartoon-0 --n 100 --out faces/
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run."""
+    n: int = 64
+    """How many samples."""
+    seed: int = 1
+    """Seed of the latents: the same seed gives the same samples."""
+    out: Path = Path("samples.png")
+    """A .png (one grid or plot), a .npz (arrays `samples` and `latents`), or a folder (one PNG each)."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Run `ganjax sample` with these words; returns the exit code."""
+    asked = parse(Sample, words, "ganjax sample", "Samples of a trained generator.")
+    if asked.n < 1:
+        raise UserError(f"--n must be at least 1, got {asked.n}")
+
+    from ganjax.training.run_folder import RunFolder
+    from ganjax.training.saved import SavedGenerator
+
+    generator = SavedGenerator(RunFolder.open(asked.run))
+    latents = generator.draw_latents(asked.seed, asked.n)
+    samples = generator.decode(latents)
+    if asked.out.suffix not in ("", ".png", ".npz"):
+        raise UserError(f"--out {asked.out} must end in .png or .npz, or be a folder")
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    if asked.out.suffix == ".npz":
+        _write_arrays(asked.out, samples, latents)
+    elif samples.ndim == 4:
+        _write_pictures(asked.out, samples)
+    else:
+        _write_plot(asked.out, samples)
+    print(asked.out)
+    return 0
+
+
+def _write_arrays(path: Path, samples: np.ndarray, latents: np.ndarray) -> None:
+    import numpy as np
+
+    from ganjax.files import atomic
+
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, samples=samples, latents=latents)
+
+
+def _write_pictures(path: Path, images: np.ndarray) -> None:
+    from ganjax import viewing
+
+    if path.suffix == ".png":
+        viewing.save_grid(path, images)
+        return
+    path.mkdir(exist_ok=True)
+    for i, pixels in enumerate(viewing.to_uint8(images)):
+        viewing.save_image(path / f"{i:06d}.png", pixels if pixels.shape[2] == 3 else pixels[..., 0])
+
+
+def _write_plot(path: Path, points: np.ndarray) -> None:
+    from ganjax import viewing
+
+    if path.suffix != ".png":
+        raise UserError("points are written to a .npz file or a .png plot, not to a folder")
+    plot = viewing.plot_distribution if points.shape[1] == 1 else viewing.plot_landscape
+    viewing.save_figure(path, plot(None, points).figure)

@@ -1,0 +1,64 @@
+"""What every experiment has. Nothing heavy is imported before one is used: `--help` reads this file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ganjax.errors import UserError
+
+if TYPE_CHECKING:
+    import jax
+
+    from ganjax.datasets.batches import Source
+    from ganjax.gan import GAN
+    from ganjax.state import GANState
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Settings and methods common to all experiments; `ganjax.training.fit` runs one."""
+
+    name: ClassVar[str]
+    select_every: ClassVar[int] = 0
+
+    seed: int = 0
+    """Seed of the one PRNG key everything random follows from."""
+    steps: int = 1000
+    """Updates of the generator."""
+    batch: int = 64
+    """Real samples in an update, and generated ones beside them."""
+    log_every: int = 10
+    """Steps from one row of metrics.csv to the next."""
+    picture_every: int = 100
+    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("seed", 0), ("steps", 1), ("batch", 1), ("log_every", 1), ("picture_every", 0)):
+            if getattr(self, name) < least:
+                flag = name.replace("_", "-")
+                raise UserError(f"--{flag} must be at least {least}, got {getattr(self, name)}")
+
+    @cached_property
+    def gan(self) -> GAN:
+        """The game: two Keras models, a loss, two optimisers."""
+        raise NotImplementedError
+
+    def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
+        """The real data, and what the manifest says of them."""
+        raise NotImplementedError
+
+    def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
+        """Draw a picture of `state` to `path`; the same key gives the same latents."""
+        raise NotImplementedError
+
+    def distance(self, state: GANState, source: Source, key: jax.Array) -> float:
+        """Where `select_every` > 0: how far `state` is from what is wanted. The least is kept."""
+        raise NotImplementedError
+
+    def judge(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
+        """Scores of the final state, by name."""
+        return {}

@@ -1,0 +1,79 @@
+"""Chunks: many training steps for one return to Python.
+
+Where the networks are dense, or on a GPU, a chunk is one compiled loop: for small networks the cost of a call
+is many times that of a step. On a CPU, convolutions inside a compiled loop are several times slower than
+outside (https://github.com/jax-ml/jax/issues/12868), so there a chunk is as many calls of one compiled step,
+which JAX queues without waiting for each. Both forms do the same steps on the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ganjax.datasets.batches import Source
+from ganjax.gan import GAN
+from ganjax.state import GANState
+from ganjax.step import Metrics, train_step
+
+Chunk = Callable[[GANState, Source, jax.Array, int], tuple[GANState, Metrics]]
+
+
+def compile_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
+    """A function `(state, source, data_key, steps) -> (state, metrics)` of at most `capacity` train steps.
+
+    `state` is donated. `metrics` holds one float32 array `(capacity,)` per name, of which the first `steps`
+    entries are filled. Any number of steps up to `capacity` runs without compiling again.
+    """
+    queued = jax.default_backend() == "cpu" and has_convolutions(gan)
+    form = _queued_chunk if queued else _compiled_chunk
+    return form(gan, batch * gan.discriminator_updates, capacity)
+
+
+def has_convolutions(gan: GAN) -> bool:
+    """Whether a network holds a kernel of more than two axes."""
+    models = (gan.generator, gan.discriminator)
+    return any(len(v.shape) > 2 for model in models for v in model.trainable_variables)
+
+
+def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
+    def chunk(state, source, data_key, steps):
+        plan = source.plan(data_key, state.step, capacity, batch)
+        shapes = jax.eval_shape(lambda: train_step(gan, state, source.fetch(_at(plan, 0), batch))[1])
+        metrics = jax.tree.map(lambda m: jnp.zeros((capacity,), m.dtype), shapes)
+
+        def body(i, carry):
+            state, metrics = carry
+            state, now = train_step(gan, state, source.fetch(_at(plan, i), batch))
+            return state, jax.tree.map(lambda all, one: all.at[i].set(one), metrics, now)
+
+        # A bound that is traced: the last chunk of a run may be shorter.
+        return jax.lax.fori_loop(0, steps, body, (state, metrics))
+
+    return jax.jit(chunk, donate_argnums=0)
+
+
+def _queued_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
+    planned = jax.jit(lambda source, key, step: source.plan(key, step, capacity, batch))
+    step = jax.jit(
+        lambda state, source, plan, i: train_step(gan, state, source.fetch(_at(plan, i), batch)),
+        donate_argnums=0,
+    )
+
+    def chunk(state, source, data_key, steps):
+        plan = planned(source, data_key, state.step)
+        rows = []
+        for i in range(steps):
+            state, metrics = step(state, source, plan, jnp.int32(i))
+            rows.append(metrics)
+        rows += rows[-1:] * (capacity - steps)
+        return state, {name: jnp.stack([row[name] for row in rows]) for name in rows[0]}
+
+    return chunk
+
+
+def _at(plan: Any, i: Any) -> Any:
+    return jax.tree.map(lambda x: x[i], plan)

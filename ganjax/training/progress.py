@@ -1,0 +1,46 @@
+"""What a person sees while a run goes on: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from tqdm import tqdm
+
+LINE_SECONDS = 10.0  # between two plain lines
+
+
+class Progress:
+    """Shows step, steps per second and both losses, on standard error.
+
+    Args:
+        steps: of the whole run.
+        quiet: show nothing.
+    """
+
+    def __init__(self, steps: int, quiet: bool) -> None:
+        self.steps, self.quiet, self.step = steps, quiet, 0
+        self.in_terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> Progress:
+        self.bar = tqdm(total=self.steps, unit="step", disable=self.quiet or not self.in_terminal)
+        self.start = self.last_line = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def advance(self, count: int, metrics: dict[str, float]) -> None:
+        """`count` more steps are done, the last with these metrics."""
+        self.step += count
+        losses = f"G {metrics['generator_loss']:.3f}  D {metrics['discriminator_loss']:.3f}"
+        self.bar.set_postfix_str(losses, refresh=False)
+        self.bar.update(count)
+        now = time.monotonic()
+        due = now - self.last_line > LINE_SECONDS or self.step == self.steps
+        if due and not self.quiet and not self.in_terminal:
+            self.last_line = now
+            speed = self.step / (now - self.start)
+            print(
+                f"step {self.step}/{self.steps}  {speed:.3g} steps/s  {losses}", file=sys.stderr, flush=True
+            )

@@ -21,7 +21,7 @@ TALLEST = 3.0
 
 
 def plot_distribution(
-    real: Any,
+    real: Any | None,
     generated: Any,
     discriminator: Discriminator | None = None,
     *,
@@ -34,7 +34,7 @@ def plot_distribution(
     probability of being real, and the line 0.5 where the discriminator cannot tell.
 
     Args:
-        real: real values, shape `(n,)` or `(n, 1)`.
+        real: real values, shape `(n,)` or `(n, 1)`; None draws the generated ones alone.
         generated: generated values, shape `(m,)` or `(m, 1)`.
         discriminator: takes points, float32 `(k, 1)`, and returns logits, `(k,)` or `(k, 1)`.
         ax: the axis to draw on; without one, a new figure is made.
@@ -43,31 +43,28 @@ def plot_distribution(
         The axis drawn on. Values that are not finite are left out and counted in the legend.
 
     Raises:
-        ValueError: either side is empty or not one-dimensional, no real value is finite, or the
-            discriminator does not return one logit for each point.
+        ValueError: either side is empty or not one-dimensional, none of the real values (or of the
+            generated ones, where they are alone) is finite, or the discriminator does not return one
+            logit for each point.
     """
-    real, real_label = _finite(real, 1, "real")
-    generated, generated_label = _finite(generated, 1, "generated")
+    sides = []
+    if real is not None:
+        sides.append((*_finite(real, 1, "real"), style.REAL, None))
+    sides.append((*_finite(generated, 1, "generated"), style.GENERATED, "////"))
+    reference = _reference(sides)
     if ax is None:
         ax = style.new_axes()
     style.tidy(ax)
 
-    bars, tops = [], []
-    for values, label, colour, hatch in (
-        (real, real_label, style.REAL, None),
-        (generated, generated_label, style.GENERATED, "////"),
-    ):
-        if len(values):
-            density, edges = np.histogram(values, bins=_edges(values), density=True)
-            label += f", mean {values.mean():.5g}"
-        else:
-            density, edges = np.zeros(1), np.array([real.min(), real.max() + 1e-9])
-        bars.append((density, edges, label, colour, hatch))
-        tops.append(density.max())
-    ceiling = max(tops[0], min(tops[1], TALLEST * tops[0]))
-
+    bars = [
+        np.histogram(values, bins=_edges(values, reference), density=len(values) > 0) for values, *_ in sides
+    ]
+    ceiling = max(min(density.max(), TALLEST * bars[0][0].max()) for density, _ in bars)
     handles: list[Any] = []
-    for density, edges, label, colour, hatch in bars:
+    for (values, label, colour, hatch), (density, edges) in zip(sides, bars, strict=True):
+        if len(values):
+            label += f", mean {values.mean():.5g}"
+            _mark_mean(ax, values.mean(), colour)
         if density.max() > ceiling:
             label += f" (peak {density.max():.3g}, cut off)"
         handles.append(
@@ -83,23 +80,10 @@ def plot_distribution(
             )
         )
     # Where they overlap, the outline of the real one must not drown in the generated one's hatch.
-    ax.stairs(bars[0][0], bars[0][1], color=style.REAL, linewidth=1.2, zorder=4)
+    ax.stairs(*bars[0], color=sides[0][2], linewidth=1.2, zorder=4)
     ax.set_ylim(0, 1.08 * ceiling)
-    low, high = _span(np.concatenate([real.ravel(), generated.ravel()]), margin=0.05)
+    low, high = _span(np.concatenate([values for values, *_ in sides]), margin=0.05)
     ax.set_xlim(low, high)
-    for values, colour in ((real, style.REAL), (generated, style.GENERATED)):
-        if len(values):
-            ax.plot(
-                [values.mean()],
-                [0],
-                marker="^",
-                markersize=8,
-                color=colour,
-                markeredgecolor="black",
-                markeredgewidth=0.8,
-                clip_on=False,
-                zorder=5,
-            )
     ax.set_xlabel("value")
     ax.set_ylabel("density")
     if discriminator is not None:
@@ -109,7 +93,7 @@ def plot_distribution(
 
 
 def plot_landscape(
-    real: Any,
+    real: Any | None,
     generated: Any,
     discriminator: Discriminator | None = None,
     *,
@@ -123,12 +107,13 @@ def plot_landscape(
     (Wasserstein, relativistic) only its ups and downs carry meaning.
 
     Args:
-        real: real points, shape `(n, 2)`.
+        real: real points, shape `(n, 2)`; None draws the generated ones alone.
         generated: generated points, shape `(m, 2)`.
         discriminator: takes points, float32 `(k, 2)`, and returns logits, `(k,)` or `(k, 1)`.
         ax: the axis to draw on; without one, a new figure is made.
-        limits: `(x low, x high, y low, y high)`; without them, a square around the real points, so
-            that pictures of one run are alike whatever the generator does.
+        limits: `(x low, x high, y low, y high)`; without them, a square around the real points (or,
+            where there are none, the generated ones), so that pictures of one run are alike
+            whatever the generator does.
 
     Returns:
         The axis drawn on. Points that are not finite or fall outside are counted in the legend.
@@ -137,9 +122,11 @@ def plot_landscape(
         ValueError: either side is empty or not two-dimensional, no real point is finite, the limits
             do not enclose an area, or the discriminator does not return one logit for each point.
     """
-    real, real_label = _finite(real, 2, "real")
-    generated, generated_label = _finite(generated, 2, "generated")
-    west, east, south, north = _square(real) if limits is None else limits
+    # Small dots over larger diamonds: where they coincide both can be seen.
+    sides = [(*_finite(generated, 2, "generated"), "D", 14, style.GENERATED, "#4A3300")]
+    if real is not None:
+        sides.append((*_finite(real, 2, "real"), "o", 6, style.REAL, "none"))
+    west, east, south, north = _square(_reference(sides[::-1])) if limits is None else limits
     if not (west < east and south < north):
         raise ValueError(f"limits are (x low, x high, y low, y high) with low < high, not {limits}")
     if ax is None:
@@ -149,11 +136,7 @@ def plot_landscape(
         x, y = np.linspace(west, east, 160), np.linspace(south, north, 160)
         _draw_landscape(ax, discriminator, x, y)
     handles = []
-    for points, label, marker, size, inside, edge in (
-        # Small dots over larger diamonds: where they coincide both can be seen.
-        (generated, generated_label, "D", 14, style.GENERATED, "#4A3300"),
-        (real, real_label, "o", 6, style.REAL, "none"),
-    ):
+    for points, label, marker, size, inside, edge in sides:
         x, y = points[:, 0], points[:, 1]
         outside = np.count_nonzero((x < west) | (x > east) | (y < south) | (y > north))
         if outside:
@@ -195,9 +178,28 @@ def _finite(samples: Any, dimension: int, name: str) -> tuple[np.ndarray, str]:
         raise ValueError(f"there are no {name} samples to draw")
     finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     missing = len(values) - np.count_nonzero(finite)
-    if not finite.any() and name == "real":
-        raise ValueError("none of the real samples is finite")
     return values[finite], f"{name} ({missing} not finite)" if missing else name
+
+
+def _reference(sides: list[Any]) -> np.ndarray:
+    """Return the values of the first side, which settle the ranges, when there are any."""
+    if not len(sides[0][0]):
+        raise ValueError(f"there are no samples to draw: {sides[0][1]}")
+    return sides[0][0]
+
+
+def _mark_mean(ax: Axes, mean: float, colour: str) -> None:
+    ax.plot(
+        [mean],
+        [0],
+        marker="^",
+        markersize=8,
+        color=colour,
+        markeredgecolor="black",
+        markeredgewidth=0.8,
+        clip_on=False,
+        zorder=5,
+    )
 
 
 def _span(values: np.ndarray, margin: float) -> tuple[float, float]:
@@ -211,8 +213,9 @@ def _span(values: np.ndarray, margin: float) -> tuple[float, float]:
     return low - extra, high + extra
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
-    return np.linspace(*_span(values, margin=0.0), BINS + 1)
+def _edges(values: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Return the edges of the bins over the range of `values`, or of `reference` if there are none."""
+    return np.linspace(*_span(values if len(values) else reference, margin=0.0), BINS + 1)
 
 
 def _square(points: np.ndarray) -> tuple[float, float, float, float]:

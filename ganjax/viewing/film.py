@@ -25,7 +25,7 @@ def save_film(
     last: float = 2.0,
     *,
     shrink: int = 1,
-    max_frames: int | None = None,
+    max_frames: int | None = 120,
 ) -> Path:
     """Save frames as a GIF that plays for ever, whole or not at all.
 
@@ -41,7 +41,7 @@ def save_film(
         last: how long the last frame is shown, in seconds.
         shrink: a whole number by which width and height are divided, averaging the pixels.
         max_frames: of more frames than this, only so many are kept: the first, the last, and evenly
-            spaced ones between.
+            spaced ones between; None keeps all.
 
     Returns:
         The path. The same frames give the same bytes.

@@ -112,7 +112,9 @@ def test_any_float32_values_can_be_drawn(generated, real):
         ([], [1.0], "no real"),
         ([1.0], [], "no generated"),
         (np.zeros((3, 2)), [1.0], r"shape \(n,\)"),
-        ([np.nan], [1.0], "finite"),
+        ([np.nan], [1.0], "1 not finite"),
+        (None, [np.inf, np.nan], "2 not finite"),
+        (None, [], "no generated"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(real, generated, message):
@@ -157,6 +159,17 @@ def test_flat_landscapes_can_be_drawn(rng, logit):
 def test_landscape_of_one_repeated_point(rng):
     west, east = plot_landscape(np.ones((5, 2)), np.full((5, 2), np.nan)).get_xlim()
     assert west < 1 < east
+
+
+def test_generated_samples_can_stand_alone(rng):
+    ax = plot_distribution(None, rng.normal(5, 1, 100))
+    (label,) = legend(ax)
+    assert label.startswith("generated, mean")
+    assert is_a_picture(ax)
+    ax = plot_landscape(None, rng.normal(5, 1, (100, 2)))
+    assert legend(ax) == ["generated"]
+    assert ax.get_xlim()[0] > 0
+    assert is_a_picture(ax)
 
 
 @pytest.mark.parametrize("limits", [(1, 1, 0, 1), (0, 1, 2, 1)])

@@ -13,7 +13,9 @@ from ganjax.viewing.style import new_axes
 def test_folders_are_made_and_nothing_else_is_left(tmp_path):
     path = save_bytes(tmp_path / "a" / "b" / "file", b"x")
     assert path.read_bytes() == b"x"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    beside = path.parent.parent / "plain"
+    beside.write_bytes(b"x")
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(beside.stat().st_mode)
     assert list(path.parent.iterdir()) == [path]
 
 

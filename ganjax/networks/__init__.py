@@ -1,0 +1,52 @@
+"""Keras 3 models for both players, and convolutions that are fast under them.
+
+The networks are stock Keras layers, so that a saved ``.keras`` file loads without ganjax and on
+any backend. Submodules are imported when one of their names is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .convolution import fast_convolutions
+    from .dcgan import (
+        dcgan_discriminator,
+        dcgan_generator,
+        original_discriminator,
+        original_generator,
+    )
+    from .dense import linear_discriminator, linear_generator, mlp
+
+_HOMES = {
+    "fast_convolutions": "convolution",
+    "original_generator": "dcgan",
+    "original_discriminator": "dcgan",
+    "dcgan_generator": "dcgan",
+    "dcgan_discriminator": "dcgan",
+    "linear_generator": "dense",
+    "linear_discriminator": "dense",
+    "mlp": "dense",
+}
+
+__all__ = [
+    "dcgan_discriminator",
+    "dcgan_generator",
+    "fast_convolutions",
+    "linear_discriminator",
+    "linear_generator",
+    "mlp",
+    "original_discriminator",
+    "original_generator",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,87 @@
+"""Networks of dense layers: the course's pair of lines, and multilayer perceptrons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+
+def linear_generator() -> keras.Model:
+    """The course's toy generator, (batch, 1) to (batch, 1): one ``Dense(1)``, a line.
+
+    It can only shift and scale its noise.
+    """
+    return _single_dense("linear_generator", "line")
+
+
+def linear_discriminator() -> keras.Model:
+    """The course's toy discriminator, (batch, 1) to a logit (batch, 1): one ``Dense(1)``.
+
+    A logit that is linear in the sample compares means and nothing else.
+    """
+    return _single_dense("linear_discriminator", "logit")
+
+
+def _single_dense(name: str, layer_name: str) -> keras.Model:
+    return keras.Sequential([layers.Input((1,), name="input"), layers.Dense(1, name=layer_name)], name=name)
+
+
+def mlp(
+    input_dim: int,
+    widths: Sequence[int],
+    output_dim: int,
+    activation: str = "relu",
+    *,
+    name: str = "mlp",
+    fourier_features: int = 0,
+    fourier_scale: float = 1.0,
+) -> keras.Model:
+    """A multilayer perceptron, (batch, input_dim) to (batch, output_dim), linear at its end.
+
+    Args:
+        input_dim: size of the last axis of the input.
+        widths: units of each hidden layer; empty gives one linear map.
+        output_dim: units of the output layer.
+        activation: a Keras activation name, used after every hidden layer.
+        name: the model's name.
+        fourier_features: when positive, the input first becomes 2 * ``fourier_features`` random
+            Fourier features [sin(x B), cos(x B)] (Tancik et al. 2020, "Fourier features let
+            networks learn high frequency functions in low dimensional domains", equation 5, with
+            2 pi taken into B). B is drawn once, with the initial weights, and never trained: it is
+            part of the model's non-trainable variables.
+        fourier_scale: standard deviation of B's entries, in radians per unit of the input. Larger
+            values let a discriminator tell finer details apart.
+
+    Raises:
+        ValueError: for sizes below one or a scale that is not positive.
+    """
+    if min(input_dim, output_dim, *widths, 1) < 1:
+        raise ValueError(
+            f"mlp needs sizes of at least 1, not {input_dim=}, widths={tuple(widths)}, {output_dim=}"
+        )
+    if fourier_features < 0 or not (math.isfinite(fourier_scale) and fourier_scale > 0):
+        raise ValueError(
+            "mlp needs fourier_features >= 0 and a positive fourier_scale, "
+            f"not {fourier_features} and {fourier_scale}"
+        )
+    inputs = layers.Input((input_dim,), name="input")
+    x = _fourier_features(inputs, fourier_features, fourier_scale) if fourier_features else inputs
+    for index, width in enumerate(widths, start=1):
+        x = layers.Dense(width, activation=activation, name=f"hidden_{index}")(x)
+    return keras.Model(inputs, layers.Dense(output_dim, name="output")(x), name=name)
+
+
+def _fourier_features(x: keras.KerasTensor, count: int, scale: float) -> keras.KerasTensor:
+    # A frozen Dense layer and plain operations, so that a saved model needs no custom class.
+    phases = layers.Dense(
+        count,
+        use_bias=False,
+        trainable=False,
+        kernel_initializer=keras.initializers.RandomNormal(0.0, scale),
+        name="frequencies",
+    )(x)
+    waves = [keras.ops.sin(phases), keras.ops.cos(phases)]
+    return layers.Concatenate(name="fourier_features")(waves)

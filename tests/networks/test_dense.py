@@ -1,0 +1,93 @@
+"""Dense networks compute what they say, and save as plain Keras files."""
+
+import subprocess
+import sys
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+from ganjax.networks import dense
+
+# Keras adds a bias by rank promotion, and hands its variables to NumPy without the copy keyword.
+pytestmark = [
+    pytest.mark.usefixtures("keras_promotion"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+
+@pytest.mark.parametrize("make", [dense.linear_generator, dense.linear_discriminator])
+def test_linear_pair_is_one_dense_layer(make):
+    model = make()
+    assert model.input_shape == model.output_shape == (None, 1)
+    assert model.count_params() == 2
+    model.set_weights([np.array([[3.0]]), np.array([-1.0])])
+    np.testing.assert_allclose(model(np.array([[2.0], [0.0]])), [[5.0], [-1.0]])
+
+
+def test_mlp_is_the_product_of_its_layers():
+    model = dense.mlp(2, [4, 3], 1, activation="tanh")
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
+    expected = x
+    for kernel, bias, end in zip(
+        model.weights[::2], model.weights[1::2], (np.tanh, np.tanh, np.array), strict=True
+    ):
+        expected = end(expected @ np.array(kernel.value) + np.array(bias.value)[None])
+    np.testing.assert_allclose(model(x), expected, rtol=0, atol=1e-6)
+
+
+def test_mlp_without_hidden_layers_is_linear():
+    assert dense.mlp(3, [], 2).count_params() == 3 * 2 + 2
+
+
+def test_fourier_features_are_sines_and_cosines_of_frozen_frequencies():
+    model = dense.mlp(2, [8], 1, fourier_features=500, fourier_scale=2.0)
+    frequencies = model.get_layer("frequencies").kernel
+    assert frequencies.shape == (2, 500)
+    assert not frequencies.trainable
+    assert [v.path for v in model.non_trainable_variables] == ["frequencies/kernel"]
+    # The standard deviation of 1000 draws is known to 2.2 %; four of those.
+    assert abs(np.std(frequencies.value) / 2.0 - 1) < 0.09
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
+    features = keras.Model(model.input, model.get_layer("fourier_features").output)(x)
+    phases = x @ np.array(frequencies.value)
+    np.testing.assert_allclose(
+        features, np.concatenate([np.sin(phases), np.cos(phases)], 1), rtol=0, atol=1e-5
+    )
+
+
+LOAD = """
+import sys, keras, numpy as np
+model = keras.models.load_model(sys.argv[1], safe_mode=True)
+assert "ganjax" not in sys.modules
+np.save(sys.argv[2], model(np.load(sys.argv[2])))
+"""
+
+
+def test_fourier_features_load_in_safe_mode_without_ganjax(tmp_path):
+    model = dense.mlp(2, [4], 1, fourier_features=3)
+    x = np.array(jax.random.normal(jax.random.key(0), (5, 2)))
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "array.npy", x)
+    subprocess.run(
+        [sys.executable, "-c", LOAD, tmp_path / "model.keras", tmp_path / "array.npy"],
+        check=True,
+        cwd=tmp_path,
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "array.npy"), model(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"input_dim": 0}, "sizes of at least 1"),
+        ({"widths": [4, 0]}, "sizes of at least 1"),
+        ({"fourier_features": -1}, "fourier_features >= 0"),
+        ({"fourier_features": 2, "fourier_scale": 0.0}, "positive fourier_scale"),
+        ({"fourier_features": 2, "fourier_scale": float("nan")}, "positive fourier_scale"),
+    ],
+)
+def test_mistakes_are_named(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        dense.mlp(**{"input_dim": 2, "widths": [4], "output_dim": 1, **arguments})

@@ -111,8 +111,8 @@ def interpolated_latents(
 ) -> tuple[np.ndarray, list[str], list[str] | None]:
     """Each row: from one face to another along the sphere (White 2016, https://arxiv.org/abs/1609.04468).
 
-    slerp(a, b; t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b, with w the angle between a and b: a straight
-    line would pass through latents far shorter than any the generator was trained on.
+    slerp(a, b; t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b, with w the angle between a and b: a
+    straight line would pass through latents far shorter than any the generator was trained on.
     """
     import numpy as np
 

@@ -24,13 +24,13 @@ class OriginalToy(Experiment):
 
     ganjax train original-toy
 
-    Seconds. The generated histogram walks over the real one and past it (two Adams at 0.5, updated simultaneously,
-    orbit their goal); of all epochs the one is kept where D is most at a loss: where the mean probability of
-    ranking a generated value above a real one is nearest 0.5. A linear discriminator cannot see the width of a
-    distribution, so only the means meet.
+    Seconds. The generated histogram walks over the real one and past it (two Adams at 0.5, updated
+    simultaneously, orbit their goal); of all epochs the one is kept where D is most at a loss: where the mean
+    probability of ranking a generated value above a real one is nearest 0.5. A linear discriminator cannot
+    see the width of a distribution, so only the means meet.
 
-    Two things differ from the course. It looks at D's mean output on generated values alone, which is near 0.5 by
-    chance after two epochs already; and it stops after 20 epochs, when the means are still up to 3.3 apart
+    Two things differ from the course. It looks at D's mean output on generated values alone, which is near 0.5
+    by chance after two epochs already; and it stops after 20 epochs, when the means are still up to 3.3 apart
     (seeds 0 to 4).
     """
 

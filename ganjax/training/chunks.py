@@ -19,6 +19,9 @@ from ganjax.gan import GAN
 from ganjax.state import GANState
 from ganjax.step import Metrics, train_step
 
+LONGEST = 500  # steps in a chunk, at most
+PLANNED = 2**18  # samples planned for a chunk, about: a plan may cost a permutation an epoch
+
 Chunk = Callable[[GANState, Source, jax.Array, int], tuple[GANState, Metrics]]
 
 
@@ -31,6 +34,11 @@ def compile_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
     queued = jax.default_backend() == "cpu" and has_convolutions(gan)
     form = _queued_chunk if queued else _compiled_chunk
     return form(gan, batch * gan.discriminator_updates, capacity)
+
+
+def capacity_for(steps: int, batch: int) -> int:
+    """A sensible `capacity` for a run of so many steps on batches of so many samples."""
+    return max(1, min(LONGEST, steps, PLANNED // batch))
 
 
 def has_convolutions(gan: GAN) -> bool:

@@ -21,12 +21,11 @@ from ganjax.errors import UserError
 from ganjax.export import export_models, state_digest, state_to_arrays
 from ganjax.gan import GAN
 from ganjax.state import GANState, init_state
-from ganjax.training.chunks import Chunk, compile_chunk
+from ganjax.training.chunks import Chunk, capacity_for, compile_chunk
 from ganjax.training.manifest import describe
 from ganjax.training.progress import Progress
 from ganjax.training.run_folder import MetricsWriter, RunFolder
 
-CAPACITY = 500  # the most steps in a chunk
 CHUNK_SECONDS = 1.0  # what a chunk should take: Ctrl-C and the progress bar wait for it
 
 
@@ -114,7 +113,7 @@ def fit(experiment: Experiment, folder: RunFolder, *, quiet: bool = False) -> Ou
 
     gan = experiment.gan
     state = jax.jit(init_state, static_argnums=0)(gan, init_key)
-    chunk = compile_chunk(gan, experiment.batch, min(CAPACITY, experiment.steps))
+    chunk = compile_chunk(gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
     run = _Run(experiment, folder, source, (data_key, picture_key, score_key), clock)
     with _Interruption() as interruption, Progress(experiment.steps, quiet) as progress:
         try:
@@ -186,7 +185,8 @@ class _Run:
 
     def until_next_stop(self, step: int, rate: float | None) -> int:
         """How many steps to do now: to the next picture or selection, about a second's worth at most."""
-        affordable = 1 if rate is None else max(1, min(CAPACITY, int(rate * CHUNK_SECONDS)))
+        capacity = capacity_for(self.experiment.steps, self.experiment.batch)
+        affordable = 1 if rate is None else max(1, min(capacity, int(rate * CHUNK_SECONDS)))
         rhythms = [self.experiment.picture_every, self.experiment.select_every]
         stops = [every - step % every for every in rhythms if every > 0]
         return min(affordable, self.experiment.steps - step, *stops)

@@ -1,0 +1,1 @@
+"""How fast ganjax is: `python -m benchmarks`."""

@@ -88,4 +88,5 @@ def squared_gradient(discriminator: Discriminator, x: jax.Array) -> jax.Array:
 
 
 def _at(weight: Weight, step: jax.Array) -> jax.Array:
-    return jnp.asarray(weight(step) if callable(weight) else weight, jnp.float32)
+    with jax.numpy_dtype_promotion("standard"):  # optax's schedules mix integers and floats
+        return jnp.asarray(weight(step) if callable(weight) else weight, jnp.float32)

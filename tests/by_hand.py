@@ -1,0 +1,441 @@
+"""Tiny Keras networks of every kind, and one training step of each written out in plain JAX.
+
+Nothing here uses Keras, optax or ganjax to compute: a layer is a few lines on the arrays of a state, in the
+order Keras lists its variables, and the step is the two gradients of one written loss each.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import keras
+from keras import layers
+
+import ganjax
+
+BATCH = 6
+
+# Half the time to compile, which is nearly all the time these tests take.
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+
+
+# Layers, as functions of their weights.
+
+
+def convolution(x, kernel, bias):
+    """4x4 kernel (height, width, in, out), stride 2, SAME."""
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    y = jax.lax.conv_general_dilated(x, kernel, (2, 2), ((1, 1), (1, 1)), dimension_numbers=dimensions)
+    return y + bias
+
+
+def transposed_convolution(x, kernel, bias):
+    """4x4 kernel (height, width, out, in), stride 2, SAME: the transpose of the convolution above."""
+    n, rows, columns, _ = x.shape
+    image = jnp.zeros((n, 2 * rows, 2 * columns, kernel.shape[2]))
+    _, transpose = jax.vjp(lambda image: convolution(image, kernel, 0.0), image)
+    return transpose(x)[0] + bias
+
+
+def batch_normalization(x, gamma, beta, mean, variance):
+    """Value, and the two moving averages after it (momentum 0.99)."""
+    axes = tuple(range(x.ndim - 1))
+    m = jnp.mean(x, axes)
+    v = jnp.mean((x - m) ** 2, axes)
+    y = gamma * (x - m) / jnp.sqrt(v + 1e-3) + beta
+    return y, [0.99 * mean + 0.01 * m, 0.99 * variance + 0.01 * v]
+
+
+def layer_normalization(x, gamma, beta):
+    m = jnp.mean(x, -1, keepdims=True)
+    v = jnp.mean((x - m) ** 2, -1, keepdims=True)
+    return gamma * (x - m) / jnp.sqrt(v + 1e-3) + beta
+
+
+def group_normalization(x, gamma, beta, groups):
+    grouped = x.reshape(len(x), groups, -1)
+    m = jnp.mean(grouped, -1, keepdims=True)
+    v = jnp.mean((grouped - m) ** 2, -1, keepdims=True)
+    return gamma * ((grouped - m) / jnp.sqrt(v + 1e-3)).reshape(x.shape) + beta
+
+
+def spectral_normalization(kernel, u):
+    """Kernel over its largest singular value, estimated by one power iteration from u; and the next u."""
+    matrix = kernel.reshape(-1, kernel.shape[-1])
+    v = u @ matrix.T
+    v = v / jnp.linalg.norm(v)
+    u = v @ matrix
+    u = u / jnp.linalg.norm(u)
+    u, v = jax.lax.stop_gradient((u, v))
+    sigma = (v @ matrix @ u.T)[0, 0]
+    return kernel / sigma, u
+
+
+def dropout(x, rate, seed):
+    """Value, and the next seed: Keras counts up the second word of a raw key."""
+    kept = jax.random.bernoulli(jax.random.wrap_key_data(seed), 1 - rate, x.shape)
+    return jnp.where(kept, x / (1 - rate), 0.0), seed + jnp.array([0, 1], jnp.uint32)
+
+
+def leaky_relu(x):
+    return jnp.where(x > 0, x, 0.2 * x)
+
+
+def relu(x):
+    return jnp.maximum(x, 0.0)
+
+
+# Kinds of networks: how Keras makes a pair, and the same pair by hand.
+
+
+@keras.saving.register_keras_serializable("by_hand")
+class Subclassed(keras.Model):
+    """Dense, BatchNormalization, ReLU, Dense."""
+
+    def __init__(self, units: int, outputs: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.outputs_ = units, outputs
+        self.first = layers.Dense(units, use_bias=False)
+        self.norm = layers.BatchNormalization()
+        self.last = layers.Dense(outputs)
+
+    def build(self, input_shape):
+        self.first.build(input_shape)
+        self.norm.build((None, self.units))
+        self.last.build((None, self.units))
+        super().build(input_shape)
+
+    def call(self, x, training=False):
+        return self.last(keras.ops.relu(self.norm(self.first(x), training=training)))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units, "outputs": self.outputs_}
+
+
+class Kind(NamedTuple):
+    """Keras models (made anew by each call) and their forward functions by hand.
+
+    By hand: `(params, statistics, x) -> (y, statistics)`, in training.
+    """
+
+    generator: Callable[[], keras.Model]
+    discriminator: Callable[[], keras.Model]
+    G: Callable[..., Any]
+    D: Callable[..., Any]
+
+
+def chain(inputs, *parts):
+    return lambda: keras.Sequential([keras.Input(inputs), *(part() for part in parts)])
+
+
+def dense_stack(p, s, x):
+    return relu(x @ p[0] + p[1]) @ p[2] + p[3], s
+
+
+sequential = Kind(
+    chain((3,), lambda: layers.Dense(4, "relu"), lambda: layers.Dense(2)),
+    chain((2,), lambda: layers.Dense(5, "relu"), lambda: layers.Dense(1)),
+    dense_stack,
+    dense_stack,
+)
+
+
+def skipping(inputs, outputs):
+    """A Functional model that uses one layer twice, and its input again at the end."""
+
+    def make():
+        x = keras.Input((inputs,))
+        shared = layers.Dense(inputs, "tanh")
+        return keras.Model(x, layers.Dense(outputs)(layers.Concatenate()([shared(shared(x)), x])))
+
+    return make
+
+
+def skipping_by_hand(p, s, x):
+    h = jnp.tanh(jnp.tanh(x @ p[0] + p[1]) @ p[0] + p[1])
+    return jnp.concatenate([h, x], 1) @ p[2] + p[3], s
+
+
+functional = Kind(skipping(3, 2), skipping(2, 1), skipping_by_hand, skipping_by_hand)
+
+
+def built(model, inputs):
+    model.build((None, inputs))
+    return model
+
+
+def normalized_in_batch(p, s, x):
+    y, s = batch_normalization(x @ p[0], p[1], p[2], *s)
+    return relu(y) @ p[3] + p[4], s
+
+
+subclassed = Kind(
+    lambda: built(Subclassed(4, 2), 3),
+    lambda: built(Subclassed(5, 1), 2),
+    normalized_in_batch,
+    normalized_in_batch,
+)
+
+batch_normalized = Kind(
+    chain(
+        (3,),
+        lambda: layers.Dense(4, use_bias=False),
+        layers.BatchNormalization,
+        layers.ReLU,
+        lambda: layers.Dense(2),
+    ),
+    chain(
+        (2,),
+        lambda: layers.Dense(5, use_bias=False),
+        layers.BatchNormalization,
+        layers.ReLU,
+        lambda: layers.Dense(1),
+    ),
+    normalized_in_batch,
+    normalized_in_batch,
+)
+
+
+def dropping(p, s, x):
+    h, seed = dropout(relu(x @ p[0] + p[1]), 0.3, s[0])
+    return h @ p[2] + p[3], [seed]
+
+
+dropped_out = Kind(
+    chain((3,), lambda: layers.Dense(4, "relu"), lambda: layers.Dropout(0.3), lambda: layers.Dense(2)),
+    chain((2,), lambda: layers.Dense(5, "relu"), lambda: layers.Dropout(0.3), lambda: layers.Dense(1)),
+    dropping,
+    dropping,
+)
+
+
+def spectral_stack(p, s, x):
+    first, u_first = spectral_normalization(p[0], s[0])
+    last, u_last = spectral_normalization(p[2], s[1])
+    return relu(x @ first + p[1]) @ last + p[3], [u_first, u_last]
+
+
+def spectral(units, activation=None):
+    return lambda: layers.SpectralNormalization(layers.Dense(units, activation))
+
+
+spectrally_normalized = Kind(
+    chain((3,), spectral(4, "relu"), spectral(2)),
+    chain((2,), spectral(5, "relu"), spectral(1)),
+    spectral_stack,
+    spectral_stack,
+)
+
+
+def grouped_stack(p, s, x):
+    return relu(group_normalization(x @ p[0] + p[1], p[2], p[3], 2)) @ p[4] + p[5], s
+
+
+def grouping():
+    return layers.GroupNormalization(2)
+
+
+group_normalized = Kind(
+    chain((3,), lambda: layers.Dense(8), grouping, layers.ReLU, lambda: layers.Dense(2)),
+    chain((2,), lambda: layers.Dense(6), grouping, layers.ReLU, lambda: layers.Dense(1)),
+    grouped_stack,
+    grouped_stack,
+)
+
+
+def layered_stack(p, s, x):
+    return relu(layer_normalization(x @ p[0] + p[1], p[2], p[3])) @ p[4] + p[5], s
+
+
+layer_normalized = Kind(
+    chain((3,), lambda: layers.Dense(4), layers.LayerNormalization, layers.ReLU, lambda: layers.Dense(2)),
+    chain((2,), lambda: layers.Dense(5), layers.LayerNormalization, layers.ReLU, lambda: layers.Dense(1)),
+    layered_stack,
+    layered_stack,
+)
+
+
+def patch_generator(p, s, x):
+    h, s = batch_normalization((x @ p[0]).reshape(-1, 2, 2, 2), p[1], p[2], *s)
+    return jnp.tanh(transposed_convolution(relu(h), p[3], p[4])), s
+
+
+def patch_discriminator(p, s, x):
+    """Variables: spectral kernel, bias, last kernel, bias; singular vector, dropout's seed."""
+    kernel, u = spectral_normalization(p[0], s[0])
+    h, seed = dropout(leaky_relu(convolution(x, kernel, p[1])), 0.25, s[1])
+    return jnp.einsum("nijc,co->nijo", h, p[2][0, 0]) + p[3], [u, seed]
+
+
+patch = Kind(
+    chain(
+        (3,),
+        lambda: layers.Dense(8, use_bias=False),
+        lambda: layers.Reshape((2, 2, 2)),
+        layers.BatchNormalization,
+        layers.ReLU,
+        lambda: layers.Conv2DTranspose(1, 4, 2, "same", activation="tanh"),
+    ),
+    chain(
+        (4, 4, 1),
+        lambda: layers.SpectralNormalization(layers.Conv2D(3, 4, 2, "same")),
+        lambda: layers.LeakyReLU(0.2),
+        lambda: layers.Dropout(0.25),
+        lambda: layers.Conv2D(1, 1),
+    ),
+    patch_generator,
+    patch_discriminator,
+)
+
+KINDS = {
+    "Sequential": sequential,
+    "Functional": functional,
+    "subclassed": subclassed,
+    "BatchNormalization": batch_normalized,
+    "Dropout": dropped_out,
+    "SpectralNormalization": spectrally_normalized,
+    "GroupNormalization": group_normalized,
+    "LayerNormalization": layer_normalized,
+    "patch of logits": patch,
+}
+
+
+def game(kind: Kind, **options) -> ganjax.GAN:
+    return ganjax.GAN(kind.generator(), kind.discriminator(), **options)
+
+
+# The step.
+
+
+class Adam(NamedTuple):
+    rate: float = 2e-2
+    b1: float = 0.5
+    b2: float = 0.9
+    # Large enough that a gradient which is nothing but rounding does not become a whole step.
+    epsilon: float = 1e-3
+
+    def __call__(self, network, gradient, statistics):
+        """Kingma and Ba 2015, algorithm 1, on a NetworkState whose optimiser is optax's Adam."""
+        memory = network.optimizer[0]
+        t = memory.count + 1
+        power = t.astype(jnp.float32)
+        m = [self.b1 * m + (1 - self.b1) * g for m, g in zip(memory.mu, gradient, strict=True)]
+        v = [self.b2 * v + (1 - self.b2) * g * g for v, g in zip(memory.nu, gradient, strict=True)]
+        params = [
+            p - self.rate * (m / (1 - self.b1**power)) / (jnp.sqrt(v / (1 - self.b2**power)) + self.epsilon)
+            for p, m, v in zip(network.params, m, v, strict=True)
+        ]
+        return {"params": params, "statistics": statistics, "m": m, "v": v, "t": t}
+
+
+def log_sigmoid(logits):
+    return -jnp.log(1 + jnp.exp(-logits))
+
+
+def cross_entropy_of_discriminator(real_logits, fake_logits):
+    return -jnp.mean(log_sigmoid(real_logits)) / 2 - jnp.mean(log_sigmoid(-fake_logits)) / 2
+
+
+def cross_entropy_of_generator(fake_logits):
+    return -jnp.mean(log_sigmoid(fake_logits))
+
+
+def step(kind: Kind, state, real, *, update: str, discriminator_updates: int, adam: Adam, ema_decay: float):
+    """One step of the game by hand, binary cross-entropy: what the new state holds, and the metrics."""
+    with jax.numpy_rank_promotion("allow"):
+        keys = jax.random.split(jax.random.fold_in(state.key, state.step), discriminator_updates)
+        batches = jnp.split(real, discriminator_updates)
+        D = state.discriminator
+        for key, batch in zip(keys[:-1], batches[:-1], strict=True):
+            new, *_ = discriminator_update(kind, state.generator, D, batch, key, adam)
+            D = as_network(new, D)
+        key, batch = keys[-1], batches[-1]
+        if update == "simultaneous":
+            new_D, D_loss, logits, D_gradient = discriminator_update(
+                kind, state.generator, D, batch, key, adam
+            )
+            latent_key, _ = jax.random.split(key)
+            judge = D
+        else:
+            key, latent_key = jax.random.split(key)
+            new_D, D_loss, logits, D_gradient = discriminator_update(
+                kind, state.generator, D, batch, key, adam
+            )
+            judge = as_network(new_D, D)
+        new_G, G_loss, G_gradient = generator_update(kind, state.generator, judge, batch, latent_key, adam)
+        t = state.step.astype(jnp.float32)
+        decay = jnp.minimum(ema_decay, (1 + t) / (10 + t))
+        real_logits, fake_logits = logits
+        return {
+            "generator": new_G,
+            "discriminator": new_D,
+            "ema": averaged(state.ema, new_G, decay),
+            "metrics": {
+                "generator_loss": G_loss,
+                "discriminator_loss": D_loss,
+                "penalty": jnp.zeros(()),
+                "real_logits": jnp.mean(real_logits),
+                "fake_logits": jnp.mean(fake_logits),
+                "real_accuracy": jnp.mean((real_logits > 0).astype(jnp.float32)),
+                "fake_accuracy": jnp.mean((fake_logits < 0).astype(jnp.float32)),
+                "generator_gradient_norm": norm(G_gradient),
+                "discriminator_gradient_norm": norm(D_gradient),
+                "finite": jnp.ones(()),
+            },
+        }
+
+
+def as_network(new, like):
+    memory = like.optimizer[0]._replace(count=new["t"], mu=new["m"], nu=new["v"])
+    return type(like)(new["params"], new["statistics"], (memory, *like.optimizer[1:]))
+
+
+@functools.partial(jax.jit, compiler_options=QUICK)
+def averaged(old, new, decay):
+    def mean(a, b):
+        return decay * a + (1 - decay) * b if jnp.issubdtype(b.dtype, jnp.floating) else b
+
+    return {
+        "params": [mean(a, b) for a, b in zip(old.params, new["params"], strict=True)],
+        "statistics": [mean(a, b) for a, b in zip(old.statistics, new["statistics"], strict=True)],
+    }
+
+
+@functools.partial(jax.jit, compiler_options=QUICK)
+def norm(gradient):
+    return jnp.sqrt(sum(jnp.sum(g**2) for g in gradient))
+
+
+@functools.partial(jax.jit, static_argnums=(0, 5), compiler_options=QUICK)
+def discriminator_update(kind, G, D, real, key, adam):
+    latents = jax.random.normal(jax.random.split(key)[0], (len(real), 3))
+    fake, _ = kind.G(G.params, G.statistics, latents)
+
+    def loss(params):
+        real_logits, statistics = kind.D(params, D.statistics, real)
+        fake_logits, statistics = kind.D(params, statistics, fake)
+        return cross_entropy_of_discriminator(real_logits, fake_logits), (
+            (real_logits, fake_logits),
+            statistics,
+        )
+
+    (value, (logits, statistics)), gradient = jax.value_and_grad(loss, has_aux=True)(D.params)
+    return adam(D, gradient, statistics), value, logits, gradient
+
+
+@functools.partial(jax.jit, static_argnums=(0, 5), compiler_options=QUICK)
+def generator_update(kind, G, D, real, latent_key, adam):
+    latents = jax.random.normal(latent_key, (len(real), 3))
+
+    def loss(params):
+        fake, statistics = kind.G(params, G.statistics, latents)
+        _, D_statistics = kind.D(D.params, D.statistics, real)
+        fake_logits, _ = kind.D(D.params, D_statistics, fake)
+        return cross_entropy_of_generator(fake_logits), statistics
+
+    (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(G.params)
+    return adam(G, gradient, statistics), value, gradient

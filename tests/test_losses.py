@@ -1,0 +1,151 @@
+"""Objectives against float64 NumPy, at logits as large as 1e4."""
+
+import hypothesis.extra.numpy as arrays
+import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+
+import ganjax
+from ganjax import losses
+
+LOG_2 = np.log(2)
+
+
+def softplus(x):
+    return np.logaddexp(0, x)
+
+
+def sigmoid(x):
+    return np.exp(-softplus(-x))
+
+
+# For every pair: discriminator(r, f) and its two gradients, generator(f, r) and its gradient in f; of the sums
+# over n logits, in float64.
+def cross_entropy(r, f):
+    return (softplus(-r) + softplus(f)) / 2, -sigmoid(-r) / 2, sigmoid(f) / 2
+
+
+EQUATIONS = {
+    "binary_cross_entropy": (cross_entropy, lambda f, r: (softplus(-f), -sigmoid(-f))),
+    "minimax": (cross_entropy, lambda f, r: (-softplus(f), -sigmoid(f))),
+    "least_squares": (
+        lambda r, f: (((r - 1) ** 2 + f**2) / 2, r - 1, f),
+        lambda f, r: ((f - 1) ** 2 / 2, f - 1),
+    ),
+    "hinge": (
+        lambda r, f: (
+            np.maximum(0, 1 - r) + np.maximum(0, 1 + f),
+            -(1.0 * (r < 1)),
+            1.0 * (f > -1),
+        ),
+        lambda f, r: (-f, -np.ones_like(f)),
+    ),
+    "wasserstein": (
+        lambda r, f: (f - r, -np.ones_like(r), np.ones_like(f)),
+        lambda f, r: (-f, -np.ones_like(f)),
+    ),
+    "relativistic_pairing": (
+        lambda r, f: (softplus(f - r), -sigmoid(f - r), sigmoid(f - r)),
+        lambda f, r: (softplus(r - f), -sigmoid(r - f)),
+    ),
+}
+
+
+def test_every_pair_is_tested():
+    assert EQUATIONS.keys() == {name for name, x in vars(losses).items() if isinstance(x, losses.Loss)}
+
+
+@st.composite
+def pairs_of_logits(draw):
+    shape = draw(st.sampled_from([(1, 1), (7, 1), (3, 2, 2, 1)]))
+    extremes = st.sampled_from([-1e4, 1e4, 0.0, 1e-30, -88.0, 89.0, -104.0])
+    ordinary = st.floats(-1e4, 1e4, width=32)
+    small = st.floats(-30, 30, width=32)
+    element = st.one_of(small, ordinary, extremes)
+    return tuple(draw(arrays.arrays(np.float32, shape, elements=element)) for _ in range(2))
+
+
+COMPILED = {
+    name: (
+        jax.jit(jax.value_and_grad(getattr(losses, name).discriminator, argnums=(0, 1))),
+        jax.jit(jax.value_and_grad(getattr(losses, name).generator)),
+    )
+    for name in EQUATIONS
+}
+
+
+def check_value(name, value, expected, logits):
+    assert value.dtype == jnp.float32
+    assert value.shape == ()
+    # A mean of terms that nearly cancel is only as exact as the largest allows; denormals may be 0. Where
+    # real and fake are subtracted, it is the logits that nearly cancel.
+    subtracted = name in ("wasserstein", "relativistic_pairing")
+    scale = np.max(np.abs(logits if subtracted else expected))
+    np.testing.assert_allclose(value, np.mean(expected), rtol=2e-6, atol=1e-6 * scale + 1e-30)
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+@given(logits=pairs_of_logits())
+def test_values_and_gradients(name, logits):
+    real, fake = logits
+    r, f = real.astype(np.float64), fake.astype(np.float64)
+    D_equation, G_equation = EQUATIONS[name]
+    D, G = COMPILED[name]
+
+    value, gradients = D(jnp.asarray(real), jnp.asarray(fake))
+    expected, *expected_gradients = D_equation(r, f)
+    check_value(name, value, expected, (r, f))
+    for gradient, want, logit in zip(gradients, expected_gradients, (r, f), strict=True):
+        check_gradient(name, gradient, want, logit)
+
+    value, gradient = G(jnp.asarray(fake), jnp.asarray(real))
+    expected, expected_gradient = G_equation(f, r)
+    check_value(name, value, expected, (r, f))
+    check_gradient(name, gradient, expected_gradient, f)
+
+
+def check_gradient(name, gradient, expected, logits):
+    # At the hinge's very corner any slope between the two sides is a right one.
+    smooth = np.abs(np.abs(logits) - 1) > 0 if name == "hinge" else np.ones(logits.shape, bool)
+    wanted = (expected / logits.size)[smooth]
+    np.testing.assert_allclose(np.asarray(gradient)[smooth], wanted, rtol=1e-5, atol=1e-7)
+    assert np.all(np.isfinite(gradient))
+
+
+def test_names_of_the_original_system():
+    assert ganjax.generator_loss is losses.binary_cross_entropy.generator
+    assert ganjax.discriminator_loss is losses.binary_cross_entropy.discriminator
+    assert ganjax.generator_loss(jnp.zeros((4, 1))) == pytest.approx(LOG_2)  # one argument suffices
+    assert ganjax.discriminator_loss(jnp.zeros((4, 1)), jnp.zeros((4, 1))) == pytest.approx(LOG_2)
+
+
+def test_halves_of_the_discriminator_loss_are_averaged():
+    right, wrong = jnp.full((3, 1), 50.0), jnp.full((5, 1), 2.0)
+    assert ganjax.discriminator_loss(right, wrong) == pytest.approx(softplus(2.0) / 2)
+
+
+def test_keras_cross_entropy_agrees():
+    import keras
+
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    real, fake = jax.random.normal(jax.random.key(0), (2, 16, 1)) * 3
+    half = cross_entropy(jnp.ones_like(real), real) + cross_entropy(jnp.zeros_like(fake), fake)
+    assert ganjax.discriminator_loss(real, fake) == pytest.approx(float(half) / 2, rel=1e-5)
+    generator = cross_entropy(jnp.ones_like(fake), fake)
+    assert ganjax.generator_loss(fake) == pytest.approx(float(generator), rel=1e-5)
+
+
+def test_only_the_relativistic_generator_looks_at_real_logits():
+    fake, real = jnp.array([[0.5], [-1.0]]), jnp.array([[2.0], [-3.0]])
+    for name in EQUATIONS:
+        differs = getattr(losses, name).generator(fake, real) != getattr(losses, name).generator(fake, -real)
+        assert bool(differs) == (name == "relativistic_pairing")
+
+
+def test_relativistic_pairs_one_to_one():
+    real, fake = jnp.array([[100.0], [-100.0]]), jnp.array([[99.0], [-101.0]])
+    value = losses.relativistic_pairing.discriminator(real, fake)
+    assert value == pytest.approx(softplus(-1.0))  # neither the means nor all four pairs give this

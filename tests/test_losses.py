@@ -7,51 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
+from objectives_by_hand import EQUATIONS, softplus
 
 import ganjax
 from ganjax import losses
 
 LOG_2 = np.log(2)
-
-
-def softplus(x):
-    return np.logaddexp(0, x)
-
-
-def sigmoid(x):
-    return np.exp(-softplus(-x))
-
-
-# For every pair: discriminator(r, f) and its two gradients, generator(f, r) and its gradient in f; of the sums
-# over n logits, in float64.
-def cross_entropy(r, f):
-    return (softplus(-r) + softplus(f)) / 2, -sigmoid(-r) / 2, sigmoid(f) / 2
-
-
-EQUATIONS = {
-    "binary_cross_entropy": (cross_entropy, lambda f, r: (softplus(-f), -sigmoid(-f))),
-    "minimax": (cross_entropy, lambda f, r: (-softplus(f), -sigmoid(f))),
-    "least_squares": (
-        lambda r, f: (((r - 1) ** 2 + f**2) / 2, r - 1, f),
-        lambda f, r: ((f - 1) ** 2 / 2, f - 1),
-    ),
-    "hinge": (
-        lambda r, f: (
-            np.maximum(0, 1 - r) + np.maximum(0, 1 + f),
-            -(1.0 * (r < 1)),
-            1.0 * (f > -1),
-        ),
-        lambda f, r: (-f, -np.ones_like(f)),
-    ),
-    "wasserstein": (
-        lambda r, f: (f - r, -np.ones_like(r), np.ones_like(f)),
-        lambda f, r: (-f, -np.ones_like(f)),
-    ),
-    "relativistic_pairing": (
-        lambda r, f: (softplus(f - r), -sigmoid(f - r), sigmoid(f - r)),
-        lambda f, r: (softplus(r - f), -sigmoid(r - f)),
-    ),
-}
 
 
 def test_every_pair_is_tested():

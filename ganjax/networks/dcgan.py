@@ -112,8 +112,9 @@ def dcgan_discriminator(
         width: channels after the first convolution.
         normalization: ``"spectral"`` divides every kernel by its largest singular value
             (Miyato et al. 2018, "Spectral normalization for generative adversarial networks");
-            ``"batch"`` is batch normalisation on all convolutions but the first; ``"layer"`` normalises each image by itself, as the WGAN-GP
-            penalty needs (Gulrajani et al. 2017, section 4); None is none.
+            ``"batch"`` is batch normalisation on all convolutions but the first; ``"layer"``
+            normalises each image by itself, as the WGAN-GP penalty needs (Gulrajani et al. 2017,
+            "Improved training of Wasserstein GANs", section 4); None is none.
         channels: channels of the image.
         name: the model's name.
 

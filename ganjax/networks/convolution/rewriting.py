@@ -1,28 +1,10 @@
-"""Strided convolutions whose derivatives are fast, under any function that already uses them.
-
-A strided convolution, its gradient with respect to the image (which is what Keras calls a
-transposed convolution) and its gradient with respect to the kernel are three faces of one
-trilinear form
-
-    <features, convolve(image, kernel)> = <image, spread(features, kernel)>
-                                        = <kernel, correlate(image, features)>,
-
-so the derivatives of each are the other two. Automatic differentiation does not see that: it writes
-the kernel gradient of a transposed convolution as a convolution of the features with zeros put
-between them and a window as large as the image, which XLA runs as a naive loop on CPUs and
-does not recognise as one of cuDNN's three operations on GPUs. The second derivative of an ordinary
-strided convolution, which R1 and WGAN-GP penalties need, contains the same.
-
-:func:`fast_convolutions` traces a function and replaces its strided and its transposed
-convolutions by those three, each with the other two for its derivatives, before anything is
-differentiated. The networks stay stock Keras layers and know nothing of it.
-"""
+"""Replaces the strided convolutions inside a pure function, before anything is differentiated."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,140 +13,7 @@ from jax import lax
 from jax.extend import core
 from jax.extend.core import primitives
 
-
-class Geometry(NamedTuple):
-    """What the three operations of one strided convolution share besides their operands.
-
-    Images are (batch, \\*image_size, image_channels), features (batch, \\*feature_size,
-    feature_channels), kernels (\\*kernel_size, image_channels, feature_channels), with any
-    number of spatial axes. ``padding`` is the (low, high) padding of the image per spatial axis.
-    """
-
-    image_size: tuple[int, ...]
-    kernel_size: tuple[int, ...]
-    strides: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    precision: Any = None
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def convolve(geometry: Geometry, image: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The strided convolution: image and kernel to features."""
-    axes = _spatial_axes(geometry)
-    layout = lax.ConvDimensionNumbers(
-        lhs_spec=(0, len(axes) + 1, *axes),
-        rhs_spec=(len(axes) + 1, len(axes), *(axis - 1 for axis in axes)),
-        out_spec=(0, len(axes) + 1, *axes),
-    )
-    return lax.conv_general_dilated(
-        image,
-        kernel,
-        window_strides=geometry.strides,
-        padding=geometry.padding,
-        dimension_numbers=layout,
-        precision=geometry.precision,
-    )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def spread(geometry: Geometry, features: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The transposed convolution: features and kernel to an image.
-
-    Every feature vector is spread over the window of the image that :func:`convolve` would have
-    read it from; overlapping windows add.
-    """
-    axes = _spatial_axes(geometry)
-    layout = lax.ConvDimensionNumbers(
-        lhs_spec=(0, len(axes) + 1, *axes),
-        rhs_spec=(len(axes), len(axes) + 1, *(axis - 1 for axis in axes)),
-        out_spec=(0, len(axes) + 1, *axes),
-    )
-    low = [window - 1 - pad for window, (pad, _) in zip(geometry.kernel_size, geometry.padding)]
-    high = [
-        image + window - 1 - dilated - pad
-        for image, window, dilated, pad in zip(
-            geometry.image_size, geometry.kernel_size, _dilated(geometry, features), low
-        )
-    ]
-    return lax.conv_general_dilated(
-        features,
-        lax.rev(kernel, [axis - 1 for axis in axes]),
-        window_strides=(1,) * len(axes),
-        padding=list(zip(low, high)),
-        lhs_dilation=geometry.strides,
-        dimension_numbers=layout,
-        precision=geometry.precision,
-    )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def correlate(geometry: Geometry, image: jax.Array, features: jax.Array) -> jax.Array:
-    """The kernel gradient: image and features to a kernel.
-
-    It is a convolution too: the features are its window, the batch is what it contracts and the
-    image's channels are its batch.
-    """
-    axes = _spatial_axes(geometry)
-    layout = lax.ConvDimensionNumbers(
-        lhs_spec=(len(axes) + 1, 0, *axes),
-        rhs_spec=(len(axes) + 1, 0, *axes),
-        out_spec=(len(axes), len(axes) + 1, *(axis - 1 for axis in axes)),
-    )
-    low = [pad for pad, _ in geometry.padding]
-    high = [
-        window + dilated - 1 - image_size - pad
-        for image_size, window, dilated, pad in zip(
-            geometry.image_size, geometry.kernel_size, _dilated(geometry, features), low
-        )
-    ]
-    return lax.conv_general_dilated(
-        image,
-        features,
-        window_strides=(1,) * len(axes),
-        padding=list(zip(low, high)),
-        rhs_dilation=geometry.strides,
-        dimension_numbers=layout,
-        precision=geometry.precision,
-    )
-
-
-def _keep_operands(operation: Callable[..., jax.Array]) -> Callable[..., Any]:
-    def forward(geometry: Geometry, left: jax.Array, right: jax.Array) -> Any:
-        return operation(geometry, left, right), (left, right)
-
-    return forward
-
-
-convolve.defvjp(
-    _keep_operands(convolve),
-    lambda geometry, operands, features: (
-        spread(geometry, features, operands[1]),
-        correlate(geometry, operands[0], features),
-    ),
-)
-spread.defvjp(
-    _keep_operands(spread),
-    lambda geometry, operands, image: (
-        convolve(geometry, image, operands[1]),
-        correlate(geometry, image, operands[0]),
-    ),
-)
-correlate.defvjp(
-    _keep_operands(correlate),
-    lambda geometry, operands, kernel: (
-        spread(geometry, operands[1], kernel),
-        convolve(geometry, operands[0], kernel),
-    ),
-)
-
-
-def _spatial_axes(geometry: Geometry) -> range:
-    return range(1, len(geometry.strides) + 1)
-
-
-def _dilated(geometry: Geometry, features: jax.Array) -> list[int]:
-    sizes = features.shape[1:-1]
-    return [stride * (size - 1) + 1 for stride, size in zip(geometry.strides, sizes)]
+from .operations import Geometry, convolve, spread
 
 
 def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,11 +47,11 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _evaluate(closed: core.ClosedJaxpr, operands: Sequence[Any]) -> list[Any]:
-    """Evaluates a jaxpr equation by equation, its strided convolutions by the three above."""
+    """Evaluates a jaxpr equation by equation, its strided convolutions by the three operations."""
     if not _has_target(closed.jaxpr):
         return core.jaxpr_as_fun(closed)(*operands)
     jaxpr = closed.jaxpr
-    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*closed.consts, *operands]))
+    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*closed.consts, *operands], strict=True))
 
     def read(atom: Any) -> Any:
         return atom.val if isinstance(atom, core.Literal) else values[atom]
@@ -215,14 +64,16 @@ def _evaluate(closed: core.ClosedJaxpr, operands: Sequence[Any]) -> list[Any]:
             outputs = _CALLS[equation.primitive](equation.params, inputs)
         else:
             outputs = _bind_unchanged(jaxpr, equation, inputs)
-        values.update(zip(equation.outvars, outputs))
+        values.update(zip(equation.outvars, outputs, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
 
 
 def _bind_unchanged(jaxpr: core.Jaxpr, equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
     # A jaxpr of this one equation: JAX's own evaluator then knows how to bind any primitive.
     variables = {
-        atom: value for atom, value in zip(equation.invars, inputs) if not isinstance(atom, core.Literal)
+        atom: value
+        for atom, value in zip(equation.invars, inputs, strict=True)
+        if not isinstance(atom, core.Literal)
     }
     alone = jaxpr.replace(
         constvars=(),
@@ -282,7 +133,7 @@ def _is_target(equation: core.JaxprEqn) -> bool:
     if equation.primitive is not primitives.conv_general_dilated_p:
         return False
     params = equation.params
-    left, right = (atom.aval for atom in equation.invars)
+    left, right = (_array_type(atom) for atom in equation.invars)
     strided = max(params["window_strides"], default=1) > 1
     transposed = max(params["lhs_dilation"], default=1) > 1
     return (
@@ -309,13 +160,14 @@ def _apply(equation: core.JaxprEqn, left: jax.Array, right: jax.Array) -> jax.Ar
         geometry = Geometry(
             left.shape[1:-1], kernel_size, params["window_strides"], padding, params["precision"]
         )
-        result = convolve(geometry, left, right)
+        result: Any = convolve(geometry, left, right)
     else:
         # Seen from the convolution it transposes, its output is the image and its window is
         # mirrored, with the two kinds of channels exchanged.
-        image_size = [equation.outvars[0].aval.shape[axis] for axis in layout.out_spec[2:]]
+        image_size = [_array_type(equation.outvars[0]).shape[axis] for axis in layout.out_spec[2:]]
         mirrored = tuple(
-            (window - 1 - low, window - 1 - high) for window, (low, high) in zip(kernel_size, padding)
+            (window - 1 - low, window - 1 - high)
+            for window, (low, high) in zip(kernel_size, padding, strict=True)
         )
         geometry = Geometry(
             tuple(image_size), kernel_size, params["lhs_dilation"], mirrored, params["precision"]
@@ -323,6 +175,11 @@ def _apply(equation: core.JaxprEqn, left: jax.Array, right: jax.Array) -> jax.Ar
         kernel = lax.rev(right, range(len(kernel_size))).swapaxes(-1, -2)
         result = spread(geometry, left, kernel)
     return result.transpose(np.argsort(_channels_last(layout.out_spec)))
+
+
+def _array_type(atom: Any) -> Any:
+    """Shape and dtype of a jaxpr's atom."""
+    return atom.aval
 
 
 def _channels_last(spec: Sequence[int]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import signal
 import sys
@@ -86,7 +87,16 @@ class Outcome:
 
 
 class DivergedError(UserError):
-    """A loss or gradient was no longer finite."""
+    """A loss or gradient was no longer finite.
+
+    Attributes:
+        step: the step it happened in, from 1.
+        good_step: how many steps the saved last good state has behind it.
+    """
+
+    def __init__(self, message: str, step: int, good_step: int) -> None:
+        super().__init__(message)
+        self.step, self.good_step = step, good_step
 
 
 def fit(experiment: Experiment, folder: RunFolder, *, quiet: bool = False) -> Outcome:
@@ -103,23 +113,24 @@ def fit(experiment: Experiment, folder: RunFolder, *, quiet: bool = False) -> Ou
     key = jax.random.key(experiment.seed)
     init_key, data_key, picture_key, score_key = jax.random.split(key, 4)
     clock = _Clock()
+    gan = experiment.gan
     manifest = describe(experiment, key)
-    folder.write_manifest(manifest | {"status": "running"})
     with clock("data"):
         source, data = experiment.load(not quiet)
         source = jax.device_put(source)
+    # Written only now: a run whose data cannot be had leaves its folder as empty as it was.
     manifest |= {"data": dict(data)}
     folder.write_manifest(manifest | {"status": "running"})
 
-    gan = experiment.gan
     state = jax.jit(init_state, static_argnums=0)(gan, init_key)
     chunk = compile_chunk(gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
     run = _Run(experiment, folder, source, (data_key, picture_key, score_key), clock)
-    with _Interruption() as interruption, Progress(experiment.steps, quiet) as progress:
+    with _Interruption(quiet) as interruption, Progress(experiment.steps, quiet) as progress:
         try:
             state = run.train(chunk, state, interruption, progress)
         except DivergedError as error:
-            folder.write_manifest(manifest | {"status": "diverged", "reason": str(error)})
+            ending = {"status": "diverged", "reason": str(error), "steps_done": error.good_step}
+            folder.write_manifest(manifest | ending | {"seconds": clock.seconds})
             raise
 
     with clock("finish"):
@@ -162,19 +173,21 @@ class _Run:
     ) -> GANState:
         """Step until the end, or until interrupted; rows and pictures on the way."""
         metrics_file = MetricsWriter(self.folder.metrics_path)
-        step, rate = 0, None
+        step, rate, good = 0, None, state
         self.picture(state, step)
         try:
             while step < self.experiment.steps and not interruption.asked:
                 count = self.until_next_stop(step, rate)
-                good = jax.tree.map(jnp.copy, state)  # the chunk donates `state`
+                before = jax.tree.map(jnp.copy, state)  # the chunk donates `state`
                 with self.clock("compile" if rate is None else "steps") as watch:
                     state, metrics = chunk(state, self.source, self.data_key, count)
                     rows = {name: np.asarray(values)[:count] for name, values in metrics.items()}
                 # The first chunk also compiles: its rate only says how slow a step is at most.
                 rate = count / watch.seconds
-                self.stop_if_diverged(rows["finite"], good, step)
+                # A state is good when the step from it is finite: the update to it may have overflowed.
+                good = before if rows["finite"][0] or step == 0 else good
                 self.log(metrics_file, rows, step)
+                self.stop_if_diverged(rows["finite"], good, step)
                 step += count
                 self.select(state, step)
                 self.picture(state, step)
@@ -195,20 +208,25 @@ class _Run:
         if finite.all():
             return
         bad = step + int(np.argmin(finite)) + 1
-        path = self.folder.checkpoint_path(step)
+        good_step = int(good.step)
+        path = self.folder.checkpoint_path(good_step)
         self.folder.write_arrays(path, state_to_arrays(good))
         raise DivergedError(
-            f"the losses or gradients of step {bad} are not finite (run key "
-            f"{jax.random.key_data(good.key).tolist()}); the last good state, of step {step}, is in {path}: "
-            "try a smaller learning rate"
+            f"the losses or gradients of step {bad} are not finite (state key "
+            f"{jax.random.key_data(good.key).tolist()}); the last good state, of step {good_step}, is in "
+            f"{path}: try a smaller learning rate",
+            bad,
+            good_step,
         )
 
     def log(self, file: MetricsWriter, rows: Mapping[str, np.ndarray], step: int) -> None:
-        count = len(rows["finite"])
-        for i in range(count):
+        """Write the rows that are due, and last of all the first one that is not finite."""
+        for i, finite in enumerate(rows["finite"]):
             now = step + i + 1
-            if now % self.experiment.log_every == 0 or now == self.experiment.steps:
+            if now % self.experiment.log_every == 0 or now == self.experiment.steps or not finite:
                 file.write({"step": now, **{name: float(values[i]) for name, values in rows.items()}})
+            if not finite:
+                break
 
     def select(self, state: GANState, step: int) -> None:
         every = self.experiment.select_every
@@ -267,8 +285,8 @@ class _Watch:
 class _Interruption:
     """The first Ctrl-C asks the loop to stop after the current chunk; the second stops at once."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, quiet: bool) -> None:
+        self.asked, self.quiet = False, quiet
 
     def __enter__(self) -> _Interruption:
         self.before: Callable[[int, FrameType | None], Any] | int | None = None
@@ -284,4 +302,7 @@ class _Interruption:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        print("\nstopping after this chunk; Ctrl-C again stops at once", file=sys.stderr)
+        if not self.quiet:
+            # Where the signal came in the middle of another print, Python refuses this one.
+            with contextlib.suppress(RuntimeError):
+                print("\nstopping after this chunk; Ctrl-C again stops at once", file=sys.stderr)

@@ -23,7 +23,7 @@ class Progress:
         self.in_terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
-        self.bar = tqdm(total=self.steps, unit="step", disable=self.quiet or not self.in_terminal)
+        self.bar = tqdm(total=self.steps, unit=" steps", disable=self.quiet or not self.in_terminal)
         self.start = self.last_line = time.monotonic()
         return self
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -37,7 +39,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: str | os.PathLike, *, overwrite: bool = False) -> RunFolder:
-        """Make an empty run folder.
+        """Make an empty run folder, or take over one without a file, left by a run that never started.
 
         Raises:
             UserError: something is there already and `overwrite` is False, or it is no run, or the folder
@@ -45,15 +47,18 @@ class RunFolder:
         """
         folder = cls(path)
         try:
-            if folder.path.is_dir() and any(folder.path.iterdir()):
+            if folder.path.is_dir() and any(not item.is_dir() for item in folder.path.rglob("*")):
                 if not folder.manifest_path.exists():
                     raise UserError(f"{path} exists and is not a run of ganjax: choose another --out")
                 if not overwrite:
                     raise UserError(f"{path} holds a run already: give --overwrite, or another --out")
+                folder.read_manifest()  # only what is surely a run is deleted
                 shutil.rmtree(folder.path)
             folder.samples.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder.path).close()  # now, not after an hour of training
         except OSError as error:
-            raise UserError(f"cannot write to {path}: {error.strerror}; choose another --out") from error
+            reason = error.strerror or error
+            raise UserError(f"cannot write to {path}: {reason}; choose another --out") from error
         return folder
 
     @classmethod
@@ -121,7 +126,9 @@ class RunFolder:
 
     def write_model(self, role: str, model: Any) -> None:
         """Write a Keras model to its file."""
-        with atomic(self.model_path(role)) as temporary:
+        with atomic(self.model_path(role)) as temporary, warnings.catch_warnings():
+            # Keras's variables do not know NumPy 2's argument `copy` yet.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             model.save(temporary)
 
 

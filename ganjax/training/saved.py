@@ -28,18 +28,27 @@ class SavedGenerator:
         sample_shape: shape of one sample.
 
     Raises:
-        UserError: the run has no generator yet, or its file is damaged or carries code.
+        UserError: the run has no generator yet, or its file is damaged or carries code, or the manifest does
+            not say how latents are drawn.
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        manifest = folder.read_manifest()
-        self.latent: Callable[..., jax.Array] = Normal(**manifest["latent"])
+        try:
+            self.latent: Callable[..., jax.Array] = Normal(**folder.read_manifest()["latent"])
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{folder.manifest_path} does not say how latents are drawn: {error}") from error
         self.model = load_model(folder, "generator")
         self.latent_shape: tuple[int, ...] = tuple(self.model.input_shape[1:])
         self.sample_shape: tuple[int, ...] = tuple(self.model.output_shape[1:])
 
     def draw_latents(self, seed: int, n: int) -> np.ndarray:
-        """`(n, *latent_shape)` float32, from `jax.random.key(seed)`."""
+        """`(n, *latent_shape)` float32, from `jax.random.key(seed)`.
+
+        Raises:
+            UserError: `seed` is not in [0, 2^32).
+        """
+        if not 0 <= seed < 2**32:  # JAX would silently take it modulo 2^32
+            raise UserError(f"--seed must be at least 0 and below 2^32, got {seed}")
         return np.asarray(self.latent(jax.random.key(seed), (n, *self.latent_shape)))
 
     def decode(self, latents: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ class Explore:
     """Walk through a run's latent space: constant latents, coordinates flipped ten at a time, the first
     35 held fixed, and walks along the sphere between random faces.
 
-    ganjax explore runs/cartoon-0
-    ganjax explore runs/cartoon-0 --seed 7 --out walk/
+    $ ganjax explore runs/cartoon-0
+    $ ganjax explore runs/cartoon-0 --seed 7 --out walk/
     """
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -43,7 +43,7 @@ class Explore:
 
 def run(words: Sequence[str]) -> int:
     """Run `ganjax explore` with these words; returns the exit code."""
-    asked = parse(Explore, words, "ganjax explore", "What the coordinates of the latent space do.")
+    asked = parse(Explore, words, "ganjax explore")
     if asked.rows < 1 or asked.columns < 2:
         raise UserError("--rows must be at least 1 and --columns at least 2")
 
@@ -56,8 +56,8 @@ def run(words: Sequence[str]) -> int:
         raise UserError(f"{asked.run} generates points, not pictures: there is nothing to explore")
     out = asked.out or asked.run / "explore"
     out.mkdir(parents=True, exist_ok=True)
-    ends = generator.draw_latents(asked.seed, 2 * asked.rows)
-    others = generator.draw_latents(asked.seed + 1, asked.rows * asked.columns)
+    latents = generator.draw_latents(asked.seed, asked.rows * (2 + asked.columns))
+    ends, others = latents[: 2 * asked.rows], latents[2 * asked.rows :]
     grids = {
         "constant": constant_latents(ends.shape[1:]),
         "flipped": flipped_latents(ends.shape[1:]),

@@ -11,7 +11,7 @@ from ganjax.experiments import EXPERIMENTS
 
 @dataclasses.dataclass(frozen=True)
 class Info:
-    """Show what this ganjax runs on.
+    """Versions, devices, cache and experiments.
 
     ganjax info
     """
@@ -22,7 +22,7 @@ class Info:
 
 def run(words: Sequence[str]) -> int:
     """Run `ganjax info` with these words; returns the exit code."""
-    asked = parse(Info, words, "ganjax info", "Versions, devices, cache and experiments.")
+    asked = parse(Info, words, "ganjax info")
 
     import jax
 

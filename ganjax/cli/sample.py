@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class Sample:
     """Draw samples from a run's generator.
 
-    ganjax sample runs/cartoon-0 --n 64 --seed 1 --out faces.png
-    ganjax sample runs/cartoon-0 --n 10000 --out faces.npz
-    ganjax sample runs/cartoon-0 --n 100 --out faces/
+    $ ganjax sample runs/cartoon-0 --n 64 --seed 1 --out faces.png
+    $ ganjax sample runs/cartoon-0 --n 10000 --out faces.npz
+    $ ganjax sample runs/cartoon-0 --n 100 --out faces/
     """
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -37,22 +37,25 @@ class Sample:
 
 def run(words: Sequence[str]) -> int:
     """Run `ganjax sample` with these words; returns the exit code."""
-    asked = parse(Sample, words, "ganjax sample", "Samples of a trained generator.")
+    asked = parse(Sample, words, "ganjax sample")
     if asked.n < 1:
         raise UserError(f"--n must be at least 1, got {asked.n}")
+    if asked.out.suffix not in ("", ".png", ".npz"):
+        raise UserError(f"--out {asked.out} must end in .png or .npz, or be a folder")
 
     from ganjax.training.run_folder import RunFolder
     from ganjax.training.saved import SavedGenerator
 
     generator = SavedGenerator(RunFolder.open(asked.run))
+    are_pictures = len(generator.sample_shape) == 3
+    if not are_pictures and asked.out.suffix == "":
+        raise UserError("points are written to a .npz file or a .png plot, not to a folder")
     latents = generator.draw_latents(asked.seed, asked.n)
     samples = generator.decode(latents)
-    if asked.out.suffix not in ("", ".png", ".npz"):
-        raise UserError(f"--out {asked.out} must end in .png or .npz, or be a folder")
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     if asked.out.suffix == ".npz":
         _write_arrays(asked.out, samples, latents)
-    elif samples.ndim == 4:
+    elif are_pictures:
         _write_pictures(asked.out, samples)
     else:
         _write_plot(asked.out, samples)
@@ -83,7 +86,5 @@ def _write_pictures(path: Path, images: np.ndarray) -> None:
 def _write_plot(path: Path, points: np.ndarray) -> None:
     from ganjax import viewing
 
-    if path.suffix != ".png":
-        raise UserError("points are written to a .npz file or a .png plot, not to a folder")
     plot = viewing.plot_distribution if points.shape[1] == 1 else viewing.plot_landscape
     viewing.save_figure(path, plot(None, points).figure)

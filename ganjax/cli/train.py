@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ganjax.cli.parsing import choose, parse
+from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
 
 
@@ -35,6 +36,11 @@ def run(words: Sequence[str]) -> int:
     )
     asked = parse(form, words[1:], f"ganjax train {name}", _title(experiment_class))
     experiment, options = asked.experiment, asked.run
+
+    try:
+        _ = experiment.gan  # what its networks refuse is known before anything is written
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
     from ganjax.training import RunFolder, fit
 

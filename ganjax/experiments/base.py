@@ -41,6 +41,8 @@ class Experiment:
             if getattr(self, name) < least:
                 flag = name.replace("_", "-")
                 raise UserError(f"--{flag} must be at least {least}, got {getattr(self, name)}")
+        if self.seed >= 2**32:  # JAX would silently take it modulo 2^32
+            raise UserError(f"--seed must be below 2^32, got {self.seed}")
 
     @cached_property
     def gan(self) -> GAN:

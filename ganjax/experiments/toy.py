@@ -29,9 +29,9 @@ class OriginalToy(Experiment):
     probability of ranking a generated value above a real one is nearest 0.5. A linear discriminator cannot
     see the width of a distribution, so only the means meet.
 
-    Two things differ from the course. It looks at D's mean output on generated values alone, which is near 0.5
-    by chance after two epochs already; and it stops after 20 epochs, when the means are still up to 3.3 apart
-    (seeds 0 to 4).
+    Two things differ from the course. It looks at D's mean output on generated values alone, which is near
+    0.5 by chance after two epochs already; and it stops after 20 epochs, when the means are still up to 3.3
+    apart (seeds 0 to 4).
     """
 
     name: ClassVar[str] = "original-toy"

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cartoon import cartoon_discriminator, cartoon_generator
     from .convolution import fast_convolutions
     from .dcgan import (
         dcgan_discriminator,
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .dense import linear_discriminator, linear_generator, mlp
 
 _HOMES = {
+    "cartoon_generator": "cartoon",
+    "cartoon_discriminator": "cartoon",
     "fast_convolutions": "convolution",
     "original_generator": "dcgan",
     "original_discriminator": "dcgan",
@@ -31,6 +34,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "cartoon_discriminator",
+    "cartoon_generator",
     "dcgan_discriminator",
     "dcgan_generator",
     "fast_convolutions",

@@ -1,0 +1,122 @@
+"""The pair of the main job: cheap on a CPU, where a DCGAN's widest pictures cost most.
+
+The generator grows its features from 4x4 to half the size only, by nearest-neighbour upsampling and 3x3
+convolutions (no strided transposed ones, so no checkerboard), and adds up the picture from coarse to fine as
+StyleGAN2's skip generator does (Karras et al. 2020, section 4.1, https://arxiv.org/abs/1912.04958). The
+discriminator halves its pictures by moving 2x2 pixels into channels, mixes these by a dense layer, and
+convolves in residual blocks; it has no normalisation, as gradient penalties on single samples ask for
+(Gulrajani et al. 2017, section 4, https://arxiv.org/abs/1704.00028).
+
+Stock Keras layers, named, so that a saved `.keras` file loads without ganjax.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+SIZES = (32, 64, 128)
+LEAKY_SLOPE = 0.2
+
+
+def cartoon_generator(size: int = 64, width: int = 24, *, latent: int = 64) -> keras.Model:
+    """Latents `(batch, latent)` to pictures `(batch, size, size, 3)` in [-1, 1].
+
+    Args:
+        size: 32, 64 or 128 pixels.
+        width: channels at half the size; twice as many at each halving, down to 4x4.
+        latent: size of a latent.
+
+    Raises:
+        ValueError: another size, or a width or latent below 1.
+    """
+    _check(size, width=width, latent=latent)
+    doublings = _halvings(size // 2)
+    channels = width * 2**doublings
+    latents = layers.Input((latent,), name="latent")
+    x = layers.Dense(256, kernel_initializer=_he(), name="mapping")(latents)
+    x = _normalized(x, "mapping")
+    x = layers.Dense(16 * channels, kernel_initializer=_he(), name="base")(x)
+    x = _normalized(layers.Reshape((4, 4, channels), name="base_picture")(x), "base")
+    picture = None
+    for i in range(doublings):
+        side, channels = 8 * 2**i, channels // 2
+        x = layers.UpSampling2D(2, name=f"grow_{side}")(x)
+        x = layers.Conv2D(
+            channels, 3, padding="same", use_bias=False, kernel_initializer=_he(), name=f"convolution_{side}"
+        )(x)
+        x = _normalized(x, str(side))
+        if side >= 16:
+            color = layers.Conv2D(3, 1, kernel_initializer=_he(0.1), name=f"color_{side}")(x)
+            coarse = color if picture is None else layers.Add(name=f"picture_{side}")([picture, color])
+            picture = layers.UpSampling2D(2, interpolation="bilinear", name=f"grow_picture_{side}")(coarse)
+    x = layers.UpSampling2D(2, interpolation="bilinear", name=f"grow_{size}")(x)
+    detail = layers.Conv2D(3, 3, padding="same", kernel_initializer=_he(0.05), name=f"color_{size}")(x)
+    whole = layers.Add(name=f"picture_{size}")([picture, detail])
+    return keras.Model(latents, layers.Activation("tanh", name="pixels")(whole), name="cartoon_generator")
+
+
+def cartoon_discriminator(size: int = 64, width: int = 16) -> keras.Model:
+    """Pictures `(batch, size, size, 3)` to one logit each, `(batch, 1)`.
+
+    Args:
+        size: 32, 64 or 128 pixels.
+        width: channels at half the size; twice as many at each halving, down to 4x4.
+
+    Raises:
+        ValueError: another size, or a width below 1.
+    """
+    _check(size, width=width)
+    pictures = layers.Input((size, size, 3), name="picture")
+    side, channels = size // 2, width
+    x = _halved(pictures, side)
+    x = _leaky(_convolution(channels, 1.0, f"convolution_{side}")(x), f"activation_{side}")
+    for _ in range(_halvings(side)):
+        side, channels = side // 2, channels * 2
+        x = _halved(x, side)
+        x = layers.Dense(channels, kernel_initializer=_he(), name=f"mix_{side}")(x)
+        x = _leaky(x, f"mixed_{side}")
+        h = _leaky(_convolution(channels, 0.5, f"convolution_{side}")(x), f"activation_{side}")
+        x = layers.Add(name=f"residual_{side}")([x, h])
+    x = layers.Flatten(name="features")(x)
+    logit = layers.Dense(1, kernel_initializer=_he(0.5), name="logit")(x)
+    return keras.Model(pictures, logit, name="cartoon_discriminator")
+
+
+def _halvings(side: int) -> int:
+    """How often `side` is halved until 4 is left."""
+    return (side // 4).bit_length() - 1
+
+
+def _halved(x: keras.KerasTensor, side: int) -> keras.KerasTensor:
+    """Squares of 2x2 pixels as channels: `(2 side, 2 side, c)` to `(side, side, 4 c)`."""
+    c = x.shape[-1]
+    x = layers.Reshape((side, 2, side, 2 * c), name=f"split_{side}")(x)
+    x = layers.Permute((1, 3, 2, 4), name=f"gather_{side}")(x)
+    return layers.Reshape((side, side, 4 * c), name=f"halved_{side}")(x)
+
+
+def _normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"normalization_{name}")(x)
+    return _leaky(x, f"activation_{name}")
+
+
+def _leaky(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.LeakyReLU(LEAKY_SLOPE, name=name)(x)
+
+
+def _convolution(channels: int, scale: float, name: str) -> layers.Layer:
+    return layers.Conv2D(channels, 3, padding="same", kernel_initializer=_he(scale), name=name)
+
+
+def _he(scale: float = 1.0) -> keras.initializers.Initializer:
+    """He et al. 2015, its variance times `scale`."""
+    return keras.initializers.VarianceScaling(2.0 * scale, "fan_in", "untruncated_normal")
+
+
+def _check(size: int, **counts: int) -> None:
+    if size not in SIZES:
+        raise ValueError(f"the cartoon pair is for pictures of 32, 64 or 128 pixels, not {size}")
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")

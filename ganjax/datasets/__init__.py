@@ -4,6 +4,7 @@ Names are looked up when first used, so importing this package costs nothing.
 """
 
 from importlib import import_module
+from typing import Any
 
 _HOMES = {
     "ImageSet": "images",
@@ -17,7 +18,7 @@ _HOMES = {
 _MODULES = ("avatars", "batches", "cache", "folders", "images", "toy")
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     if name in _MODULES:

@@ -13,7 +13,7 @@ from ganjax.experiments.base import Experiment
 if TYPE_CHECKING:
     import jax
 
-    from ganjax.datasets.batches import Source
+    from ganjax.datasets.batches import Resident, Source
     from ganjax.gan import GAN
     from ganjax.state import GANState
 
@@ -73,7 +73,7 @@ class OriginalToy(Experiment):
         values = toy.gaussian(jax.random.key(self.seed), self.batch)
         return batches.Resident(values), {"name": "gaussian", "count": self.batch}
 
-    def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
+    def draw(self, path: Path, state: GANState, source: Resident, key: jax.Array) -> None:
         from ganjax import sampling, viewing
 
         ax = viewing.plot_distribution(
@@ -83,7 +83,7 @@ class OriginalToy(Experiment):
         )
         viewing.save_figure(path, ax.figure)
 
-    def distance(self, state: GANState, source: Source, key: jax.Array) -> float:
+    def distance(self, state: GANState, source: Resident, key: jax.Array) -> float:
         import jax.numpy as jnp
 
         from ganjax import sampling
@@ -95,7 +95,7 @@ class OriginalToy(Experiment):
         below = jnp.searchsorted(jnp.sort(real_logits), fake_logits)
         return abs(float(below.mean()) / self.batch - 0.5)
 
-    def judge(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
+    def judge(self, state: GANState, source: Resident, key: jax.Array) -> dict[str, float]:
         from ganjax import sampling
 
         fake = sampling.generate(self.gan, state, key, self.batch)

@@ -12,7 +12,7 @@ import numpy as np
 from ganjax.files import atomic
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 
 def save_bytes(path: str | os.PathLike, data: bytes) -> Path:
@@ -37,12 +37,13 @@ def save_image(path: str | os.PathLike, pixels: np.ndarray) -> Path:
     return save_bytes(path, buffer.getvalue())
 
 
-def save_figure(path: str | os.PathLike, figure: Figure) -> Path:
+def save_figure(path: str | os.PathLike, figure: Figure | SubFigure) -> Path:
     """Save a Matplotlib figure as a PNG file at the figure's own resolution.
 
     The metadata that would change from one version to the next (Software) is left out, so equal
     figures give equal bytes.
     """
+    figure = figure.get_figure(root=True)  # an axis on part of a figure knows that part
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
     return save_bytes(path, buffer.getvalue())

@@ -102,7 +102,8 @@ def assign(model: keras.Model, params: Weights, statistics: Weights) -> None:
     ):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-    _divide_by_spectral_norm(model)
+    with standard_promotion():
+        _divide_by_spectral_norm(model)
 
 
 def rebuild(model: keras.Model, *, with_values: bool = False) -> keras.Model:

@@ -1,7 +1,8 @@
 """Every pair of objectives in NumPy.
 
 `EQUATIONS[name]` is `(discriminator, generator)`: `discriminator(r, f)` gives, logit by logit, the terms
-whose mean is the loss and their derivatives in r and in f; `generator(f, r)` the terms and their derivative in f.
+whose mean is the loss and their derivatives in r and in f; `generator(f, r)` the terms and their derivative
+in f.
 """
 
 import numpy as np

@@ -1,0 +1,164 @@
+"""A state as Keras models, and as plain arrays that go on with the same bits."""
+
+import by_hand
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+from by_hand import BATCH, KINDS, QUICK, game
+
+import ganjax
+
+# One of each form; the last has every kind of statistics: moving averages, singular vectors, dropout's seeds.
+NAMES = ("Functional", "subclassed", "patch of logits")
+
+step = jax.jit(ganjax.train_step, static_argnums=0, compiler_options=QUICK)
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def trained(request):
+    gan = game(KINDS[request.param])
+    state = ganjax.init_state(gan, jax.random.key(1))
+    for i in range(2):
+        state, _ = step(gan, state, 1 + jax.random.normal(jax.random.key(i), (BATCH, *gan.sample_shape)))
+    return gan, state
+
+
+def predicted(model, x):
+    """What Keras makes of a model, under promotion as Keras needs it."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return model(x)
+
+
+def close(a, b):
+    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("ema", [True, False])
+def test_models_predict_what_the_state_does(trained, key, ema):
+    gan, state = trained
+    generator, discriminator = ganjax.export_models(gan, state, ema=ema)
+    latents = ganjax.sample_latent(gan, key, 3)
+    samples = ganjax.decode(gan, state, latents, ema=ema)
+    close(predicted(generator, latents), samples)
+    for _ in range(2):  # a call changes nothing
+        close(predicted(discriminator, samples), ganjax.discriminate(gan, state, samples))
+
+
+# Keras's writer of weights calls np.array on its variables, whose __array__ knows no copy keyword yet.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_models_are_saved_and_loaded(trained, key, tmp_path):
+    gan, state = trained
+    models = ganjax.export_models(gan, state)
+    latents = ganjax.sample_latent(gan, key, 3)
+    samples = ganjax.decode(gan, state, latents)
+    for model, inputs, outputs in (
+        (models[0], latents, samples),
+        (models[1], samples, ganjax.discriminate(gan, state, samples)),
+    ):
+        model.save(tmp_path / "model.keras")
+        close(predicted(keras.models.load_model(tmp_path / "model.keras"), inputs), outputs)
+
+
+def test_exported_models_share_nothing(trained, key):
+    gan, state = trained
+    given = (gan.generator, gan.discriminator)
+    before = [np.array(v.value) for model in given for v in model.variables]
+    arrays = ganjax.state_to_arrays(state)
+    exported = ganjax.export_models(gan, state)
+    again = ganjax.export_models(gan, state)
+    for model in exported:
+        for variable in model.variables:
+            variable.assign(jnp.zeros_like(variable.value))
+    after = [v.value for model in given for v in model.variables]
+    for a, b in zip(before, after, strict=True):
+        np.testing.assert_array_equal(a, b)
+    for path, value in ganjax.state_to_arrays(state).items():
+        np.testing.assert_array_equal(value, arrays[path])
+    close(predicted(again[0], ganjax.sample_latent(gan, key, 3)), ganjax.generate(gan, state, key, 3))
+
+
+def test_average_and_latest_differ(trained, key):
+    gan, state = trained
+    averaged, latest = (ganjax.export_models(gan, state, ema=ema)[0] for ema in (True, False))
+    assert any(np.any(a.value != b.value) for a, b in zip(averaged.variables, latest.variables, strict=True))
+
+
+def test_arrays_go_on_with_the_same_bits(trained, tmp_path):
+    gan, state = trained
+    np.savez(tmp_path / "state.npz", **ganjax.state_to_arrays(state))
+    with np.load(tmp_path / "state.npz", allow_pickle=False) as arrays:
+        restored = ganjax.arrays_to_state(gan, arrays)
+    assert jax.tree.structure(restored) == jax.tree.structure(state)
+    for a, b in zip(jax.tree.leaves(restored), jax.tree.leaves(state), strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+    assert ganjax.state_digest(restored) == ganjax.state_digest(state)
+    real = jnp.ones((BATCH, *gan.sample_shape))
+    a, b = (step(gan, s, real)[0] for s in (state, restored))
+    for path, value in ganjax.state_to_arrays(a).items():
+        np.testing.assert_array_equal(value, ganjax.state_to_arrays(b)[path], err_msg=path)
+    assert ganjax.state_digest(a) == ganjax.state_digest(b) != ganjax.state_digest(state)
+
+
+@pytest.fixture(scope="module")
+def fresh():
+    gan = game(by_hand.batch_normalized)
+    return gan, ganjax.init_state(gan, jax.random.key(0))
+
+
+def test_paths(fresh):
+    _, state = fresh
+    arrays = ganjax.state_to_arrays(state)
+    assert len(arrays) == len(jax.tree.leaves(state))
+    assert all(type(value) is np.ndarray and value.dtype != object for value in arrays.values())
+    np.testing.assert_array_equal(arrays["generator/params/0"], state.generator.params[0])
+    adam = state.discriminator.optimizer[0]
+    np.testing.assert_array_equal(arrays["discriminator/optimizer/0/mu/0"], adam.mu[0])
+    np.testing.assert_array_equal(arrays["key"], jax.random.key_data(state.key))
+
+
+def test_arrays_are_copies(fresh):
+    """What is donated to a step afterwards must not pull them from under the caller."""
+    gan, state = fresh
+    state = jax.tree.map(jnp.copy, state)
+    arrays = ganjax.state_to_arrays(state)
+    kept = {path: value.copy() for path, value in arrays.items()}
+    donating = jax.jit(ganjax.train_step, static_argnums=0, donate_argnums=1, compiler_options=QUICK)
+    donating(gan, state, jnp.ones((BATCH, 2)))
+    for path, value in arrays.items():
+        np.testing.assert_array_equal(value, kept[path])
+
+
+def test_digest_sees_every_array(fresh):
+    _, state = fresh
+    digests = {ganjax.state_digest(state)}
+    leaves, structure = jax.tree.flatten(state)
+    changed = 0
+    for i, leaf in enumerate(leaves):
+        if leaf.size and leaf.dtype in (jnp.float32, jnp.int32):
+            other = [*leaves[:i], leaf + jnp.ones((), leaf.dtype), *leaves[i + 1 :]]
+            digests.add(ganjax.state_digest(jax.tree.unflatten(structure, other)))
+            changed += 1
+    assert len(digests) == 1 + changed
+    assert ganjax.state_digest(state) == ganjax.state_digest(jax.tree.map(jnp.copy, state))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda arrays: arrays.pop("step"),
+        lambda arrays: arrays.update(more=np.zeros(3)),
+        lambda arrays: arrays.update(step=np.zeros((), np.float32)),
+        lambda arrays: arrays.update({"generator/params/0": np.zeros((9, 9), np.float32)}),
+        lambda arrays: arrays.update(key=np.zeros(4, np.uint32)),
+    ],
+    ids=["one too few", "one too many", "dtype", "shape", "key"],
+)
+def test_arrays_of_another_game_are_refused(fresh, damage):
+    gan, state = fresh
+    arrays = ganjax.state_to_arrays(state)
+    damage(arrays)
+    with pytest.raises(ValueError, match="these arrays are not a state of this game") as error:
+        ganjax.arrays_to_state(gan, arrays)
+    assert "\n" not in str(error.value)

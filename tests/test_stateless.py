@@ -1,0 +1,135 @@
+"""Keras models as pure functions, against Keras itself."""
+
+import by_hand
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+from by_hand import BATCH, KINDS
+from keras import layers
+
+from ganjax import stateless
+
+close = np.testing.assert_allclose
+
+
+def arrays(variables):
+    return [jnp.array(v.value) for v in variables]
+
+
+@pytest.fixture(scope="module", params=["subclassed", "Dropout", "SpectralNormalization", "patch of logits"])
+def model(request):
+    return KINDS[request.param].discriminator()
+
+
+def inputs(model):
+    return jax.random.normal(jax.random.key(2), (BATCH, *stateless.input_shape(model)))
+
+
+def test_training_is_keras_stateless_call(model):
+    params, statistics = arrays(model.trainable_variables), arrays(model.non_trainable_variables)
+    x = inputs(model)
+    y, after = stateless.call(model, params, statistics, x, training=True)
+    with stateless.standard_promotion():
+        expected, expected_after = model.stateless_call(params, statistics, x, training=True)
+    close(y, expected, rtol=1e-6)
+    for a, b in zip(after, expected_after, strict=True):
+        np.testing.assert_array_equal(a, b)
+    # Every kind here has statistics that a training call moves.
+    assert all(np.any(a != b) for a, b in zip(after, statistics, strict=True))
+
+
+def test_inference_keeps_the_statistics(model):
+    params, statistics = arrays(model.trainable_variables), arrays(model.non_trainable_variables)
+    y, after = stateless.call(model, params, statistics, inputs(model), training=False)
+    again, _ = stateless.call(model, params, statistics, inputs(model), training=False)
+    np.testing.assert_array_equal(y, again)
+    for a, b in zip(after, statistics, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_inference_of_a_fresh_model_is_keras_own(model):
+    """But for spectral normalisation, which Keras divides by only after a training call."""
+    params, statistics = arrays(model.trainable_variables), arrays(model.non_trainable_variables)
+    x = inputs(model)
+    y, _ = stateless.call(model, params, statistics, x, training=False)
+    with stateless.standard_promotion():
+        expected = model(x, training=False)
+    spectral = any(isinstance(layer, layers.SpectralNormalization) for layer in model._flatten_layers())
+    assert np.allclose(y, expected, rtol=1e-5, atol=1e-6) != spectral
+
+
+def test_values_in_the_model_are_neither_read_nor_written(model):
+    before = [np.array(v.value) for v in model.variables]
+    params = [jnp.full_like(v.value, 0.5) for v in model.trainable_variables]
+    statistics = arrays(model.non_trainable_variables)
+    run = jax.jit(lambda p, s, x: stateless.call(model, p, s, x, training=True))
+    y, _ = run(params, statistics, inputs(model))
+    for variable in model.trainable_variables:
+        variable.assign(variable.value + 1)
+    jax.clear_caches()
+    again, _ = run(params, statistics, inputs(model))
+    np.testing.assert_array_equal(y, again)
+    for variable, value in zip(model.variables, before, strict=True):
+        if variable.trainable:
+            value = value + 1
+            variable.assign(variable.value - 1)
+            close(variable.value + 1, value, rtol=1e-6)
+        else:
+            np.testing.assert_array_equal(variable.value, value)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_rebuilt_model(kind):
+    model = kind.generator()
+    for with_values in (False, True):
+        twin = stateless.rebuild(model, with_values=with_values)
+        assert type(twin) is type(model)
+        assert [v.shape for v in twin.variables] == [v.shape for v in model.variables]
+        assert [v.name for v in twin.trainable_variables] == [v.name for v in model.trainable_variables]
+        assert not {id(v) for v in twin.variables} & {id(v) for v in model.variables}
+
+
+def test_assigned_model_computes_what_call_does(model):
+    params = [p + 0.1 for p in arrays(model.trainable_variables)]
+    statistics = arrays(model.non_trainable_variables)
+    twin = stateless.rebuild(model, with_values=True)
+    stateless.assign(twin, params, statistics)
+    y, _ = stateless.call(model, params, statistics, inputs(model), training=False)
+    with stateless.standard_promotion():
+        close(twin(inputs(model)), y, rtol=1e-5, atol=1e-6)
+
+
+def test_wrong_number_of_weights_is_refused(model):
+    params, statistics = arrays(model.trainable_variables), arrays(model.non_trainable_variables)
+    with pytest.raises(ValueError, match=r"[Ii]nvalid variable value|zip"):
+        stateless.call(model, params[:-1], statistics, inputs(model), training=True)
+
+
+def test_caller_keeps_strict_promotion(model):
+    params, statistics = arrays(model.trainable_variables), arrays(model.non_trainable_variables)
+    stateless.call(model, params, statistics, inputs(model), training=False)
+    with pytest.raises(ValueError, match="rank"):
+        jnp.ones((2, 3)) + jnp.ones(3)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_shapes(kind):
+    generator, discriminator = kind.generator(), kind.discriminator()
+    assert stateless.input_shape(generator) == (3,)
+    assert stateless.output_shape(generator) == stateless.input_shape(discriminator)
+    logits = stateless.output_shape(discriminator)
+    assert logits == ((2, 2, 1) if kind is by_hand.patch else (1,))
+
+
+def test_nested_models_are_normalised_too():
+    """A spectrally normalised layer deep inside a model is found."""
+    x = keras.Input((2,))
+    inner = keras.Sequential([keras.Input((2,)), layers.SpectralNormalization(layers.Dense(4))])
+    model = keras.Model(x, layers.Dense(1)(inner(x)))
+    params, statistics = stateless.initial_weights(model, jax.random.key(0))
+    y, _ = stateless.call(model, params, statistics, inputs(model), training=False)
+    bigger = [10 * params[0], *params[1:]]
+    same, _ = stateless.call(model, bigger, statistics, inputs(model), training=False)
+    close(y, same, rtol=1e-4, atol=1e-6)

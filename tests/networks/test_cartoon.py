@@ -1,0 +1,85 @@
+"""The main job's pair has the stated shapes, parameter counts and names, and saves as plain Keras."""
+
+import jax
+import keras
+import numpy as np
+import pytest
+
+from ganjax.networks import cartoon
+
+# Keras adds a bias by rank promotion, and hands its variables to NumPy without the copy keyword.
+pytestmark = [
+    pytest.mark.usefixtures("keras_promotion"),
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_sizes_and_widths(size):
+    generator = cartoon.cartoon_generator(size, 3, latent=5)
+    discriminator = cartoon.cartoon_discriminator(size, 2)
+    assert generator.input_shape == (None, 5)
+    assert generator.output_shape == discriminator.input_shape == (None, size, size, 3)
+    assert discriminator.output_shape == (None, 1)
+    half = size // 2
+    assert generator.get_layer(f"activation_{half}").output.shape == (None, half, half, 3)
+    assert generator.get_layer("base_picture").output.shape == (None, 4, 4, 3 * size // 8)
+    assert discriminator.get_layer(f"activation_{half}").output.shape == (None, half, half, 2)
+    assert discriminator.get_layer("residual_4").output.shape == (None, 4, 4, 2 * size // 8)
+
+
+def test_default_pair_has_the_stated_parameter_counts():
+    assert cartoon.cartoon_generator().count_params() == 1_027_209
+    assert cartoon.cartoon_discriminator().count_params() == 240_785
+
+
+def test_halving_moves_each_square_of_pixels_into_channels():
+    picture = np.arange(2 * 4 * 6 * 3, dtype="float32").reshape(2, 4, 6, 3)[:, :, :4]
+    inputs = keras.Input((4, 4, 3))
+    halved = np.asarray(keras.Model(inputs, cartoon._halved(inputs, 2))(picture))
+    for row in range(2):
+        for column in range(2):
+            square = picture[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            np.testing.assert_array_equal(halved[:, row, column], square.reshape(2, 12))
+
+
+def test_pictures_stay_in_range_and_each_is_judged_by_itself():
+    latents = jax.random.normal(jax.random.key(0), (3, 4))
+    pictures = np.asarray(cartoon.cartoon_generator(32, 2, latent=4)(latents, training=True))
+    assert np.abs(pictures).max() <= 1
+    discriminator = cartoon.cartoon_discriminator(32, 2)
+    together = np.asarray(discriminator(pictures, training=True))
+    alone = np.concatenate([np.asarray(discriminator(p[None], training=True)) for p in pictures])
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [cartoon.cartoon_generator, cartoon.cartoon_discriminator])
+def test_mistakes_are_named(make):
+    with pytest.raises(ValueError, match="32, 64 or 128 pixels, not 48"):
+        make(48, 8)
+    with pytest.raises(ValueError, match="width must be at least 1, got 0"):
+        make(32, 0)
+
+
+def test_names_do_not_depend_on_what_was_built_before():
+    def names():
+        models = [cartoon.cartoon_generator(32, 1, latent=2), cartoon.cartoon_discriminator(32, 1)]
+        # Keras numbers its own names: a second build would differ if any were left to it.
+        return [
+            [model.name, *(layer.name for layer in model.layers), *(v.path for v in model.variables)]
+            for model in models
+        ]
+
+    assert names() == names()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: cartoon.cartoon_generator(32, 2, latent=4), lambda: cartoon.cartoon_discriminator(32, 2)],
+)
+def test_saves_and_loads_in_safe_mode(make, tmp_path):
+    model = make()
+    x = jax.random.normal(jax.random.key(0), (2, *model.input_shape[1:]))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded(x), model(x), rtol=0, atol=1e-6)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from ganjax import stateless
 from ganjax.errors import UserError
 from ganjax.gan import Normal
 from ganjax.training.run_folder import RunFolder
@@ -40,6 +41,7 @@ class SavedGenerator:
         self.model = load_model(folder, "generator")
         self.latent_shape: tuple[int, ...] = tuple(self.model.input_shape[1:])
         self.sample_shape: tuple[int, ...] = tuple(self.model.output_shape[1:])
+        self._forward = jax.jit(self._call)
 
     def draw_latents(self, seed: int, n: int) -> np.ndarray:
         """`(n, *latent_shape)` float32, from `jax.random.key(seed)`.
@@ -53,13 +55,16 @@ class SavedGenerator:
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """Samples `(n, *sample_shape)` float32 of latents `(n, *latent_shape)`."""
-        forward = jax.jit(lambda z: self.model(z, training=False))
         n = len(latents)
         # Every batch is of one size, so that one compilation serves all.
         size = min(n, BATCH)
         padded = np.concatenate([latents, np.repeat(latents[-1:], -n % size, axis=0)])
-        parts = [forward(jnp.asarray(padded[i : i + size])) for i in range(0, len(padded), size)]
+        parts = [self._forward(jnp.asarray(padded[i : i + size])) for i in range(0, len(padded), size)]
         return np.concatenate([np.asarray(part, np.float32) for part in parts])[:n]
+
+    def _call(self, latents: jax.Array) -> jax.Array:
+        with stateless.standard_promotion():
+            return self.model(latents, training=False)
 
 
 def load_model(folder: RunFolder, role: str) -> Any:

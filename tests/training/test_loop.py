@@ -1,0 +1,325 @@
+"""fit: what a run leaves behind, that it can be repeated to the bit, and how it ends early."""
+
+import dataclasses
+import json
+import signal
+import threading
+from typing import ClassVar
+
+import jax
+import keras
+import numpy as np
+import pandas
+import pytest
+import runs
+from PIL import Image
+
+from ganjax import arrays_to_state, discriminate, generate, init_state, state_digest
+from ganjax.errors import UserError
+from ganjax.training import RunFolder, fit, loop
+
+
+def run(path, experiment, **options):
+    folder = RunFolder.create(path)
+    return folder, fit(experiment, folder, **{"quiet": True} | options)
+
+
+def files(folder):
+    return {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()}
+
+
+def checkpoint(folder, experiment, step):
+    with np.load(folder.checkpoint_path(step), allow_pickle=False) as arrays:
+        return arrays_to_state(experiment.gan, dict(arrays))
+
+
+def rows(folder):
+    return pandas.read_csv(folder.metrics_path)
+
+
+def pictures(folder):
+    return {path.name: path.read_bytes() for path in folder.samples.iterdir()}
+
+
+def test_what_a_run_leaves(dots, tiles):
+    both = {
+        *("manifest.json", "metrics.csv", "film.gif", "curves.png", "generator.keras", "discriminator.keras"),
+        *("samples/final.png", "samples/step_0000000.png"),
+    }
+    steps = {f"samples/step_{step:07d}.png" for step in (4, 8, 12)}
+    assert files(dots) == both | steps | {"checkpoints/step_0000012.npz"}
+    assert files(tiles) == both | {"samples/step_0000002.png", "checkpoints/step_0000003.npz"}
+
+
+def test_metrics_have_a_row_every_log_every_and_one_at_the_end(dots, tiles):
+    assert rows(dots).step.tolist() == [5, 10, 12]
+    assert rows(tiles).step.tolist() == [3]
+
+
+@pytest.mark.parametrize(("folder", "experiment"), [("dots", runs.Dots()), ("tiles", runs.Tiles())])
+def test_metrics_and_final_state_are_those_of_single_steps(request, folder, experiment):
+    folder = request.getfixturevalue(folder)
+    state, metrics = runs.replayed(experiment, experiment.steps)
+    table = rows(folder)
+    assert set(table.columns) == {"step", *metrics[0]}
+    assert table.notna().all(axis=None)
+    for _, row in table.iterrows():
+        expected = metrics[int(row.step) - 1]
+        for name, value in expected.items():
+            assert row[name] == pytest.approx(float(value), rel=2e-4, abs=2e-5), name
+    found = checkpoint(folder, experiment, experiment.steps)
+    for a, b in zip(jax.tree.leaves(found.ema), jax.tree.leaves(state.ema), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
+
+
+def test_pictures_are_of_one_latent_batch_from_the_first_state_on(dots, tmp_path):
+    experiment = runs.Dots()
+    init_key, _, picture_key, _ = jax.random.split(jax.random.key(experiment.seed), 4)
+    states = {
+        "step_0000000.png": jax.jit(init_state, static_argnums=0)(experiment.gan, init_key),
+        "step_0000012.png": checkpoint(dots, experiment, 12),
+    }
+    for name, state in states.items():
+        experiment.draw(tmp_path / name, state, None, picture_key)
+        assert (tmp_path / name).read_bytes() == (dots.samples / name).read_bytes()
+    assert (dots.samples / "final.png").read_bytes() == (dots.samples / "step_0000012.png").read_bytes()
+    assert len(set(pictures(dots).values())) == 4  # steps 0, 4, 8, and 12 which is final, too
+
+
+def test_the_film_shows_the_pictures_in_order(dots):
+    with Image.open(dots.path / "film.gif") as film:
+        shown = []
+        for i in range(film.n_frames):
+            film.seek(i)
+            shown.append(np.asarray(film.convert("RGB"), float))
+    drawn = [np.asarray(Image.open(dots.picture_path(s)).convert("RGB"), float) for s in (0, 4, 8, 12)]
+    assert len(shown) == len(drawn)  # the final picture equals the one before, and is shown for longer
+    for a, b in zip(shown, drawn, strict=True):
+        np.testing.assert_allclose(a, b, atol=4)
+
+
+def test_the_models_carry_the_final_state(tiles):
+    experiment = runs.Tiles()
+    state = checkpoint(tiles, experiment, 3)
+    latents = experiment.gan.latent(jax.random.key(5), (4, 100))
+    generator = keras.models.load_model(tiles.model_path("generator"))
+    images = generate(experiment.gan, state, jax.random.key(5), 4)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        np.testing.assert_allclose(generator(latents), images, atol=1e-5)
+        discriminator = keras.models.load_model(tiles.model_path("discriminator"))
+        np.testing.assert_allclose(
+            discriminator(images), discriminate(experiment.gan, state, images), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_the_manifest_says_what_ran_and_how_it_ended(tiles):
+    manifest = tiles.read_manifest()
+    experiment = runs.Tiles()
+    assert runs.Tiles(**manifest["settings"]) == experiment
+    expected = {
+        "schema": 1,
+        "experiment": "tiles",
+        "status": "finished",
+        "steps_done": 3,
+        "selected_step": 3,
+        "latent": {"mean": 0.1, "scale": 1.5},
+        "key": [0, 0],
+        "data": {"name": "noise", "count": 10},
+        "scores": {},
+        "device": "cpu",
+    }
+    assert {name: manifest[name] for name in expected} == expected
+    assert manifest["state_sha256"] == state_digest(checkpoint(tiles, experiment, 3))
+    assert manifest["versions"]["jax"] == jax.__version__
+    assert set(manifest["seconds"]) == {"data", "compile", "steps", "pictures", "finish"}
+
+
+def test_scores_are_the_experiments_own(dots):
+    experiment = runs.Dots()
+    score_key = jax.random.split(jax.random.key(0), 4)[3]
+    state = checkpoint(dots, experiment, 12)
+    assert dots.read_manifest()["scores"] == experiment.judge(state, None, score_key)
+
+
+def test_the_same_seed_gives_the_same_bytes(dots, tiles, tmp_path):
+    for first, experiment in ((dots, runs.Dots()), (tiles, runs.Tiles())):
+        again, outcome = run(tmp_path / experiment.name, experiment)
+        assert again.metrics_path.read_bytes() == first.metrics_path.read_bytes()
+        assert pictures(again) == pictures(first)
+        assert (again.path / "film.gif").read_bytes() == (first.path / "film.gif").read_bytes()
+        assert again.read_manifest()["state_sha256"] == first.read_manifest()["state_sha256"]
+        assert state_digest(outcome.state) == first.read_manifest()["state_sha256"]
+
+
+def test_another_seed_gives_another_run(dots, tmp_path):
+    other, _ = run(tmp_path / "other", runs.Dots(seed=1))
+    assert other.read_manifest()["state_sha256"] != dots.read_manifest()["state_sha256"]
+    assert other.metrics_path.read_bytes() != dots.metrics_path.read_bytes()
+    assert not set(pictures(other).values()) & set(pictures(dots).values())
+
+
+def test_rhythms_and_the_length_of_chunks_change_nothing_but_what_is_shown(dots, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # one step a chunk
+    every, outcome = run(tmp_path / "every", runs.Dots(log_every=1, picture_every=0))
+    assert state_digest(outcome.state) == dots.read_manifest()["state_sha256"]
+    assert rows(every).step.tolist() == list(range(1, 13))
+    shared = rows(every)[lambda table: table.step.isin([5, 10, 12])].reset_index(drop=True)
+    pandas.testing.assert_frame_equal(shared, rows(dots), check_exact=True)
+    assert set(pictures(every)) == {"final.png"}
+    assert not (every.path / "film.gif").exists()
+
+
+class Selecting(runs.Dots):
+    """Keeps the state whose step is nearest 6."""
+
+    select_every: ClassVar[int] = 2
+
+    def distance(self, state, source, key):
+        return abs(int(state.step) - 6.5)
+
+
+def test_the_state_least_distant_is_kept(tmp_path):
+    experiment = Selecting()
+    folder, outcome = run(tmp_path / "run", experiment)
+    manifest = folder.read_manifest()
+    assert int(outcome.state.step) == manifest["selected_step"] == 6
+    assert manifest["steps_done"] == outcome.step == 12
+    assert manifest["state_sha256"] == state_digest(checkpoint(folder, experiment, 12))
+    score_key = jax.random.split(jax.random.key(0), 4)[3]
+    assert outcome.scores == experiment.judge(outcome.state, None, score_key)
+    generator = keras.models.load_model(folder.model_path("generator"))
+    for mine, its in zip(generator.trainable_variables, outcome.state.ema.params, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+# How a run ends early.
+
+
+def test_a_run_that_diverges_stops_with_the_last_good_state_saved(tmp_path, capsys):
+    experiment = runs.Dots(learning_rate=1e30, log_every=1)
+    folder = RunFolder.create(tmp_path / "run")
+    with pytest.raises(loop.DivergedError) as caught:
+        fit(experiment, folder, quiet=True)
+    error = caught.value
+    table = rows(folder)
+    assert table.step.tolist() == list(range(1, error.step + 1))
+    assert table.finite.tolist() == [1.0] * (error.step - 1) + [0.0]
+    assert not np.isfinite(table.iloc[-1]).all()
+
+    good = checkpoint(folder, experiment, error.good_step)
+    assert int(good.step) == error.good_step < error.step
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(good.generator))
+    _, metrics = runs.replayed(experiment, error.good_step + 1)
+    assert metrics[-1]["finite"] == 1
+
+    key = jax.random.key_data(good.key).tolist()
+    for part in (
+        f"step {error.step} ",
+        str(key),
+        str(folder.checkpoint_path(error.good_step)),
+        "learning rate",
+    ):
+        assert part in str(error)
+    assert "\n" not in str(error)
+    assert isinstance(error, UserError)
+    manifest = folder.read_manifest()
+    assert (manifest["status"], manifest["reason"]) == ("diverged", str(error))
+    assert manifest["steps_done"] == error.good_step
+    assert capsys.readouterr() == ("", "")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Interrupted(runs.Dots):
+    """Presses Ctrl-C while the picture of step 4 is drawn."""
+
+    times: ClassVar[int] = 1
+
+    def draw(self, path, state, source, key):
+        super().draw(path, state, source, key)
+        if path.name == "step_0000004.png":
+            for _ in range(self.times):
+                signal.raise_signal(signal.SIGINT)
+
+
+class InterruptedTwice(Interrupted):
+    times: ClassVar[int] = 2
+
+
+def test_ctrl_c_stops_between_chunks_and_saves_what_is_there(dots, tmp_path, capsys):
+    before = signal.getsignal(signal.SIGINT)
+    experiment = Interrupted(log_every=1)
+    folder, outcome = run(tmp_path / "run", experiment, quiet=False)
+    assert (outcome.interrupted, outcome.step) == (True, 4)
+    assert folder.read_manifest()["status"] == "interrupted"
+    assert folder.read_manifest()["steps_done"] == 4
+    assert rows(folder).step.tolist() == [1, 2, 3, 4]
+    assert files(folder) >= {"film.gif", "curves.png", "generator.keras", "samples/final.png"}
+    assert pictures(folder)["step_0000004.png"] == pictures(dots)["step_0000004.png"]
+    assert state_digest(checkpoint(folder, experiment, 4)) == state_digest(outcome.state)
+    assert "Ctrl-C again stops at once" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_leaves_at_once(tmp_path, capsys):
+    before = signal.getsignal(signal.SIGINT)
+    folder = RunFolder.create(tmp_path / "run")
+    with pytest.raises(KeyboardInterrupt):
+        fit(InterruptedTwice(), folder, quiet=True)
+    assert "samples/final.png" not in files(folder)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert capsys.readouterr() == ("", "")
+
+
+def test_interrupted_before_the_first_row_a_run_still_ends_well(tmp_path):
+    folder, outcome = run(tmp_path / "run", Interrupted(log_every=100))
+    assert outcome.step == 4
+    assert not (folder.path / "curves.png").exists()
+    assert folder.read_manifest()["status"] == "interrupted"
+
+
+def test_a_run_in_a_thread_leaves_signals_alone(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(run(tmp_path / "run", runs.Dots(steps=1))[1]))
+    thread.start()
+    thread.join()
+    assert ended[0].step == 1
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+class WithoutData(runs.Dots):
+    def load(self, progress):
+        raise UserError("there are no pictures in nowhere")
+
+
+def test_a_run_without_data_leaves_nothing_in_the_way_of_the_next(tmp_path):
+    with pytest.raises(UserError, match="no pictures"):
+        run(tmp_path / "run", WithoutData())
+    folder, _ = run(tmp_path / "run", runs.Dots(steps=1))
+    assert folder.read_manifest()["status"] == "finished"
+
+
+class Crashing(runs.Dots):
+    def draw(self, path, state, source, key):
+        if path.name == "step_0000004.png":
+            raise RuntimeError("a bug")
+        super().draw(path, state, source, key)
+
+
+def test_a_crash_leaves_whole_files_only(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    with pytest.raises(RuntimeError, match="a bug"):
+        fit(Crashing(log_every=1), folder, quiet=True)
+    assert files(folder) == {"manifest.json", "metrics.csv", "samples/step_0000000.png"}
+    assert json.loads(folder.manifest_path.read_text())["status"] == "running"
+    assert rows(folder).step.tolist() == [1, 2, 3, 4]
+
+
+def test_quiet_says_nothing_and_otherwise_plain_lines_say_how_far_it_is(tmp_path, capfd):
+    run(tmp_path / "quiet", runs.Dots(), quiet=True)
+    assert capfd.readouterr() == ("", "")
+    run(tmp_path / "plain", runs.Dots(), quiet=False)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith("step 12/12 ")
+    assert "\r" not in err

@@ -25,9 +25,14 @@ def test_a_write_that_fails_leaves_all_as_it_was(tmp_path, error, before):
     path = tmp_path / "a.txt"
     if before:
         path.write_text(before)
-    with pytest.raises(error), atomic(path) as temporary:
-        temporary.write_text("half of")
-        raise error
+
+    def write():
+        with atomic(path) as temporary:
+            temporary.write_text("half of")
+            raise error
+
+    with pytest.raises(error):
+        write()
     assert os.listdir(tmp_path) == (["a.txt"] if before else [])
     assert not before or path.read_text() == before
 

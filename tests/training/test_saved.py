@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import runs
 
-from ganjax import generate
+from ganjax import arrays_to_state, generate
 from ganjax.errors import UserError
 from ganjax.training import RunFolder, saved
 from ganjax.training.saved import SavedGenerator, load_model
@@ -55,8 +55,6 @@ def test_seeds_that_jax_would_fold_are_refused(generator, seed):
 def test_its_samples_are_those_of_the_trained_state(generator, tiles):
     experiment = runs.Tiles()
     with np.load(tiles.checkpoint_path(3)) as arrays:
-        from ganjax import arrays_to_state
-
         state = arrays_to_state(experiment.gan, dict(arrays))
     samples = generator.decode(generator.draw_latents(3, 5))
     np.testing.assert_allclose(samples, generate(experiment.gan, state, jax.random.key(3), 5), atol=1e-6)
@@ -94,7 +92,7 @@ def test_a_manifest_without_a_latent_distribution_is_said_in_one_line(copy, late
 
 def test_a_file_that_carries_code_is_refused_and_the_code_not_run(copy, tmp_path):
     mark = str(tmp_path / "the code ran")
-    evil = keras.layers.Lambda(lambda x: (open(mark, "w").close(), x)[1])  # noqa: SIM115
+    evil = keras.layers.Lambda(lambda x: (open(mark, "w").close(), x)[1])
     model = keras.Sequential([keras.layers.Input((100,)), evil])
     os.remove(mark)
     copy.write_model("generator", model)

@@ -1,0 +1,112 @@
+"""The course's GAN finds its goal, and the landscapes show what they say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganjax import discriminate, generate, init_state, stateless
+from ganjax.datasets import toy
+from ganjax.experiments import EXPERIMENTS, Grid, OriginalToy, Ring
+from ganjax.metrics import count_modes
+from ganjax.training import RunFolder
+from ganjax.training.chunks import compile_chunk
+from ganjax.training.loop import _Clock, _Interruption, _Run
+from ganjax.training.progress import Progress
+
+
+class Shared(OriginalToy):
+    """The experiment of another seed, with the game of the first, so that it is compiled once."""
+
+    gan = OriginalToy().gan
+
+
+@pytest.fixture(scope="module")
+def chunk():
+    return compile_chunk(Shared.gan, OriginalToy().batch, 1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_means_meet(chunk, tmp_path, seed):
+    """The loop of `fit` without what it writes: |generated mean - real mean| < 0.5 for every seed."""
+    experiment = Shared(seed=seed, picture_every=0)
+    init_key, data_key, picture_key, score_key = jax.random.split(jax.random.key(seed), 4)
+    source, _ = experiment.load(False)
+    keys = (data_key, picture_key, score_key)
+    run = _Run(experiment, RunFolder.create(tmp_path), source, keys, _Clock())
+    state = jax.jit(init_state, static_argnums=0)(experiment.gan, init_key)
+    with _Interruption(quiet=True) as interruption, Progress(experiment.steps, quiet=True) as progress:
+        run.train(chunk, state, interruption, progress)
+    scores = experiment.judge(run.best, source, score_key)
+    assert abs(scores["generated_mean"] - scores["real_mean"]) < 0.5
+    assert scores["real_mean"] == pytest.approx(10, abs=0.1)
+    assert scores["real_std"] == pytest.approx(1, abs=0.05)
+
+
+def test_distance_is_how_far_the_ranks_are_from_even(key):
+    experiment = OriginalToy(batch=200)
+    state = init_state(experiment.gan, key)
+    source, _ = experiment.load(False)
+    fake = np.asarray(discriminate(experiment.gan, state, generate(experiment.gan, state, key, 200))).ravel()
+    real = np.asarray(discriminate(experiment.gan, state, source.array)).ravel()
+    expected = abs(np.mean(fake[:, None] > real[None, :]) - 0.5)
+    assert experiment.distance(state, source, key) == pytest.approx(expected, abs=1e-6)
+
+
+def moves(optimizer, gradients):
+    """What one parameter is moved by at each of these gradients."""
+    with stateless.standard_promotion():
+        memory, moved = optimizer.init(jnp.zeros(())), []
+        for gradient in gradients:
+            update, memory = optimizer.update(jnp.float32(gradient), memory)
+            moved.append(float(update))
+    return moved
+
+
+def test_the_course_is_followed():
+    experiment = OriginalToy()
+    gan = experiment.gan
+    assert gan.generator.count_params() == gan.discriminator.count_params() == 2  # one Dense(1) each
+    latents = gan.latent(jax.random.key(0), (50_000, 1))
+    assert float(latents.std()) == pytest.approx(10, rel=0.02)
+    assert float(latents.mean()) == pytest.approx(0, abs=0.2)
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        # Adam by hand, after gradients 1 and 0: m = .5 * .5, v = .8 * .2, corrected by 1 - .5^2 and 1 - .8^2.
+        expected = -0.5 * (0.25 / 0.75) / np.sqrt(0.16 / 0.36)
+        assert moves(optimizer, [1.0, 0.0])[-1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_real_values_follow_from_the_seed():
+    one, again, other = (OriginalToy(seed=s, batch=100).load(False)[0].array for s in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["ring", "grid", "spiral", "swissroll", "moons", "checkerboard"])
+def test_the_picture_shows_all_of_the_landscape(key, name):
+    experiment = EXPERIMENTS[name]()
+    points = np.asarray(experiment.sample(key, 20_000))
+    assert points.shape == (20_000, 2)
+    assert np.mean(np.abs(points).max(axis=1) > experiment.extent) < 0.001
+    assert np.abs(points).max() > experiment.extent / 2  # and not too much around it
+
+
+@pytest.mark.parametrize(
+    ("experiment", "centers", "sigma"),
+    [(Ring(width=4), toy.ring_centers, 0.01), (Grid(width=4), toy.grid_centers, 0.05)],
+)
+def test_mixtures_are_judged_by_their_modes(key, experiment, centers, sigma):
+    state = init_state(experiment.gan, key)
+    scores = experiment.judge(state, None, key)
+    expected = count_modes(generate(experiment.gan, state, key, 2500), centers(), sigma)
+    assert scores == pytest.approx({name: float(value) for name, value in expected._asdict().items()})
+    assert set(scores) == {"captured", "high_quality", "reverse_kl"}
+
+
+def test_the_learning_rate_ends_at_zero():
+    gan = Ring(width=4, steps=10).gan
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        downhill = moves(optimizer, [1.0] * 11)
+        assert downhill[0] == pytest.approx(-2e-3, rel=1e-3)
+        assert downhill == sorted(downhill)
+        assert downhill[-1] == 0

@@ -66,7 +66,9 @@ def run(words: Sequence[str]) -> int:
     }
     for name, (latents, rows, columns) in grids.items():
         images = generator.decode(latents)
-        viewing.save_image(out / f"{name}.png", viewing.labelled_grid(images, rows, columns))
+        scale = max(1, 64 // images.shape[1])  # room for the labels of small pictures
+        grid = viewing.labelled_grid(images, rows, columns, scale=scale)
+        viewing.save_image(out / f"{name}.png", grid)
         print(out / f"{name}.png")
     return 0
 

@@ -92,7 +92,10 @@ def test_the_film_shows_the_pictures_in_order(dots):
         for i in range(film.n_frames):
             film.seek(i)
             shown.append(np.asarray(film.convert("RGB"), float))
-    drawn = [np.asarray(Image.open(dots.picture_path(s)).convert("RGB"), float) for s in (0, 4, 8, 12)]
+    drawn = []
+    for step in (0, 4, 8, 12):
+        with Image.open(dots.picture_path(step)) as picture:
+            drawn.append(np.asarray(picture.convert("RGB"), float))
     assert len(shown) == len(drawn)  # the final picture equals the one before, and is shown for longer
     for a, b in zip(shown, drawn, strict=True):
         np.testing.assert_allclose(a, b, atol=4)

@@ -1,0 +1,164 @@
+"""The command as a whole: help, exit codes, what is said of mistakes."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+
+import pytest
+import runs
+
+import ganjax
+from ganjax.cli import main as cli
+from ganjax.errors import UserError
+from ganjax.experiments import EXPERIMENTS
+
+COMMANDS = [[], *([command] for command in cli.COMMANDS), *(["train", name] for name in EXPERIMENTS)]
+
+
+def ended(*words):
+    """Exit code of the command line run in this process."""
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    return end.value.code or 0
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_help_fits_two_screens_and_has_an_example(capsys, words):
+    assert ended(*words, "--help") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert 5 < len(out.splitlines()) <= 110
+    assert re.search(rf"^[│ $]*ganjax {' '.join(words)}".rstrip(), out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiments_help_shows_every_flag_with_its_default(capsys, name):
+    ended("train", name, "--help")
+    out = capsys.readouterr().out
+    for field in dataclasses.fields(EXPERIMENTS[name]):
+        assert f"--{field.name.replace('_', '-')} " in out
+    assert (
+        " ".join(out.replace("│", " ").split()).count("(default: ")
+        == len(dataclasses.fields(EXPERIMENTS[name])) + 3
+    )
+    for flag in ("--out", "--overwrite", "--quiet"):
+        assert flag in out
+
+
+def test_help_without_a_command_lists_all_and_train_help_all_experiments(capsys):
+    assert ended("-h") == 0
+    listing = capsys.readouterr().out
+    assert all(f"  {command} " in listing for command in cli.COMMANDS)
+    assert ended("train", "-h") == 0
+    listing = capsys.readouterr().out
+    assert all(f"  {name} " in listing for name in EXPERIMENTS)
+    assert ended() == 2
+    assert ended("train") == 2
+
+
+def test_version(capsys):
+    assert ended("--version") == 0
+    assert capsys.readouterr().out == f"ganjax {ganjax.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("sampel runs/x", ["no command 'sampel'", "did you mean sample?"]),
+        ("xyz", ["choose from train, sample, explore, info"]),
+        ("train rign", ["no experiment 'rign'", "did you mean ring?"]),
+        ("train ring --stepz 3", ["--stepz", "--steps"]),
+        ("train ring --steps many", ["--steps", "many"]),
+        ("train ring --steps 0", ["--steps must be at least 1"]),
+        ("train ring --seed 4294967296", ["--seed must be below 2^32"]),
+        ("train ring --width 0", ["0"]),
+        ("train ring --ema-decay 1", ["ema_decay"]),
+        ("train cartoon --size 48", ["--size", "48"]),
+        ("sample", ["PATH"]),
+        ("sample nowhere", ["no run in nowhere"]),
+        ("sample nowhere --n 0", ["--n must be at least 1"]),
+        ("sample nowhere --out a.jpg", [".png or .npz"]),
+        ("explore nowhere", ["no run in nowhere"]),
+        ("explore nowhere --columns 1", ["--columns at least 2"]),
+        ("info --cashe-dir x", ["--cache-dir"]),
+    ],
+)
+def test_a_mistake_is_said_in_one_line_on_stderr(capsys, monkeypatch, tmp_path, line, parts):
+    monkeypatch.chdir(tmp_path)
+    assert ended(*line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ganjax: ")
+    assert runs.one_line(err)
+    for part in parts:
+        assert part in err
+    assert list(tmp_path.iterdir()) == []  # nothing was begun
+
+
+def test_debug_shows_the_traceback_wherever_it_stands():
+    for words in (["--debug", "sample", "nowhere"], ["sample", "nowhere", "--debug"]):
+        with pytest.raises(UserError):
+            cli.main(words)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("a b\n  c"), 2, "ganjax: a b c\n"),
+        (
+            FileNotFoundError(2, "No such file or directory", "x.png"),
+            2,
+            "ganjax: No such file or directory: x.png\n",
+        ),
+        (OSError("the disk is gone"), 2, "ganjax: the disk is gone\n"),
+        (KeyboardInterrupt(), 130, "ganjax: stopped\n"),
+    ],
+)
+def test_how_a_command_ends_is_its_exit_code(capsys, monkeypatch, error, code, said):
+    def fail(_):
+        raise error
+
+    monkeypatch.setattr(cli, "run", fail)
+    assert ended("info") == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    def fail(_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(cli, "run", fail)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["info"])
+
+
+HEAVY = {"jax", "keras", "optax", "numpy", "matplotlib", "PIL", "tqdm", "tensorflow"}
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["train", "--help"], ["train", "cartoon", "--help"], ["train", "rign"]]
+)
+def test_help_and_mistakes_import_nothing_heavy(base, words):
+    program = (
+        "import sys; from ganjax.cli.main import main\n"
+        "try: main()\n"
+        f"except SystemExit: print(*({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    result = runs.python(base, "-c", program, *words)
+    assert result.stderr.splitlines()[-1] == ""
+
+
+def test_python_m_and_the_script_are_one_command(base):
+    result = runs.python(base, "-m", "ganjax", "sample", "nowhere")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert runs.one_line(result.stderr)
+    with_traceback = runs.python(base, "-m", "ganjax", "--debug", "sample", "nowhere")
+    assert with_traceback.returncode != 0
+    assert "Traceback" in with_traceback.stderr
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", "import ganjax.__main__"], env=runs.environment(base)
+        ).returncode
+        == 0
+    )

@@ -1,0 +1,139 @@
+"""`ganjax train`, in this process and, for signals and terminals, in one of its own."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+import runs
+
+from ganjax.cli import main as cli
+from ganjax.experiments import EXPERIMENTS
+from ganjax.training import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def _dots_are_an_experiment(monkeypatch, tmp_path):
+    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
+    monkeypatch.chdir(tmp_path)
+
+
+def ended(line):
+    with pytest.raises(SystemExit) as end:
+        cli.main(line.split())
+    return end.value.code
+
+
+def test_a_run_goes_to_its_folder_and_says_where_to_look(dots, capsys):
+    assert ended("train dots") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "mean_radius" in err
+    assert "runs/dots-0: look at samples/final.png, film.gif and curves.png" in err
+    assert RunFolder("runs/dots-0").metrics_path.read_bytes() == dots.metrics_path.read_bytes()
+
+    assert ended("train dots") == 2
+    err = capsys.readouterr().err
+    assert runs.one_line(err)
+    assert "--overwrite" in err
+    assert ended("train dots --overwrite --quiet --steps 2 --seed 0") == 0
+    assert capsys.readouterr() == ("", "")
+    assert RunFolder("runs/dots-0").read_manifest()["steps_done"] == 2
+
+
+def test_flags_reach_the_experiment():
+    assert ended("train dots --seed 7 --steps 2 --log-every 1 --learning-rate 0.5 --out here/it --quiet") == 0
+    settings = RunFolder("here/it").read_manifest()["settings"]
+    assert runs.Dots(**settings) == runs.Dots(seed=7, steps=2, log_every=1, learning_rate=0.5)
+    assert not Path("runs").exists()
+
+
+def test_a_run_that_diverges_ends_with_2_and_a_place_to_go_on_from(capsys):
+    assert ended("train dots --learning-rate 1e30 --quiet") == 2
+    err = capsys.readouterr().err
+    assert runs.one_line(err)
+    assert "not finite" in err
+    assert "checkpoints" in err
+    assert RunFolder("runs/dots-0").read_manifest()["status"] == "diverged"
+
+
+def test_a_folder_that_is_no_run_is_kept(capsys):
+    Path("thesis.txt").write_text("ten years of work")
+    assert ended("train dots --out . --overwrite") == 2
+    assert "not a run" in capsys.readouterr().err
+    assert Path("thesis.txt").read_text() == "ten years of work"
+
+
+def test_pictures_that_are_not_there_can_be_named_again(capsys):
+    for _ in range(2):
+        assert ended("train cartoon --size 32 --width 1 --data nowhere --cache-dir cache") == 2
+        err = capsys.readouterr().err
+        assert runs.one_line(err)
+        assert "nowhere" in err
+
+
+# A process of its own.
+
+TRAIN = [sys.executable, "-W", "error", "-c", "import runs; runs.command_line()", "train", "dots"]
+
+
+def started(base, *words, **options):
+    return subprocess.Popen([*TRAIN, *words], env=runs.environment(base), text=True, **options)
+
+
+def wait_for(path, process, seconds=120):
+    until = time.monotonic() + seconds
+    while not Path(path).exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_ends_with_130(base):
+    process = started(base, "--steps", "100000000", "--picture-every", "500", stderr=subprocess.PIPE)
+    wait_for("runs/dots-0/samples/step_0000500.png", process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    last = said.splitlines()[-1]
+    for part in ("stopped at step", "of 100000000", "ganjax sample runs/dots-0", "--overwrite"):
+        assert part in last
+    folder = RunFolder.open("runs/dots-0")
+    manifest = folder.read_manifest()
+    assert manifest["status"] == "interrupted"
+    assert folder.checkpoint_path(manifest["steps_done"]).exists()
+    for path in (folder.model_path("generator"), folder.samples / "final.png", folder.path / "film.gif"):
+        assert path.exists()
+
+
+def test_a_terminal_sees_a_bar(base):
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, 100))
+    process = started(base, "--steps", "4", stdin=its, stdout=its, stderr=its)
+    os.close(its)
+    seen = b""
+    while select.select([ours], [], [], 120)[0]:
+        try:
+            seen += os.read(ours, 10_000)
+        except OSError:  # Linux's way of saying that the other end is closed
+            break
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    assert "4/4" in seen.decode()
+    assert "steps/s" in seen.decode()
+
+
+def test_elsewhere_there_are_plain_lines_and_quiet_is_silent(base):
+    result = runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "plain")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr.startswith("step 2/2 ")
+    assert "\r" not in result.stderr
+    result = runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "quiet", "--quiet")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -7,8 +7,8 @@ Two ways of running the same steps, in rounds that alternate so that a drifting 
 - `step`: one jitted `ganjax.train_step` a call, waiting for each result;
 - `chunk`: the compiled chunks that `ganjax train` runs, waiting once a chunk.
 
-Data lie on the device; compiling and a warm-up are excluded and reported apart. Every raw timing is written
-to a JSON file.
+The allocator keeps freed memory, as under `ganjax train` (`--stock-allocator` to compare). Data lie on the
+device; compiling and a warm-up are excluded and reported apart. Every raw timing is written to a JSON file.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import jax.numpy as jnp
 
 import ganjax
 from ganjax.experiments import EXPERIMENTS
+from ganjax.training.allocator import keep_freed_memory
 from ganjax.training.chunks import LONGEST, capacity_for, compile_chunk
 from ganjax.training.manifest import versions
 
@@ -44,6 +45,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (default 5)")
     parser.add_argument("--seconds", type=float, default=2.0, help="aimed at for each timing (default 2)")
     parser.add_argument("--out", type=Path, default=Path("throughput.json"), help="file for the raw timings")
+    parser.add_argument("--stock-allocator", action="store_true", help="leave glibc's malloc as it is")
     asked = parser.parse_args(words)
     unknown = set(asked.experiment) - set(EXPERIMENTS)
     if unknown:
@@ -51,7 +53,9 @@ def main(words: list[str]) -> None:
     if asked.rounds < 1 or asked.seconds <= 0:
         parser.error("--rounds must be at least 1 and --seconds positive")
 
+    tuned = not asked.stock_allocator and keep_freed_memory()
     results = {
+        "allocator": "keeps freed memory" if tuned else "stock",
         "versions": versions(),
         "platform": platform.platform(),
         "device": jax.devices()[0].device_kind,
@@ -59,7 +63,11 @@ def main(words: list[str]) -> None:
         "processors": os.cpu_count(),
         "experiments": {},
     }
-    print(f"{results['processor']}, {os.cpu_count()} cores, JAX {jax.__version__} on {results['device']}")
+    print(
+        f"{results['processor']}, {os.cpu_count()} cores, JAX {jax.__version__} on {results['device']}, ",
+        end="",
+    )
+    print(f"allocator: {results['allocator']}")
     print(f"{'experiment':<18}{'form':<8}{'compile s':>10}{'ms a step':>11}{'steps/s':>10}{'spread':>9}")
     for name in asked.experiment:
         row = measure(name, asked.rounds, asked.seconds)

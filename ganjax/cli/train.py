@@ -43,7 +43,9 @@ def run(words: Sequence[str]) -> int:
         raise UserError(str(error)) from error
 
     from ganjax.training import RunFolder, fit
+    from ganjax.training.allocator import keep_freed_memory
 
+    keep_freed_memory()
     folder = RunFolder.create(
         options.out or Path("runs") / f"{name}-{experiment.seed}", overwrite=options.overwrite
     )

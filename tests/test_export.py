@@ -124,6 +124,7 @@ def test_arrays_are_copies(fresh):
     state = jax.tree.map(jnp.copy, state)
     arrays = ganjax.state_to_arrays(state)
     kept = {path: value.copy() for path, value in arrays.items()}
+    assert all(value.flags.owndata for value in arrays.values())
     donating = jax.jit(ganjax.train_step, static_argnums=0, donate_argnums=1, compiler_options=QUICK)
     donating(gan, state, jnp.ones((BATCH, 2)))
     for path, value in arrays.items():

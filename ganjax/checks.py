@@ -43,8 +43,10 @@ def check_game(
         raise ValueError(f'update must be "simultaneous" or "alternating", got {update!r}')
     if not 0 <= ema_decay < 1:
         raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay}")
-    if discriminator_updates < 1:
-        raise ValueError(f"discriminator_updates must be at least 1, got {discriminator_updates}")
+    if not isinstance(discriminator_updates, int) or discriminator_updates < 1:
+        raise ValueError(
+            f"discriminator_updates must be a whole number of at least 1, got {discriminator_updates}"
+        )
 
 
 def check_real(real: jax.Array, sample_shape: tuple[int, ...], discriminator_updates: int) -> None:

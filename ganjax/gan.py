@@ -77,6 +77,7 @@ class GAN:
     def __post_init__(self) -> None:
         check_network("generator", self.generator, self.generator_optimizer)
         check_network("discriminator", self.discriminator, self.discriminator_optimizer)
+        stateless.output_shape(self.discriminator)  # refuses a model with several outputs
         check_game(
             stateless.output_shape(self.generator),
             self.sample_shape,

@@ -130,6 +130,11 @@ def two_outputs():
     return keras.Model(x, [layers.Dense(2)(x), layers.Dense(2)(x)])
 
 
+def two_judgements():
+    x = keras.Input((2,))
+    return keras.Model(x, [layers.Dense(1)(x), layers.Dense(1)(x)])
+
+
 def any_width():
     return keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(1, 1)])
 
@@ -140,6 +145,7 @@ def any_width():
         (G, two_inputs, "exactly one input"),
         (G, two_named_inputs, "exactly one input"),
         (two_outputs, D, "exactly one output, got 2"),
+        (G, two_judgements, "exactly one output, got 2"),
         (G, any_width, "must be fixed but for the batch"),
     ],
 )
@@ -167,7 +173,8 @@ def test_networks_that_are_none(role):
         ({"update": "both"}, ValueError, "update must be"),
         ({"ema_decay": 1.0}, ValueError, r"ema_decay must be in \[0, 1\)"),
         ({"ema_decay": -0.1}, ValueError, r"ema_decay must be in \[0, 1\)"),
-        ({"discriminator_updates": 0}, ValueError, "discriminator_updates must be at least 1"),
+        ({"discriminator_updates": 0}, ValueError, "discriminator_updates must be a whole number"),
+        ({"discriminator_updates": 1.5}, ValueError, "discriminator_updates must be a whole number"),
         ({"generator_optimizer": 2e-4}, TypeError, "generator_optimizer must be an optax"),
         ({"discriminator_optimizer": optax.adam}, TypeError, "discriminator_optimizer must be an optax"),
         ({"discriminator_optimizer": keras.optimizers.Adam()}, TypeError, "must be an optax transformation"),

@@ -12,13 +12,12 @@ _MOST = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Let this process keep large blocks it has freed, instead of giving them back to the kernel.
 
-    On a CPU every training step allocates the same large temporaries. By default glibc maps each one anew, and
-    the step waits while the kernel fills its pages with zeros: the `cartoon` experiment's step took 96 ms so,
-    and 53 ms after this call (2 cores, AVX-512, JAX 0.10.2; `python -m benchmarks throughput cartoon`, with and
-    without `--stock-allocator`).
+    On a CPU every training step allocates the same large temporaries. By default glibc maps each one anew,
+    and the step waits while the kernel fills its pages with zeros. `python -m benchmarks throughput cartoon`
+    shows the difference, with and without `--stock-allocator`.
 
     Returns:
-        Whether it was done: on Linux with glibc only. An environment that sets `MALLOC_*` itself is overruled.
+        Whether it was done: on Linux with glibc only. `MALLOC_*` in the environment is overruled.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -42,6 +42,8 @@ def run(words: Sequence[str]) -> int:
     except ValueError as error:
         raise UserError(str(error)) from error
 
+    from jax.errors import JaxRuntimeError
+
     from ganjax.training import RunFolder, fit
     from ganjax.training.allocator import keep_freed_memory
 
@@ -49,7 +51,12 @@ def run(words: Sequence[str]) -> int:
     folder = RunFolder.create(
         options.out or Path("runs") / f"{name}-{experiment.seed}", overwrite=options.overwrite
     )
-    outcome = fit(experiment, folder, quiet=options.quiet)
+    try:
+        outcome = fit(experiment, folder, quiet=options.quiet)
+    except JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise UserError("there is not enough memory for this run: give a smaller --batch") from error
     say = (lambda _: None) if options.quiet else (lambda text: print(text, file=sys.stderr))
     if outcome.scores:
         say("  ".join(f"{score} {value:.4g}" for score, value in outcome.scores.items()))

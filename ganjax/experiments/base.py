@@ -37,12 +37,19 @@ class Experiment:
     """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("steps", 1), ("batch", 1), ("log_every", 1), ("picture_every", 0)):
-            if getattr(self, name) < least:
-                flag = name.replace("_", "-")
-                raise UserError(f"--{flag} must be at least {least}, got {getattr(self, name)}")
-        if self.seed >= 2**32:  # JAX would silently take it modulo 2^32
-            raise UserError(f"--seed must be below 2^32, got {self.seed}")
+        self.check("seed", 0, 2**32 - 1)  # JAX would silently take it modulo 2^32
+        self.check("steps", 1, 2**31 - 1)  # a state counts its steps in 32 bits
+        self.check("batch", 1)
+        self.check("log_every", 1)
+        self.check("picture_every", 0)
+
+    def check(self, name: str, least: int, most: int | None = None) -> None:
+        """Raise UserError, naming the flag, unless the setting `name` is in [least, most]."""
+        value, flag = getattr(self, name), name.replace("_", "-")
+        if value < least:
+            raise UserError(f"--{flag} must be at least {least}, got {value}")
+        if most is not None and value > most:
+            raise UserError(f"--{flag} must be at most {most}, got {value}")
 
     @cached_property
     def gan(self) -> GAN:

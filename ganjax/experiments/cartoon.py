@@ -29,6 +29,10 @@ class _Pictures(Experiment):
     cache_dir: str | None = None
     """Folder for prepared pictures; by default the user's cache folder."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check("images", 1)
+
     @property
     def pixels(self) -> int:
         """Height and width of the pictures."""
@@ -43,7 +47,7 @@ class _Pictures(Experiment):
             found = load_avatars(self.images, self.pixels, cache_dir=self.cache_dir, progress=progress)
         else:
             found = load_images(self.data, self.pixels, cache_dir=self.cache_dir, progress=progress)
-            if found.skipped:
+            if found.skipped and progress:
                 print(
                     f"skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}",
                     "..." if len(found.skipped) > 5 else "",

@@ -48,6 +48,10 @@ class OriginalToy(Experiment):
     learning_rate: float = 0.5
     """Of both Adams (b1 0.5, b2 0.8), as in the course."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check("batch", 1, 46_340)  # its square counts samples in 32 bits
+
     @cached_property
     def gan(self) -> GAN:
         import optax

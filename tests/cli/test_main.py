@@ -71,7 +71,7 @@ def test_version(capsys):
         ("train ring --stepz 3", ["--stepz", "--steps"]),
         ("train ring --steps many", ["--steps", "many"]),
         ("train ring --steps 0", ["--steps must be at least 1"]),
-        ("train ring --seed 4294967296", ["--seed must be below 2^32"]),
+        ("train ring --seed 4294967296", ["--seed must be at most 4294967295"]),
         ("train ring --width 0", ["0"]),
         ("train ring --ema-decay 1", ["ema_decay"]),
         ("train cartoon --size 48", ["--size", "48"]),

@@ -10,9 +10,11 @@ import termios
 import time
 from pathlib import Path
 
+import jax
 import pytest
 import runs
 
+from ganjax import training
 from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
 from ganjax.training import RunFolder
@@ -76,6 +78,17 @@ def test_pictures_that_are_not_there_can_be_named_again(capsys):
         err = capsys.readouterr().err
         assert runs.one_line(err)
         assert "nowhere" in err
+
+
+def test_too_little_memory_is_said_in_one_line(capsys, monkeypatch):
+    def fit(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nFrames")
+
+    monkeypatch.setattr(training, "fit", fit)
+    assert ended("train dots") == 2
+    err = capsys.readouterr().err
+    assert runs.one_line(err)
+    assert "--batch" in err
 
 
 # A process of its own.

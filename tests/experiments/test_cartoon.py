@@ -27,6 +27,8 @@ def test_a_folder_of_pictures_is_learnt_from_instead(tmp_path, capsys):
     assert source.array.shape == (3, 32, 32, 3)
     assert (about["count"], about["skipped"]) == (3, 1)
     assert "broken.png" in capsys.readouterr().err
+    assert experiment.load(False)[1] == about
+    assert capsys.readouterr() == ("", "")
 
 
 def test_pictures_that_are_not_there_are_the_users_to_find(tmp_path):

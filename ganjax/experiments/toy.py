@@ -129,7 +129,7 @@ class Landscape(Experiment):
     """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
     width: int = 128
     """Units in each of the three hidden layers of both networks."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     """Of both Adams (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
     penalty: float = 0.1
     """Weight (gamma) of R1 and of R2."""

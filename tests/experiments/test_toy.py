@@ -104,7 +104,7 @@ def test_mixtures_are_judged_by_their_modes(key, experiment, centers, sigma):
 
 
 def test_the_learning_rate_ends_at_zero():
-    gan = Ring(width=4, steps=10).gan
+    gan = Ring(width=4, steps=10, learning_rate=2e-3).gan
     for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
         downhill = moves(optimizer, [1.0] * 11)
         assert downhill[0] == pytest.approx(-2e-3, rel=1e-3)

@@ -52,7 +52,7 @@ _HEART = {
     "export": ("arrays_to_state", "export_models", "state_digest", "state_to_arrays"),
 }
 _MODULE_OF = {name: module for module, names in _HEART.items() for name in names}
-_ROOMS = ("datasets", "experiments", "losses", "networks", "penalties", "training", "viewing")
+_ROOMS = ("datasets", "experiments", "losses", "metrics", "networks", "penalties", "training", "viewing")
 
 __all__ = [*sorted(_MODULE_OF), *_ROOMS]
 

@@ -1,0 +1,34 @@
+"""Fixtures of the upper floors' tests: runs they share, and folders of the user's that they do not touch."""
+
+import pytest
+import runs
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory):
+    """The session's own folder: for what many tests share."""
+    return tmp_path_factory.getbasetemp()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_compilations(base):
+    with runs.kept_compilations(base):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(base, monkeypatch):
+    for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", "KERAS_HOME"):
+        monkeypatch.setenv(name, runs.environment(base)[name])
+
+
+@pytest.fixture(scope="session")
+def dots(base):
+    """Run folder of `runs.Dots()`."""
+    return runs.dots_run(base)
+
+
+@pytest.fixture(scope="session")
+def tiles(base):
+    """Run folder of `runs.Tiles()`."""
+    return runs.tiles_run(base)

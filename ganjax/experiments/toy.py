@@ -116,7 +116,7 @@ class Landscape(Experiment):
     """A distribution in the plane, learnt by a pair of MLPs.
 
     The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, Adam
-    without momentum, cosine decay; the discriminator sees random Fourier features of the point.
+    without momentum, cosine decay; the discriminator sees the point and random Fourier features of it.
     """
 
     steps: int = 10_000

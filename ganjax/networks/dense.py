@@ -47,8 +47,8 @@ def mlp(
         output_dim: units of the output layer.
         activation: a Keras activation name, used after every hidden layer.
         name: the model's name.
-        fourier_features: when positive, the input first becomes 2 * ``fourier_features`` random
-            Fourier features [sin(x B), cos(x B)] (Tancik et al. 2020, "Fourier features let
+        fourier_features: when positive, the input x first becomes [x, sin(x B), cos(x B)] with
+            2 * ``fourier_features`` random Fourier features (Tancik et al. 2020, "Fourier features let
             networks learn high frequency functions in low dimensional domains", equation 5, with
             2 pi taken into B). B is drawn once, with the initial weights, and never trained: it is
             part of the model's non-trainable variables.
@@ -75,7 +75,8 @@ def mlp(
 
 
 def _fourier_features(x: keras.KerasTensor, count: int, scale: float) -> keras.KerasTensor:
-    # A frozen Dense layer and plain operations, so that a saved model needs no custom class.
+    # A frozen Dense layer and plain operations, so that a saved model needs no custom class. The point
+    # itself stays beside its waves: these repeat, and alone tell a far point from a near one poorly.
     phases = layers.Dense(
         count,
         use_bias=False,
@@ -83,5 +84,5 @@ def _fourier_features(x: keras.KerasTensor, count: int, scale: float) -> keras.K
         kernel_initializer=keras.initializers.RandomNormal(0.0, scale),
         name="frequencies",
     )(x)
-    waves = [keras.ops.sin(phases), keras.ops.cos(phases)]
+    waves = [x, keras.ops.sin(phases), keras.ops.cos(phases)]
     return layers.Concatenate(name="fourier_features")(waves)

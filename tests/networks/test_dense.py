@@ -41,7 +41,7 @@ def test_mlp_without_hidden_layers_is_linear():
     assert dense.mlp(3, [], 2).count_params() == 3 * 2 + 2
 
 
-def test_fourier_features_are_sines_and_cosines_of_frozen_frequencies():
+def test_fourier_features_are_the_point_and_the_waves_of_frozen_frequencies():
     model = dense.mlp(2, [8], 1, fourier_features=500, fourier_scale=2.0)
     frequencies = model.get_layer("frequencies").kernel
     assert frequencies.shape == (2, 500)
@@ -53,7 +53,7 @@ def test_fourier_features_are_sines_and_cosines_of_frozen_frequencies():
     features = keras.Model(model.input, model.get_layer("fourier_features").output)(x)
     phases = x @ np.array(frequencies.value)
     np.testing.assert_allclose(
-        features, np.concatenate([np.sin(phases), np.cos(phases)], 1), rtol=0, atol=1e-5
+        features, np.concatenate([x, np.sin(phases), np.cos(phases)], 1), rtol=0, atol=1e-5
     )
 
 

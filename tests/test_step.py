@@ -313,15 +313,17 @@ def test_values_of_the_models_play_no_part(gan, state, batches, played):
 def test_second_call_does_not_recompile(gan, state, batches):
     fresh = jax.jit(ganjax.train_step, static_argnums=0, donate_argnums=1, compiler_options=QUICK)
     state = jax.tree.map(jnp.copy, state)
+    state, _ = fresh(gan, state, batches[0])
+    compiled = fresh._cache_size()  # of this function in the whole process: other tests compile it too
     for real in batches:
         old, (state, _) = state, fresh(gan, state, real)
-    assert fresh._cache_size() == 1
+    assert fresh._cache_size() == compiled
     assert old.generator.params[0].is_deleted()  # donated, whole
     equal = ganjax.GAN(
         gan.generator, gan.discriminator, penalties=(ganjax.R1(0.5),), latent=ganjax.Normal(0.0, 1.0)
     )
     fresh(equal, state, batches[0])  # an equal description is the same game
-    assert fresh._cache_size() == 1
+    assert fresh._cache_size() == compiled
 
 
 def test_donated_steps_give_the_same_bits(gan, state, batches, played):

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import jax
@@ -23,6 +17,8 @@ from ganjax.export import export_models, state_digest, state_to_arrays
 from ganjax.gan import GAN
 from ganjax.state import GANState, init_state
 from ganjax.training.chunks import Chunk, capacity_for, compile_chunk
+from ganjax.training.clock import Clock
+from ganjax.training.interruption import Interruption
 from ganjax.training.manifest import describe
 from ganjax.training.progress import Progress
 from ganjax.training.run_folder import MetricsWriter, RunFolder
@@ -112,7 +108,7 @@ def fit(experiment: Experiment, folder: RunFolder, *, quiet: bool = False) -> Ou
     """
     key = jax.random.key(experiment.seed)
     init_key, data_key, picture_key, score_key = jax.random.split(key, 4)
-    clock = _Clock()
+    clock = Clock()
     gan = experiment.gan
     manifest = describe(experiment, key)
     with clock("data"):
@@ -125,7 +121,7 @@ def fit(experiment: Experiment, folder: RunFolder, *, quiet: bool = False) -> Ou
     state = jax.jit(init_state, static_argnums=0)(gan, init_key)
     chunk = compile_chunk(gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
     run = _Run(experiment, folder, source, (data_key, picture_key, score_key), clock)
-    with _Interruption(quiet) as interruption, Progress(experiment.steps, quiet) as progress:
+    with Interruption(quiet) as interruption, Progress(experiment.steps, quiet) as progress:
         try:
             state = run.train(chunk, state, interruption, progress)
         except DivergedError as error:
@@ -161,7 +157,7 @@ class _Run:
         folder: RunFolder,
         source: Source,
         keys: tuple[jax.Array, jax.Array, jax.Array],
-        clock: _Clock,
+        clock: Clock,
     ) -> None:
         self.experiment, self.folder, self.source, self.clock = experiment, folder, source, clock
         self.data_key, self.picture_key, self.score_key = keys
@@ -169,7 +165,7 @@ class _Run:
         self.least = float("inf")
 
     def train(
-        self, chunk: Chunk, state: GANState, interruption: _Interruption, progress: Progress
+        self, chunk: Chunk, state: GANState, interruption: Interruption, progress: Progress
     ) -> GANState:
         """Step until the end, or until interrupted; rows and pictures on the way."""
         metrics_file = MetricsWriter(self.folder.metrics_path)
@@ -257,52 +253,3 @@ class _Run:
         ):
             folder.write_model(role, model)
         return experiment.judge(final, self.source, self.score_key)
-
-
-class _Clock:
-    """Seconds of wall time by phase."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    def __call__(self, phase: str) -> _Watch:
-        return _Watch(self.seconds, phase)
-
-
-class _Watch:
-    def __init__(self, phases: dict[str, float], phase: str) -> None:
-        self.phases, self.phase, self.seconds = phases, phase, 0.0
-
-    def __enter__(self) -> _Watch:
-        self.start = time.perf_counter()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds = time.perf_counter() - self.start
-        self.phases[self.phase] = round(self.phases.get(self.phase, 0.0) + self.seconds, 3)
-
-
-class _Interruption:
-    """The first Ctrl-C asks the loop to stop after the current chunk; the second stops at once."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.asked, self.quiet = False, quiet
-
-    def __enter__(self) -> _Interruption:
-        self.before: Callable[[int, FrameType | None], Any] | int | None = None
-        if threading.current_thread() is threading.main_thread():  # signals reach no other
-            self.before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-        if not self.quiet:
-            # Where the signal came in the middle of another print, Python refuses this one.
-            with contextlib.suppress(RuntimeError):
-                print("\nstopping after this chunk; Ctrl-C again stops at once", file=sys.stderr)

@@ -11,7 +11,9 @@ from ganjax.experiments import EXPERIMENTS, Grid, OriginalToy, Ring
 from ganjax.metrics import count_modes
 from ganjax.training import RunFolder
 from ganjax.training.chunks import compile_chunk
-from ganjax.training.loop import _Clock, _Interruption, _Run
+from ganjax.training.clock import Clock
+from ganjax.training.interruption import Interruption
+from ganjax.training.loop import _Run
 from ganjax.training.progress import Progress
 
 
@@ -33,9 +35,9 @@ def test_the_means_meet(chunk, tmp_path, seed):
     init_key, data_key, picture_key, score_key = jax.random.split(jax.random.key(seed), 4)
     source, _ = experiment.load(False)
     keys = (data_key, picture_key, score_key)
-    run = _Run(experiment, RunFolder.create(tmp_path), source, keys, _Clock())
+    run = _Run(experiment, RunFolder.create(tmp_path), source, keys, Clock())
     state = jax.jit(init_state, static_argnums=0)(experiment.gan, init_key)
-    with _Interruption(quiet=True) as interruption, Progress(experiment.steps, quiet=True) as progress:
+    with Interruption(quiet=True) as interruption, Progress(experiment.steps, quiet=True) as progress:
         run.train(chunk, state, interruption, progress)
     scores = experiment.judge(run.best, source, score_key)
     assert abs(scores["generated_mean"] - scores["real_mean"]) < 0.5

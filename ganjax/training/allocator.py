@@ -5,16 +5,19 @@ from __future__ import annotations
 import ctypes
 import platform
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
 _MOST = 2**31 - 1
+_NEVER = -1
 
 
 def keep_freed_memory() -> bool:
     """Let this process keep large blocks it has freed, instead of giving them back to the kernel.
 
     On a CPU every training step allocates the same large temporaries. By default glibc maps each one anew,
-    and the step waits while the kernel fills its pages with zeros. `python -m benchmarks throughput cartoon`
-    shows the difference, with and without `--stock-allocator`.
+    and the step waits while the kernel fills its pages with zeros. One arena for all threads matters as much:
+    the others are made of blocks of 64 MiB, and what is larger, as a step's temporaries are, is mapped anew
+    after all. `python -m benchmarks throughput cartoon` shows the difference, with and without
+    `--stock-allocator`.
 
     Returns:
         Whether it was done: on Linux with glibc only. `MALLOC_*` in the environment is overruled.
@@ -24,5 +27,10 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     return all(
         mallopt(option, value)
-        for option, value in ((_M_MMAP_MAX, 0), (_M_MMAP_THRESHOLD, _MOST), (_M_TRIM_THRESHOLD, _MOST))
+        for option, value in (
+            (_M_MMAP_MAX, 0),
+            (_M_MMAP_THRESHOLD, _MOST),
+            (_M_TRIM_THRESHOLD, _NEVER),
+            (_M_ARENA_MAX, 1),
+        )
     )

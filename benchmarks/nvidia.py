@@ -1,0 +1,96 @@
+"""What `nvidia-smi` says of a machine's GPUs."""
+
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+from typing import Any
+
+# What is asked for, and under which name and unit it is kept.
+FIELDS = {
+    "index": "index",
+    "name": "name",
+    "driver_version": "driver",
+    "memory.total": "memory_mib",
+    "power.limit": "power_limit_w",
+    "clocks.max.sm": "sm_clock_limit_mhz",
+    "clocks.max.memory": "memory_clock_limit_mhz",
+    "clocks.current.sm": "sm_clock_mhz",
+    "mig.mode.current": "mig",
+}
+WORDS = ("name", "driver", "mig")  # the other fields are numbers
+
+_UNKNOWN_FIELD = re.compile(r'Field "([^"]+)" is not a valid field to query')
+_SECONDS = 30.0  # waking a GPU without persistence mode takes several
+
+
+def gpus() -> tuple[list[dict[str, Any]], str | None]:
+    """`(GPUs, note)`: the GPUs as `parse` gives them, and in one line why there are none, else None."""
+    fields = list(FIELDS)
+    while True:
+        command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+        except FileNotFoundError:
+            return [], "no nvidia-smi on this machine"
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return [], f"nvidia-smi does not answer: {type(error).__name__}"
+        unknown = _UNKNOWN_FIELD.search(done.stdout + done.stderr)
+        if unknown and unknown[1] in fields:  # older drivers know fewer fields
+            fields.remove(unknown[1])
+            continue
+        if done.returncode:
+            return [], f"nvidia-smi: {_first_line(done.stdout or done.stderr)}"
+        found = parse(done.stdout)
+        return found, None if found else f"nvidia-smi lists no GPU: {_first_line(done.stdout)}"
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    """The GPUs in the text of `nvidia-smi --query-gpu=... --format=csv`, one dictionary each.
+
+    Returns:
+        `index` (int), `name`, `driver`, `memory_mib`, `power_limit_w`, the highest clocks the GPU may take
+        `sm_clock_limit_mhz` and `memory_clock_limit_mhz`, `sm_clock_mhz` at that moment, and `mig`
+        ("Enabled" when the GPU is cut into slices). What the GPU does not tell, or was not asked, is None.
+    """
+    lines = text.splitlines()
+    header = next((i for i, line in enumerate(lines) if line.startswith("index,")), len(lines))
+    rows = csv.reader(lines[header:], skipinitialspace=True)
+    names = [FIELDS.get(column.split(" [")[0]) for column in next(rows, [])]
+    found = []
+    for row in rows:
+        if len(row) != len(names):
+            continue  # a message between the rows
+        known = {name: _value(name, word) for name, word in zip(names, row, strict=True) if name}
+        if known.get("index") is not None:
+            found.append(dict.fromkeys(FIELDS.values()) | known | {"index": int(known["index"])})
+    return found
+
+
+def sentence(gpu: dict[str, Any]) -> str:
+    """One GPU in one line, for people."""
+    parts = [f"GPU {gpu['index']}: {gpu['name']}"]
+    if gpu["memory_mib"] is not None:
+        parts.append(f"{gpu['memory_mib'] / 1024:.0f} GiB")
+    if gpu["power_limit_w"] is not None:
+        parts.append(f"power limit {gpu['power_limit_w']:g} W")
+    if gpu["sm_clock_limit_mhz"] is not None:
+        parts.append(f"clock up to {gpu['sm_clock_limit_mhz']:g} MHz")
+    if gpu["mig"] == "Enabled":
+        parts.append("cut into slices (MIG)")
+    return ", ".join([*parts, f"driver {gpu['driver']}"])
+
+
+def _value(name: str, word: str) -> str | float | None:
+    word = word.strip()
+    if not word or word == "N/A" or word.startswith("["):  # [N/A], [Not Supported], [Unknown Error], ...
+        return None
+    if name in WORDS:
+        return word
+    number = re.match(r"[\d.]+", word)
+    return float(number[0]) if number else None
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "it says nothing")

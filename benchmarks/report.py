@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from benchmarks.results import (
     stock_keras,
     trouble,
 )
+from benchmarks.tables import digits, markdown, plain
 from ganjax.files import atomic
 
 FILE = "README.md"
@@ -38,7 +39,7 @@ COLUMNS = {
     "compile": "seconds to the end of the first step",
     "peak memory": "of the path's process, imports and compiler included (CPU), or on the device (GPU)",
 }
-RIGHT = {"batch", "ms a step", "spread", "of peak", "compile", "peak memory"}
+RIGHT = ("batch", "ms a step", "spread", "of peak", "compile", "peak memory")
 
 PRECISIONS = {
     "float32": "float32: TF32 is off on every path",
@@ -52,14 +53,14 @@ def table(results: Results) -> str:
     parts = []
     for title, rows in _sections(results):
         body = _cells(rows, results.get("peaks") or {})
-        parts += [f"### {title}", _markdown(list(COLUMNS), body)]
+        parts += [f"### {title}", markdown(list(COLUMNS), body, RIGHT)]
         if refused := [row for row in rows if trouble(row)]:
             reasons = "\n".join(f"- {row['workload']}, {row['path']}: {trouble(row)}" for row in refused)
             parts.append(f"Without a ratio:\n\n{reasons}")
     if price := _price(results["rows"]):
         parts += [
             "### Price of determinism",
-            _markdown(["workload", "precision", "path", "time with over without"], price),
+            markdown(["workload", "precision", "path", "time with over without"], price),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -69,7 +70,7 @@ def terminal(results: Results) -> str:
     parts = []
     for title, rows in _sections(results):
         body = _cells(rows, results.get("peaks") or {})
-        parts += [title, _plain(list(COLUMNS), body)]
+        parts += [title, plain(list(COLUMNS), body, RIGHT)]
         parts += [
             f"{row['workload']}, {row['path']}: no ratio: {trouble(row)}" for row in rows if trouble(row)
         ]
@@ -137,7 +138,7 @@ def _cells(rows: list[Row], peaks: dict[str, Any]) -> list[list[str]]:
                     row["workload"],
                     str(row["batch"]),
                     row["path"],
-                    f"{_digits(1000 * times.median)}" if times else "",
+                    f"{digits(1000 * times.median)}" if times else "",
                     f"{times.width:.0%}" if times else "",
                     "1" if row is tensorflow else _ratio(row, ratio(row, tensorflow)),
                     "1" if row is stock else _ratio(row, ratio(row, stock)),
@@ -154,7 +155,7 @@ def _ratio(row: Row, found: Spread | None) -> str:
         return "failed"
     if trouble(row):
         return "not comparable"
-    return f"{_digits(found.median)} ({_digits(found.low)} to {_digits(found.high)})" if found else ""
+    return f"{digits(found.median)} ({digits(found.low)} to {digits(found.high)})" if found else ""
 
 
 def _price(rows: list[Row]) -> list[list[str]]:
@@ -169,7 +170,7 @@ def _price(rows: list[Row]) -> list[list[str]]:
         name = name_of(row)
         other = free.get(name)
         if row.get("deterministic") and other and (slow := ratio(other, row)):
-            body.append([*name, f"{_digits(slow.median)} ({_digits(slow.low)} to {_digits(slow.high)})"])
+            body.append([*name, f"{digits(slow.median)} ({digits(slow.low)} to {digits(slow.high)})"])
     return body
 
 
@@ -199,25 +200,3 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-
-
-def _digits(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
-
-
-def _markdown(header: Sequence[str], body: list[list[str]]) -> str:
-    rule = ["---:" if name in RIGHT else "---" for name in header]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [header, rule, *body])
-
-
-def _plain(header: Sequence[str], body: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-    lines = []
-    for cells in [header, *body]:
-        aligned = [
-            cell.rjust(width) if name in RIGHT else cell.ljust(width)
-            for name, cell, width in zip(header, cells, widths, strict=True)
-        ]
-        lines.append("  ".join(aligned).rstrip())
-    return "\n".join(lines)

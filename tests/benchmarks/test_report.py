@@ -1,5 +1,5 @@
 import pytest
-import results_by_hand as figures
+import results_by_hand as by_hand
 
 from benchmarks import report
 
@@ -10,14 +10,14 @@ def cells(markdown: str, path: str) -> list[str]:
 
 
 def test_a_row_of_the_table():
-    row = dict(zip(report.COLUMNS, cells(report.table(figures.results()), "ganjax-chunk"), strict=True))
+    row = dict(zip(report.COLUMNS, cells(report.table(by_hand.results()), "ganjax-chunk"), strict=True))
     assert row == {
         "workload": "ring-16",
         "batch": "64",
         "path": "ganjax-chunk",
-        "ms a step": "1",
+        "ms a step": "1.00",
         "spread": "100%",
-        "x TensorFlow": "4 (3 to 5)",
+        "x TensorFlow": "4.00 (3.00 to 5.00)",
         "x stock Keras": "10.0 (10.0 to 10.0)",
         "of peak": "0.2 %",
         "compile": "1.2 s",
@@ -26,19 +26,19 @@ def test_a_row_of_the_table():
 
 
 def test_the_bases_are_marked():
-    table = report.table(figures.results())
+    table = report.table(by_hand.results())
     assert cells(table, "tensorflow-graph")[5] == "1"
     assert cells(table, "keras-jax")[6] == "1"
 
 
 def test_every_row_of_a_table_has_every_column():
-    lines = [line for line in report.table(figures.results()).splitlines() if line.startswith("|")]
+    lines = [line for line in report.table(by_hand.results()).splitlines() if line.startswith("|")]
     assert {line.count("|") for line in lines} == {len(report.COLUMNS) + 1}
 
 
 def test_precisions_have_tables_of_their_own():
-    rows = figures.results()["rows"]
-    table = report.table(figures.results(rows + [row | {"precision": "bfloat16"} for row in rows]))
+    rows = by_hand.results()["rows"]
+    table = report.table(by_hand.results(rows + [row | {"precision": "bfloat16"} for row in rows]))
     assert table.count("| workload |") == 2
     assert "TF32 is off" in table
     assert "mixed_bfloat16" in table
@@ -46,10 +46,10 @@ def test_precisions_have_tables_of_their_own():
 
 @pytest.mark.parametrize("show", [report.table, report.terminal])
 def test_what_may_not_be_compared_is_marked_and_says_why(show):
-    chunk, stock, graph, xla = figures.results()["rows"]
+    chunk, stock, graph, xla = by_hand.results()["rows"]
     stock = stock | {"same_work": {"comparable": False, "reason": "losses differ by 0.01"}}
     xla = xla | {"seconds_per_step": [], "compile_seconds": None, "error": "killed for memory"}
-    text = show(figures.results([chunk, stock, graph, xla]))
+    text = show(by_hand.results([chunk, stock, graph, xla]))
     assert text.count("not comparable") == 2
     assert text.count("failed") == 2
     assert "losses differ by 0.01" in text
@@ -57,22 +57,22 @@ def test_what_may_not_be_compared_is_marked_and_says_why(show):
 
 
 def test_the_price_of_deterministic_kernels():
-    rows = figures.results()["rows"]
+    rows = by_hand.results()["rows"]
     slow = rows[0] | {"deterministic": True, "seconds_per_step": [0.002, 0.006, 0.0015]}
-    table = report.table(figures.results([*rows, slow]))
-    assert "| ring-16 | float32 | ganjax-chunk | 2 (1.5 to 3) |" in table
-    assert "determinism" not in report.table(figures.results())
+    table = report.table(by_hand.results([*rows, slow]))
+    assert "| ring-16 | float32 | ganjax-chunk | 2.00 (1.50 to 3.00) |" in table
+    assert "determinism" not in report.table(by_hand.results())
 
 
 def test_terminal_columns_are_aligned():
-    header, *body = report.terminal(figures.results()).splitlines()[1:]
+    header, *body = report.terminal(by_hand.results()).splitlines()[1:]
     for name in ("workload", "path", "x TensorFlow"):
         assert all(line[header.index(name) - 1] == " " for line in body if header.index(name))
-    assert [line[header.index("path") :].split()[0] for line in body] == list(figures.PATHS)
+    assert [line[header.index("path") :].split()[0] for line in body] == list(by_hand.PATHS)
 
 
 def test_readme(tmp_path):
-    results = figures.results(notes=["bfloat16: slower than float32 here"])
+    results = by_hand.results(notes=["bfloat16: slower than float32 here"])
     text = report.save(tmp_path, results).read_text()
     assert "2 cores of AMD EPYC 9999, AVX2, 16 GiB; Linux 6.1." in text
     assert "python -m benchmarks throughput ring-16\n" in text
@@ -99,7 +99,7 @@ def test_readme_of_a_quick_run_on_a_gpu():
         "sm_clock_mhz": 345.0,
         "mig": "Disabled",
     }
-    results = figures.results(quick=True, settings={"device": "gpu", "deterministic": True})
+    results = by_hand.results(quick=True, settings={"device": "gpu", "deterministic": True})
     results["machine"] |= {"gpus": [gpu | {"index": 0, "name": "another"}, gpu], "gpu": 1}
     text = report.readme(results)
     assert "GPU 1: NVIDIA H100, 80 GiB, power limit 700 W, clock up to 1980 MHz, driver 550.54" in text

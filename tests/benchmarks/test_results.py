@@ -1,20 +1,20 @@
 import json
 
 import pytest
-import results_by_hand as figures
+import results_by_hand as by_hand
 
 from benchmarks import results
 from ganjax.errors import UserError
 
 
 def test_saved_results_are_loaded_again(tmp_path):
-    written = figures.results()
+    written = by_hand.results()
     path = results.save(tmp_path / "new" / "folder", written)
     assert results.load(path) == results.load(path.parent) == written
 
 
 def test_figures_keep_six_digits_and_what_is_not_finite_becomes_null(tmp_path):
-    written = figures.results([figures.row("keras-jax", [0.00123456789, float("nan")])])
+    written = by_hand.results([by_hand.row("keras-jax", [0.00123456789, float("nan")])])
     (row,) = results.load(results.save(tmp_path, written))["rows"]
     assert row["seconds_per_step"] == [0.00123457, None]
 
@@ -22,10 +22,10 @@ def test_figures_keep_six_digits_and_what_is_not_finite_becomes_null(tmp_path):
 def test_a_full_run_fits_into_200_kilobytes(tmp_path):
     workloads, paths, precisions = 12, 5, 2
     rows = [
-        figures.row("ganjax-chunk", [0.123456789 + 1e-6 * i for i in range(results.MOST_ROUNDS)])
+        by_hand.row("ganjax-chunk", [0.123456789 + 1e-6 * i for i in range(results.MOST_ROUNDS)])
         for _ in range(workloads * paths * precisions)
     ]
-    assert results.save(tmp_path, figures.results(rows)).stat().st_size < 200_000
+    assert results.save(tmp_path, by_hand.results(rows)).stat().st_size < 200_000
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path, text, message):
 
 def test_ratios_are_taken_round_by_round():
     """3 rounds of graph over chunk: 4/1, 6/2, 5/1. The ratio of the medians would be 5."""
-    chunk, stock, graph, xla = results.ratios(figures.results()["rows"])
+    chunk, stock, graph, xla = results.ratios(by_hand.results()["rows"])
     assert chunk == pytest.approx((4.0, 3.0, 5.0))
     assert stock == pytest.approx((0.4, 0.3, 0.5))
     assert graph == (1.0, 1.0, 1.0)
@@ -57,15 +57,15 @@ def test_ratios_are_taken_round_by_round():
 
 
 def test_ratios_to_stock_keras():
-    chunk, stock, *_ = results.ratios(figures.results()["rows"], results.stock_keras)
+    chunk, stock, *_ = results.ratios(by_hand.results()["rows"], results.stock_keras)
     assert chunk == pytest.approx((10, 10, 10))
     assert stock == (1, 1, 1)
 
 
 def test_precisions_workloads_and_deterministic_kernels_are_never_mixed():
-    rows = figures.results()["rows"]
+    rows = by_hand.results()["rows"]
     for change in ({"precision": "bfloat16"}, {"workload": "ring-128"}, {"deterministic": True}):
-        other = figures.row("ganjax-chunk", [1.0, 1.0, 1.0], **change)
+        other = by_hand.row("ganjax-chunk", [1.0, 1.0, 1.0], **change)
         assert results.ratios([*rows, other]) == [*results.ratios(rows), None]
 
 
@@ -79,7 +79,7 @@ def test_precisions_workloads_and_deterministic_kernels_are_never_mixed():
     ],
 )
 def test_a_row_in_trouble_has_no_ratio_and_is_nobodys_base(change):
-    chunk, stock, graph, xla = figures.results()["rows"]
+    chunk, stock, graph, xla = by_hand.results()["rows"]
     graph = graph | change
     assert results.trouble(graph)
     assert results.best_tensorflow([chunk, stock, graph, xla]) is xla
@@ -90,7 +90,7 @@ def test_a_row_in_trouble_has_no_ratio_and_is_nobodys_base(change):
 
 
 def test_share_of_peak():
-    row = figures.row("ganjax-chunk", [0.001, 0.002, 0.001])  # 2 MFLOP in 1 ms, 1 000 GFLOP/s
+    row = by_hand.row("ganjax-chunk", [0.001, 0.002, 0.001])  # 2 MFLOP in 1 ms, 1 000 GFLOP/s
     peaks = {"float32": {"gflops": 1000.0}}
     assert results.share_of_peak(row, peaks) == pytest.approx(0.002)
     assert results.share_of_peak(row, {}) is None
@@ -100,6 +100,6 @@ def test_share_of_peak():
 
 
 def test_each_row_has_a_line_of_its_own(tmp_path):
-    text = results.save(tmp_path, figures.results()).read_text()
+    text = results.save(tmp_path, by_hand.results()).read_text()
     assert sum(line.lstrip().startswith('{"workload"') for line in text.splitlines()) == 4
     assert json.loads(text)["schema"] == 1

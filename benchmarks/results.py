@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,6 +46,11 @@ class Spread(NamedTuple):
     def width(self) -> float:
         """The distance of the ends, as a share of the median."""
         return (self.high - self.low) / self.median
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Middle and ends of at least one value."""
+    return Spread(statistics.median(values), min(values), max(values))
 
 
 def save(folder: str | Path, results: Results) -> Path:
@@ -97,7 +102,8 @@ def groups(rows: Iterable[Row]) -> dict[tuple[str, str, bool], list[Row]]:
 
 def seconds(row: Row) -> Spread | None:
     """Seconds of a step, over the rounds; None when the row holds no timing."""
-    return _spread(row.get("seconds_per_step") or [])
+    times = row.get("seconds_per_step")
+    return spread(times) if times else None
 
 
 def trouble(row: Row) -> str | None:
@@ -131,7 +137,7 @@ def ratio(row: Row, base: Row | None) -> Spread | None:
     if base is None or trouble(row) is not None:
         return None
     rounds = zip(base["seconds_per_step"], row["seconds_per_step"], strict=False)
-    return _spread([theirs / ours for theirs, ours in rounds])
+    return spread([theirs / ours for theirs, ours in rounds])
 
 
 def ratios(
@@ -149,10 +155,6 @@ def share_of_peak(row: Row, peaks: dict[str, Any]) -> float | None:
     if times is None or not peak or not row.get("flops_per_step"):
         return None
     return row["flops_per_step"] / times.median / (1e9 * peak)
-
-
-def _spread(values: list[float]) -> Spread | None:
-    return Spread(statistics.median(values), min(values), max(values)) if values else None
 
 
 def _rounded(value: Any) -> Any:

@@ -11,8 +11,10 @@ import optax
 
 from ganjax import stateless
 from ganjax.checks import check_real
+from ganjax.draws import Draw, Draws, draw
 from ganjax.gan import GAN
-from ganjax.sampling import forward, sample_latent
+from ganjax.judging import judge, judge_in_two_passes, pull
+from ganjax.sampling import forward
 from ganjax.state import AveragedWeights, GANState, NetworkState
 from ganjax.stateless import Weights
 
@@ -42,34 +44,37 @@ def train_step(gan: GAN, state: GANState, real: jax.Array) -> tuple[GANState, Me
         TypeError, ValueError: while tracing, when `real` is not a batch this game can use.
     """
     check_real(real, gan.sample_shape, gan.discriminator_updates)
+    draws = draw(gan, state.key, state.step, len(real) // gan.discriminator_updates)
+    return play(gan, state, real, draws)
+
+
+def play(gan: GAN, state: GANState, real: jax.Array, draws: Draws) -> tuple[GANState, Metrics]:
+    """`train_step` with everything random already drawn, for whoever draws many steps' at once."""
     real = real.astype(jnp.float32)
-    *early_keys, key = jax.random.split(jax.random.fold_in(state.key, state.step), gan.discriminator_updates)
     *early_batches, real = jnp.split(real, gan.discriminator_updates)
-    for batch, early_key in zip(early_batches, early_keys, strict=True):
-        discriminator, _ = _discriminator_update(gan, state, batch, early_key)
+    *early_draws, last = draws.discriminator
+    for batch, early in zip(early_batches, early_draws, strict=True):
+        discriminator, _ = _discriminator_update(gan, state, batch, early)
         state = dataclasses.replace(state, discriminator=discriminator)
-    update = _simultaneous_update if gan.update == "simultaneous" else _alternating_update
-    state, metrics = update(gan, state, real, key)
+    if draws.generator is None:
+        state, metrics = _simultaneous_update(gan, state, real, last)
+    else:
+        state, metrics = _alternating_update(gan, state, real, last, draws.generator)
     ema = _average(gan, state.ema, state.generator, state.step)
     return dataclasses.replace(state, step=state.step + 1, ema=ema), _with_finite(metrics)
 
 
-def _simultaneous_update(
-    gan: GAN, state: GANState, real: jax.Array, key: jax.Array
-) -> tuple[GANState, Metrics]:
+def _simultaneous_update(gan: GAN, state: GANState, real: jax.Array, drawn: Draw) -> tuple[GANState, Metrics]:
     G, D = state.generator, state.discriminator
-    latent_key, penalty_key = jax.random.split(key)
-    latents = sample_latent(gan, latent_key, len(real))
-    fake, pull_fake, G_statistics = jax.vjp(_generator_of(gan, G, latents), G.params, has_aux=True)
-    logits, pull_logits, D_statistics = jax.vjp(_discriminator_of(gan, D, real), D.params, fake, has_aux=True)
+    fake, pull_fake, G_statistics = jax.vjp(_generator_of(gan, G, drawn.latents), G.params, has_aux=True)
+    logits, pull_logits, D_statistics = jax.vjp(judge(gan, D, real), D.params, fake, has_aux=True)
     real_logits, fake_logits = logits
     D_loss, D_cotangents = jax.value_and_grad(gan.loss.discriminator, argnums=(0, 1))(*logits)
     G_loss, G_cotangent = jax.value_and_grad(gan.loss.generator)(fake_logits, real_logits)
 
-    D_gradient, _ = pull_logits(D_cotangents)
-    _, fake_cotangent = pull_logits((jnp.zeros_like(real_logits), G_cotangent))
+    D_gradient, fake_cotangent = pull(gan, pull_logits, D_cotangents, G_cotangent)
     (G_gradient,) = pull_fake(fake_cotangent)
-    penalty, penalty_gradient = _penalty(gan, state, real, fake, penalty_key)
+    penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
     D_gradient = jax.tree.map(jnp.add, D_gradient, penalty_gradient)
 
     state = dataclasses.replace(
@@ -82,13 +87,13 @@ def _simultaneous_update(
 
 
 def _alternating_update(
-    gan: GAN, state: GANState, real: jax.Array, key: jax.Array
+    gan: GAN, state: GANState, real: jax.Array, drawn: Draw, latents: jax.Array
 ) -> tuple[GANState, Metrics]:
-    discriminator_key, generator_key = jax.random.split(key)
-    D, metrics = _discriminator_update(gan, state, real, discriminator_key)
+    D, metrics = _discriminator_update(gan, state, real, drawn)
     G = state.generator
-    latents = sample_latent(gan, generator_key, len(real))
-    make, judge = _generator_of(gan, G, latents), _discriminator_of(gan, D, real)
+    make = _generator_of(gan, G, latents)
+    # Two passes: most losses of G ignore the real logits, and the compiler then leaves D(real) out.
+    judge = judge_in_two_passes(gan, D, real)
 
     def loss(params: Weights) -> tuple[jax.Array, Weights]:
         fake, statistics = make(params)
@@ -102,19 +107,17 @@ def _alternating_update(
 
 
 def _discriminator_update(
-    gan: GAN, state: GANState, real: jax.Array, key: jax.Array
+    gan: GAN, state: GANState, real: jax.Array, drawn: Draw
 ) -> tuple[NetworkState, Metrics]:
     D = state.discriminator
-    latent_key, penalty_key = jax.random.split(key)
-    latents = sample_latent(gan, latent_key, len(real))
-    fake, _ = _generator_of(gan, state.generator, latents)(state.generator.params)
+    fake, _ = _generator_of(gan, state.generator, drawn.latents)(state.generator.params)
 
     def loss(params: Weights) -> tuple[jax.Array, Any]:
-        logits, statistics = _discriminator_of(gan, D, real)(params, fake)
+        logits, statistics = judge(gan, D, real)(params, fake)
         return gan.loss.discriminator(*logits), (logits, statistics)
 
     (D_loss, (logits, statistics)), gradient = jax.value_and_grad(loss, has_aux=True)(D.params)
-    penalty, penalty_gradient = _penalty(gan, state, real, fake, penalty_key)
+    penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
     gradient = jax.tree.map(jnp.add, gradient, penalty_gradient)
     D = _descend(gan.discriminator_optimizer, D, gradient, statistics)
     return D, _judgement(D_loss, penalty, logits, gradient)
@@ -124,18 +127,6 @@ def _generator_of(gan: GAN, G: NetworkState, latents: jax.Array) -> Any:
     """params -> (fake, next statistics)"""
     G_forward = forward(gan, gan.generator, training=True)
     return lambda params: G_forward(params, G.statistics, latents)
-
-
-def _discriminator_of(gan: GAN, D: NetworkState, real: jax.Array) -> Any:
-    """(params, fake) -> ((real logits, fake logits), next statistics)"""
-    D_forward = forward(gan, gan.discriminator, training=True)
-
-    def judge(params: Weights, fake: jax.Array) -> tuple[tuple[jax.Array, jax.Array], Weights]:
-        real_logits, statistics = D_forward(params, D.statistics, real)
-        fake_logits, statistics = D_forward(params, statistics, fake)
-        return (real_logits, fake_logits), statistics
-
-    return judge
 
 
 def _penalty(

@@ -19,15 +19,19 @@ FLOORS = [
     {"viewing"},
     {"metrics", "datasets", "networks"},
     {"step"},
+    {"draws", "judging"},
     {"export", "sampling"},
     {"state"},
     {"gan"},
     {"checks"},
-    {"losses", "penalties", "stateless"},
+    {"losses", "penalties", "samplewise", "stateless"},
 ]
 LEVEL = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 ANYWHERE = {"errors", "files"}
-HEART = {"step", "export", "sampling", "state", "gan", "checks", "losses", "penalties", "stateless"}
+HEART = {
+    "step", "draws", "judging", "export", "sampling", "state", "gan", "checks", "losses", "penalties",
+    "samplewise", "stateless",
+}  # fmt: skip
 OUTSIDE_THE_HEART = {
     "os", "pathlib", "io", "shutil", "tempfile", "matplotlib", "PIL", "tqdm", "tyro", "platformdirs",
 }  # fmt: skip

@@ -8,19 +8,23 @@ which JAX queues without waiting for each. Both forms do the same steps on the s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from ganjax.checks import check_real
 from ganjax.datasets.batches import Source
+from ganjax.draws import draw
 from ganjax.gan import GAN
 from ganjax.state import GANState
-from ganjax.step import Metrics, train_step
+from ganjax.step import Metrics, play, train_step
 
 LONGEST = 500  # steps in a chunk, at most
 PLANNED = 2**18  # samples planned for a chunk, about: a plan may cost a permutation an epoch
+BEFOREHAND = 2**20  # numbers drawn before a chunk's loop, at most: 4 MB
 
 Chunk = Callable[[GANState, Source, jax.Array, int], tuple[GANState, Metrics]]
 
@@ -49,13 +53,25 @@ def has_convolutions(gan: GAN) -> bool:
 
 def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
     def chunk(state, source, data_key, steps):
-        plan = source.plan(data_key, state.step, capacity, batch)
-        shapes = jax.eval_shape(lambda: train_step(gan, state, source.fetch(_at(plan, 0), batch))[1])
+        def inputs(planned, step):
+            real = source.fetch(planned, batch)
+            check_real(real, gan.sample_shape, gan.discriminator_updates)
+            return real, draw(gan, state.key, step, batch // gan.discriminator_updates)
+
+        numbers = state.step + jnp.arange(capacity, dtype=jnp.int32)
+        plan = (source.plan(data_key, state.step, capacity, batch), numbers)
+        one = jax.eval_shape(inputs, *_at(plan, 0))
+        if capacity * _size(one) <= BEFOREHAND and _same_under_vmap(state.key, data_key):
+            all_inputs = jax.vmap(inputs)(*plan)
+            inputs_of = functools.partial(_at, all_inputs)
+        else:
+            inputs_of = lambda i: inputs(*_at(plan, i))  # noqa: E731
+        shapes = jax.eval_shape(lambda: play(gan, state, *inputs_of(0))[1])
         metrics = jax.tree.map(lambda m: jnp.zeros((capacity,), m.dtype), shapes)
 
         def body(i, carry):
             state, metrics = carry
-            state, now = train_step(gan, state, source.fetch(_at(plan, i), batch))
+            state, now = play(gan, state, *inputs_of(i))
             return state, jax.tree.map(lambda all, one: all.at[i].set(one), metrics, now)
 
         # A bound that is traced: the last chunk of a run may be shorter.
@@ -85,3 +101,12 @@ def _queued_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
 
 def _at(plan: Any, i: Any) -> Any:
     return jax.tree.map(lambda x: x[i], plan)
+
+
+def _size(tree: Any) -> int:
+    return sum(x.size for x in jax.tree.leaves(tree))
+
+
+def _same_under_vmap(*keys: jax.Array) -> bool:
+    """Whether these kinds of key draw the same numbers for many steps at once as for one after another."""
+    return all(str(jax.random.key_impl(key)) == "threefry2x32" for key in keys)

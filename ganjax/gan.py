@@ -14,6 +14,7 @@ import optax
 from ganjax import stateless
 from ganjax.checks import check_game, check_network
 from ganjax.losses import Loss, binary_cross_entropy
+from ganjax.networks.convolution import fast_convolutions
 from ganjax.penalties import Penalty
 
 Latent = Callable[[jax.Array, tuple[int, ...]], jax.Array]
@@ -54,8 +55,8 @@ class GAN:
             D(fake), one draw of the latent. "alternating": G answers the discriminator just updated, with a
             fresh draw.
         discriminator_updates: n updates of D for each one of G; `real` then holds n batches in a row.
-        transform: applied to each network's forward function before it is differentiated, e.g.
-            `ganjax.networks.convolution.fast_convolutions`; must not change its values.
+        transform: applied to each network's forward function before it is differentiated; must not change
+            its values. None leaves strided convolutions to XLA, which is several times slower on a CPU.
 
     Raises:
         ValueError, TypeError: a model is not built, the generator's output does not fit the discriminator, or
@@ -72,7 +73,7 @@ class GAN:
     ema_decay: float = 0.999
     update: Literal["simultaneous", "alternating"] = "simultaneous"
     discriminator_updates: int = 1
-    transform: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
+    transform: Callable[[Callable[..., Any]], Callable[..., Any]] | None = fast_convolutions
 
     def __post_init__(self) -> None:
         check_network("generator", self.generator, self.generator_optimizer)

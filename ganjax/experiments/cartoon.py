@@ -95,13 +95,12 @@ class OriginalCartoon(_Pictures):
     @cached_property
     def gan(self) -> GAN:
         from ganjax.gan import GAN
-        from ganjax.networks import convolution, dcgan
+        from ganjax.networks import dcgan
 
         return GAN(
             dcgan.original_generator(),
             dcgan.original_discriminator(),
             ema_decay=0.0,  # the course has no averaging
-            transform=convolution.fast_convolutions,
         )
 
 

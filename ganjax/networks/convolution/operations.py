@@ -42,6 +42,12 @@ class Geometry(NamedTuple):
     padding: tuple[tuple[int, int], ...]
     precision: Any = None
 
+    @property
+    def feature_size(self) -> tuple[int, ...]:
+        """What :func:`convolve` makes of an image of this size."""
+        axes = zip(self.image_size, self.kernel_size, self.strides, self.padding, strict=True)
+        return tuple((size + sum(pads) - window) // stride + 1 for size, window, stride, pads in axes)
+
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def convolve(geometry: Geometry, image: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -1,0 +1,81 @@
+"""How a convolution is cut into tiles for Winograd's form, and which convolutions are."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .minimal_filtering import POINTS
+from .operations import Geometry
+
+
+class Axis(NamedTuple):
+    """One spatial axis of a convolution cut into tiles."""
+
+    tile: int
+    taps: int
+    stride: int
+    tiles: int
+    size: int
+    low: int
+
+    @property
+    def points(self) -> int:
+        return self.tile + self.taps - 1
+
+    @property
+    def blocks(self) -> int:
+        """Strides that the padded image is long."""
+        return self.tile * self.tiles + self.taps - 1
+
+    @property
+    def length(self) -> int:
+        return self.stride * self.blocks
+
+    @property
+    def features(self) -> int:
+        return self.tile * self.tiles
+
+    @property
+    def padding(self) -> tuple[int, int, int]:
+        return self.low, self.length - self.size - self.low, 0
+
+
+Plan = tuple[Axis, Axis]
+
+LEAST_CHANNELS = 3  # a convolution to the one channel of a logit has nothing to share between products
+
+
+def plan_for(geometry: Geometry, channels: tuple[int, int], batch: int) -> Plan | None:
+    """How to cut this convolution into tiles, or None where Winograd's form does not exist or does not pay.
+
+    Of the tiles that fit, the one that leaves the fewest numbers to transform: large tiles for large images
+    of few channels, small ones where the kernel is what is large.
+    """
+    image_channels, feature_channels = channels
+    if len(geometry.image_size) != 2 or min(channels) < LEAST_CHANNELS:
+        return None
+    plans = []
+    for tile in (2, 4):
+        axes = [
+            Axis(tile, window // stride, stride, features // tile, size, low)
+            for window, stride, features, size, (low, _) in zip(
+                geometry.kernel_size,
+                geometry.strides,
+                geometry.feature_size,
+                geometry.image_size,
+                geometry.padding,
+                strict=True,
+            )
+            if window % stride == 0 and features % tile == 0 and (tile, window // stride) in POINTS
+        ]
+        if len(axes) == 2:
+            plans.append((axes[0], axes[1]))
+
+    def numbers(plan: Plan) -> int:
+        height, width = plan
+        inner = height.stride * width.stride * image_channels
+        places = height.tiles * width.tiles * batch
+        products = inner * places + feature_channels * places + inner * feature_channels
+        return height.points * width.points * products
+
+    return min(plans, key=numbers, default=None)

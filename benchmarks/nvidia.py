@@ -63,8 +63,7 @@ def parse(text: str) -> list[dict[str, Any]]:
         if len(row) != len(names):
             continue  # a message between the rows
         known = {name: _value(name, word) for name, word in zip(names, row, strict=True) if name}
-        if known.get("index") is not None:
-            found.append(dict.fromkeys(FIELDS.values()) | known | {"index": int(known["index"])})
+        found.append(dict.fromkeys(FIELDS.values()) | known)
     return found
 
 
@@ -82,12 +81,14 @@ def sentence(gpu: dict[str, Any]) -> str:
     return ", ".join([*parts, f"driver {gpu['driver']}"])
 
 
-def _value(name: str, word: str) -> str | float | None:
+def _value(name: str, word: str) -> str | int | float | None:
     word = word.strip()
     if not word or word == "N/A" or word.startswith("["):  # [N/A], [Not Supported], [Unknown Error], ...
         return None
     if name in WORDS:
         return word
+    if name == "index":
+        return int(word)
     number = re.match(r"[\d.]+", word)
     return float(number[0]) if number else None
 

@@ -32,7 +32,9 @@ ROUNDS = 5
 
 def main(words: list[str] | None = None) -> None:
     """Measure what is asked for and print it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peaks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.peaks", description="This machine's matrix products and memory bandwidth."
+    )
     parser.add_argument("precision", nargs="+", choices=PRECISIONS)
     parser.add_argument("--seconds", type=float, default=0.3, help="of each timing, about (default 0.3)")
     asked = parser.parse_args(words)

@@ -91,7 +91,10 @@ def _custom_derivative(
     It acts on every number alone, so it may be given the numbers in any order: under the shape it knows.
     """
     shape = array_type(equation.outvars[0]).shape
-    alike = all(isinstance(value, Image) or jnp.ndim(value) == 0 for value in inputs)
+    alike = all(
+        array_type(atom).shape == (shape if isinstance(value, Image) else ())
+        for atom, value in zip(equation.invars, inputs, strict=True)
+    )
     if len(equation.outvars) != 1 or not alike or not _acts_on_numbers(equation.params["call_jaxpr"], shape):
         return None
     placed = [_placed(value, axes) for value in inputs]

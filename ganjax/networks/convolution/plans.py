@@ -52,7 +52,7 @@ def plan_for(geometry: Geometry, channels: tuple[int, int], batch: int) -> Plan 
     of few channels, small ones where the kernel is what is large.
     """
     image_channels, feature_channels = channels
-    if len(geometry.image_size) != 2 or min(channels) < LEAST_CHANNELS:
+    if len(geometry.image_size) != 2 or min(channels) < LEAST_CHANNELS or batch == 0:
         return None
     plans = []
     for tile in (2, 4):

@@ -1,16 +1,46 @@
-"""`python -m benchmarks throughput EXPERIMENT ...`: steps a second of named experiments."""
+"""`python -m benchmarks COMMAND ...`: finds the command, and turns how it ends into an exit code.
+
+0 done; 1 something is not comparable or failed; 2 a mistake of the user's, said in one line; 130 Ctrl-C.
+"""
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Sequence
 
-from benchmarks.throughput import main
+from ganjax.cli.parsing import choose
+from ganjax.errors import UserError
 
-USAGE = (
-    "usage: python -m benchmarks throughput [EXPERIMENT ...] [--rounds INT] [--seconds FLOAT] [--out FILE]"
-)
+COMMANDS = {
+    "throughput": ("throughput", "steps a second of every path, workload by workload"),
+    "compare": ("compare", "two result folders side by side"),
+    "step-breakdown": ("breakdown", "where a step's time goes"),
+}
+
+USAGE = """usage: python -m benchmarks COMMAND ...
+
+{commands}
+
+python -m benchmarks COMMAND --help says more."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command line; returns its exit code."""
+    if not words or words[0] in ("-h", "--help"):
+        lines = "\n".join(f"  {name:<15} {what}" for name, (_, what) in COMMANDS.items())
+        print(USAGE.format(commands=lines))
+        return 0 if words else 2
+    try:
+        module, _ = COMMANDS[choose(words[0], COMMANDS, "command")]
+        return importlib.import_module(f"benchmarks.{module}").main(words[1:]) or 0
+    except (UserError, OSError) as error:
+        print(f"benchmarks: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("benchmarks: stopped", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] != "throughput":
-        sys.exit(USAGE)
-    main(sys.argv[2:])
+    sys.exit(main(sys.argv[1:]))

@@ -1,149 +1,227 @@
-"""Training steps a second of named experiments, on this machine, with JAX.
-
-    python -m benchmarks throughput ring original-cartoon
-
-Two ways of running the same steps, in rounds that alternate so that a drifting machine favours neither:
-
-- `step`: one jitted `ganjax.train_step` a call, waiting for each result;
-- `chunk`: the compiled chunks that `ganjax train` runs, waiting once a chunk.
-
-The allocator keeps freed memory, as under `ganjax train` (`--stock-allocator` to compare). Data lie on the
-device; compiling and a warm-up are excluded and reported apart. Every raw timing is written to a JSON file.
-"""
+"""`python -m benchmarks throughput`: which options there are, what is run, and what is written."""
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
+import datetime
 import json
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
+import tyro
 
-import ganjax
-from ganjax.experiments import EXPERIMENTS
-from ganjax.training.allocator import keep_freed_memory
-from ganjax.training.chunks import LONGEST, capacity_for, compile_chunk
-from ganjax.training.manifest import versions
+from benchmarks import machine, measuring, picture, report, results, workers
+from benchmarks.work import Work
+from benchmarks.workloads import QUICK, WORKLOADS
+from ganjax.cli.parsing import choose, parse
+from ganjax.errors import UserError
+
+PROG = "python -m benchmarks throughput"
+RESULTS = workers.ROOT / "benchmarks" / "results"
+
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 
-def main(words: list[str]) -> None:
-    """Time the named experiments, print a table, and write every raw figure to `--out`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks throughput",
-        description="Training steps a second of named experiments.",
-    )
-    parser.add_argument(
-        "experiment", nargs="*", default=["original-toy", "ring"], help="names; default: toys"
-    )
-    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (default 5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="aimed at for each timing (default 2)")
-    parser.add_argument("--out", type=Path, default=Path("throughput.json"), help="file for the raw timings")
-    parser.add_argument("--stock-allocator", action="store_true", help="leave glibc's malloc as it is")
-    asked = parser.parse_args(words)
-    unknown = set(asked.experiment) - set(EXPERIMENTS)
-    if unknown:
-        parser.error(f"no experiment {', '.join(sorted(unknown))}; choose from {', '.join(EXPERIMENTS)}")
-    if asked.rounds < 1 or asked.seconds <= 0:
-        parser.error("--rounds must be at least 1 and --seconds positive")
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Training steps a second: ganjax, stock Keras on JAX, and Keras on TensorFlow, side by side.
 
-    tuned = not asked.stock_allocator and keep_freed_memory()
-    results = {
-        "allocator": "keeps freed memory" if tuned else "stock",
-        "versions": versions(),
-        "platform": platform.platform(),
-        "device": jax.devices()[0].device_kind,
-        "processor": processor(),
-        "processors": os.cpu_count(),
-        "experiments": {},
+    python -m benchmarks throughput
+    python -m benchmarks throughput dcgan-64 --rounds 7
+    python -m benchmarks throughput --device gpu --tensorflow-python tf/bin/python
+
+    Exits with 1 when a path failed, or did not do the same work as the others.
+    """
+
+    workloads: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Which to run; by default all that suit the device."""
+    out: Path | None = None
+    """Folder for results.json, README.md and throughput.png; by default one named after machine and date."""
+    quick: bool = False
+    """A few workloads in short rounds: at most two minutes on two cores."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """auto is the GPU where JAX sees one."""
+    gpu: int = 0
+    """Which GPU, as nvidia-smi counts."""
+    precision: tuple[Precision, ...] = ()
+    """One or several; by default float32, and on a GPU tf32 and bfloat16 too."""
+    paths: tuple[str, ...] = ()
+    """Some of ganjax-step, ganjax-chunk, keras-jax, tensorflow-graph, tensorflow-xla; by default all."""
+    rounds: int = 7
+    """In each of which every path is timed once."""
+    seconds: float = 2.0
+    """Aimed at for each timing."""
+    jax_python: str | None = None
+    """Interpreter of the paths on JAX; by default the one that runs this."""
+    tensorflow_python: str | None = None
+    """Interpreter of the TensorFlow paths; by default the one that runs this."""
+    deterministic: bool = False
+    """Time every path with deterministic kernels too, for the price of them (GPU)."""
+    stock_allocator: bool = False
+    """Leave malloc as it is, on every path, instead of letting it keep freed memory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be run, checked and complete."""
+
+    workloads: tuple[str, ...]
+    precisions: tuple[str, ...]
+    pythons: dict[str, str]
+    conditions: workers.Conditions
+    timing: measuring.Timing
+    determinisms: tuple[bool, ...]
+    notes: list[str]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line `words`; returns the exit code.
+
+    Raises:
+        UserError: a mistake the user can mend.
+    """
+    options = parse(Options, words, PROG)
+    check(options)
+    plan = planned(options)
+    gpu = options.gpu if plan.conditions.device == "gpu" else None
+    here = machine.describe(gpu)
+    folder = options.out or RESULTS / f"{machine.slug(here)}-{datetime.date.today().isoformat()}"
+    print(machine.sentence(here), *plan.notes, sep="\n", flush=True)
+    found: results.Results = {
+        "schema": results.SCHEMA,
+        "command": ["python", "-m", "benchmarks", "throughput", *map(_without_folder, words)],
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quick": options.quick,
+        "machine": here,
+        "settings": _settings(options, plan),
+        "peaks": _peaks(plan),
+        "rows": [],
+        "notes": plan.notes,
     }
-    print(
-        f"{results['processor']}, {os.cpu_count()} cores, JAX {jax.__version__} on {results['device']}, ",
-        end="",
-    )
-    print(f"allocator: {results['allocator']}")
-    print(f"{'experiment':<18}{'form':<8}{'compile s':>10}{'ms a step':>11}{'steps/s':>10}{'spread':>9}")
-    for name in asked.experiment:
-        row = measure(name, asked.rounds, asked.seconds)
-        results["experiments"][name] = row
-        for form, figures in row["forms"].items():
-            times = figures["seconds_a_step"]
-            median = statistics.median(times)
-            spread = (max(times) - min(times)) / median
-            print(
-                f"{name:<18}{form:<8}{figures['compile_seconds']:>10.1f}{1000 * median:>11.3f}"
-                f"{1 / median:>10.1f}{spread:>8.0%}"
+    results.save(folder, found)
+    for rows in _measured(plan):
+        found["rows"] += rows
+        results.save(folder, found)
+    report.save(folder, found)
+    picture.draw(found, folder / "throughput.png")
+    print(report.terminal(found), f"\n{folder}")
+    return int(any(_bad(row) for row in found["rows"]))
+
+
+def check(options: Options) -> None:
+    """Raise UserError for what no machine can do."""
+    for name in options.workloads:
+        choose(name, WORKLOADS, "workload")
+    for path in options.paths:
+        choose(path, workers.MODULES, "path")
+    if not 1 <= options.rounds <= results.MOST_ROUNDS:
+        raise UserError(f"--rounds must be from 1 to {results.MOST_ROUNDS}, got {options.rounds}")
+    if not options.seconds > 0:
+        raise UserError(f"--seconds must be positive, got {options.seconds}")
+
+
+def planned(options: Options) -> Plan:
+    """What `options` come to on this machine; looks into both interpreters.
+
+    Raises:
+        UserError: the device or the precision asked for is not there, or JAX is not.
+    """
+    asking = workers.Conditions("gpu", options.gpu).environment("float32", False)
+    asking.pop("JAX_PLATFORMS")  # so that JAX without CUDA answers too
+    pythons = workers.interpreters(options.jax_python, options.tensorflow_python)
+    gpus = {"jax": workers.probe(pythons["keras-jax"], "jax", asking)["gpu"]}
+    notes = []
+    try:
+        gpus["tensorflow"] = workers.probe(pythons["tensorflow-graph"], "tensorflow", asking)["gpu"]
+    except UserError as error:
+        notes.append(f"no TensorFlow paths: {error}")
+    device = options.device if options.device != "auto" else "gpu" if gpus["jax"] else "cpu"
+    if device == "gpu":
+        if gpus["jax"] is None:
+            raise UserError(
+                f"--device gpu: JAX sees no GPU ({machine.describe()['gpu_note'] or 'CUDA plugin?'})"
             )
-        asked.out.write_text(json.dumps(results, indent=2) + "\n")
-    print(f"raw timings in {asked.out}")
+        if gpus.get("tensorflow", "missing") is None:
+            notes.append("no TensorFlow paths: TensorFlow sees no GPU")
+            del gpus["tensorflow"]
+    if device == "cpu" and "tf32" in options.precision:
+        raise UserError("--precision tf32 is for GPUs: no CPU has it")
+    if device == "cpu" and options.deterministic:
+        raise UserError("--deterministic is for GPUs: on a CPU all paths are deterministic as they are")
+    wanted = options.paths or tuple(workers.MODULES)
+    pythons = {
+        path: pythons[path] for path in wanted if "tensorflow" in gpus or not path.startswith("tensorflow")
+    }
+    if not pythons:
+        raise UserError(notes[-1])
+    usual = [name for name, workload in WORKLOADS.items() if device == "gpu" or not workload.large]
+    return Plan(
+        options.workloads or (QUICK if options.quick else tuple(usual)),
+        options.precision or (("float32", "tf32", "bfloat16") if device == "gpu" else ("float32",)),
+        pythons,
+        workers.Conditions(device, options.gpu, options.stock_allocator),
+        measuring.Timing(5, 0.2) if options.quick else measuring.Timing(options.rounds, options.seconds),
+        (False, True) if options.deterministic else (False,),
+        notes,
+    )
 
 
-def measure(name: str, rounds: int, seconds: float) -> dict[str, Any]:
-    """Raw timings of one experiment: `{"batch", "forms": {form: {"compile_seconds", "seconds_a_step"}}}`."""
-    experiment = EXPERIMENTS[name]()
-    source, _ = experiment.load(progress=False)
-    source = jax.device_put(source)
-    forms: dict[str, tuple[Callable[[int], float], dict[str, Any]]] = {}
-    for form in ("step", "chunk"):
-        run = (_stepper if form == "step" else _chunker)(experiment, source)
-        compile_seconds = run(1)
-        warm = run(1)
-        most = capacity_for(LONGEST, experiment.batch)
-        steps = max(1, min(most, int(seconds / warm)))
-        steps = max(1, min(most, int(seconds * steps / run(steps))))  # the first guess was of a cold call
-        forms[form] = (run, {"compile_seconds": compile_seconds, "steps": steps, "seconds_a_step": []})
-    for _ in range(rounds):
-        for run, figures in forms.values():
-            figures["seconds_a_step"].append(run(figures["steps"]) / figures["steps"])
-    return {"batch": experiment.batch, "forms": {form: figures for form, (_, figures) in forms.items()}}
+def _measured(plan: Plan) -> Iterator[list[results.Row]]:
+    """The rows of one workload in one precision after another."""
+    for name in plan.workloads:
+        for precision in plan.precisions:
+            print(f"{name}, {precision}", flush=True)
+            environment = plan.conditions.environment(precision, False)
+            # Each in a folder of its own, which is gone before the next: batches of pictures are large.
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = Path(temporary) / name
+                python = plan.pythons[next(iter(plan.pythons))]
+                workers.prepare(python, folder, name, precision, plan.conditions.device, environment)
+                yield measuring.measure(
+                    Work(folder),
+                    plan.pythons,
+                    plan.conditions,
+                    plan.timing,
+                    lambda line: print(line, flush=True),
+                    determinisms=plan.determinisms,
+                )
 
 
-def _stepper(experiment: Any, source: Any) -> Callable[[int], float]:
-    step = jax.jit(ganjax.train_step, static_argnums=0, donate_argnums=1)
-    gan, batch = experiment.gan, experiment.batch * experiment.gan.discriminator_updates
-    plan = source.plan(jax.random.key(1), jnp.int32(0), 1, batch)
-    real = source.fetch(jax.tree.map(lambda x: x[0], plan), batch)
-    state = ganjax.init_state(gan, jax.random.key(0))
-
-    def run(steps: int) -> float:
-        nonlocal state
-        start = time.perf_counter()
-        for _ in range(steps):
-            state, metrics = step(gan, state, real)
-            jax.block_until_ready(metrics)
-        return time.perf_counter() - start
-
-    return run
+def _peaks(plan: Plan) -> dict[str, Any]:
+    """What `benchmarks.peaks` measures, in the environment of the paths on JAX."""
+    python = plan.pythons.get("ganjax-step", sys.executable)
+    done = subprocess.run(
+        [python, "-m", "benchmarks.peaks", *plan.precisions],
+        capture_output=True,
+        text=True,
+        env=plan.conditions.environment("float32", False),
+    )
+    if done.returncode:
+        raise UserError(f"the peaks cannot be measured: {(done.stderr.strip().splitlines() or [''])[-1]}")
+    return json.loads(done.stdout)
 
 
-def _chunker(experiment: Any, source: Any) -> Callable[[int], float]:
-    chunk = compile_chunk(experiment.gan, experiment.batch, capacity_for(LONGEST, experiment.batch))
-    state = ganjax.init_state(experiment.gan, jax.random.key(0))
-    key = jax.random.key(1)
-
-    def run(steps: int) -> float:
-        nonlocal state
-        start = time.perf_counter()
-        state, metrics = chunk(state, source, key, steps)
-        jax.block_until_ready((state, metrics))
-        return time.perf_counter() - start
-
-    return run
+def _settings(options: Options, plan: Plan) -> dict[str, Any]:
+    on_gpu = plan.conditions.device == "gpu"
+    kept = " ".join(f"{name}={value}" for name, value in workers.KEEP_FREED_MEMORY.items())
+    return {
+        "device": plan.conditions.device,
+        "deterministic": options.deterministic,
+        "allocator": "stock" if options.stock_allocator else f"keeps freed memory ({kept}), on every path",
+        "preallocation": "off on every path" if on_gpu else None,
+        "rounds": plan.timing.rounds,
+        "seconds": plan.timing.seconds,
+    }
 
 
-def processor() -> str:
-    """The processor's name and its widest vector instructions, as far as Linux tells."""
-    info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return platform.processor() or platform.machine()
-    lines = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
-    fields = {name.strip(): value.strip() for name, value in lines.items()}
-    flags = fields.get("flags", "").split()
-    width = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-    return f"{fields.get('model name', platform.machine())} ({width})"
+def _bad(row: results.Row) -> bool:
+    return row["error"] is not None or row["same_work"]["comparable"] is False
+
+
+def _without_folder(word: str) -> str:
+    """An absolute path's last part: results are read by others, on other machines."""
+    return Path(word).name if Path(word).is_absolute() else word

@@ -1,0 +1,23 @@
+"""What the paths on JAX ask of their device."""
+
+from __future__ import annotations
+
+import jax
+
+
+def describe(wanted: str) -> str:
+    """The name of the first device, which must be of the kind wanted: "cpu" or "gpu".
+
+    Raises:
+        RuntimeError: JAX has no such device.
+    """
+    device = jax.devices()[0]
+    if device.platform != wanted:
+        raise RuntimeError(f"JAX sees no {wanted.upper()}, only {device.platform} devices")
+    return device.device_kind
+
+
+def peak_memory() -> int | None:
+    """Most bytes ever in use on the device; None where it keeps no count (a CPU)."""
+    counts = jax.devices()[0].memory_stats() or {}
+    return counts.get("peak_bytes_in_use")

@@ -1,0 +1,111 @@
+"""How a path's process is asked for things: a JSON object a line on its standard input, one back for each.
+
+    {"do": "compile"}           -> {"seconds": to the end of the first step}
+    {"do": "run", "steps": n}   -> {"seconds": until n more steps are done, not only queued}
+    {"do": "memory"}            -> {"bytes": most ever used, "kind": "resident set" or "device"}
+    {"do": "check", "file": f, "nudged": false}
+                                -> {}: the checked steps, from the initial or nudged weights, written to f
+    {"do": "quit"}              -> the process ends
+
+The first line comes unasked: {"versions": {...}, "device": name}. Where something fails the answer is
+{"error": line}, its traceback goes to standard error, and the process ends. Only this module writes to what
+was the standard output: whatever a library prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from benchmarks.work import Work
+
+
+class Trainer(Protocol):
+    """A path at work on one workload, its weights and batches on the device."""
+
+    device: str
+
+    def run(self, steps: int) -> None:
+        """Train each seed for so many steps more, and return when that is done."""
+        ...
+
+    def check(self, nudged: bool) -> dict[str, np.ndarray]:
+        """The checked steps from the initial or nudged weights; `benchmarks.same_work` has the names."""
+        ...
+
+    def device_memory(self) -> int | None:
+        """Most bytes ever used on the device; None on a CPU."""
+        ...
+
+
+def serve(make: Callable[[Work, str, bool], Trainer], packages: Sequence[str]) -> None:
+    """Answer until told to quit. The command line is FOLDER PATH 0|1 (deterministic kernels)."""
+    channel = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(**answer: Any) -> None:
+        print(json.dumps(answer), file=channel, flush=True)
+
+    try:
+        folder, path, deterministic = sys.argv[1:]
+        trainer = make(Work(folder), path, deterministic == "1")
+        say(versions=versions(packages), device=trainer.device)
+        for line in sys.stdin:
+            question = json.loads(line)
+            if question["do"] == "quit":
+                break
+            say(**_answer(trainer, question))
+    except Exception as error:
+        traceback.print_exc()
+        say(error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        sys.exit(1)
+
+
+def _answer(trainer: Trainer, question: dict[str, Any]) -> dict[str, Any]:
+    match question["do"]:
+        case "compile":
+            return {"seconds": _timed(trainer, 1)}
+        case "run":
+            return {"seconds": _timed(trainer, question["steps"])}
+        case "memory":
+            on_device = trainer.device_memory()
+            if on_device is None:
+                return {"bytes": resident_set(), "kind": "resident set"}
+            return {"bytes": on_device, "kind": "device"}
+        case "check":
+            np.savez(question["file"], allow_pickle=False, **trainer.check(question["nudged"]))
+            return {}
+    raise ValueError(f"cannot do {question['do']!r}")
+
+
+def _timed(trainer: Trainer, steps: int) -> float:
+    start = time.perf_counter()
+    trainer.run(steps)
+    return time.perf_counter() - start
+
+
+def resident_set() -> int:
+    """Most bytes of memory this process ever had in use."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage, which on Linux also counts what the process was before it became this program.
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields["VmHWM"].split()[0]) * 1024
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if platform.system() == "Darwin" else most * 1024
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Versions of Python and of the named packages, which have been imported."""
+    return {"python": platform.python_version()} | {name: sys.modules[name].__version__ for name in packages}

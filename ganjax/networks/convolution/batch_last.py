@@ -19,7 +19,7 @@ from jax.extend import core
 from . import winograd
 from .interpreter import Carried, bind, settle
 from .plans import Plan, plan_for
-from .strided import Strided, array_type, is_strided, read, strided_rule
+from .strided import Strided, array_type, is_readable, read, strided_rule
 
 
 class Image(Carried):
@@ -34,12 +34,12 @@ class Image(Carried):
 
 def has_form(equation: core.JaxprEqn) -> bool:
     """Whether the equation is a convolution that Winograd's form serves."""
-    return is_strided(equation) and _plan(equation, read(equation)) is not None
+    return is_readable(equation) and _plan(equation, read(equation)) is not None
 
 
 def batch_last_rule(equation: core.JaxprEqn, inputs: Sequence[Any]) -> Sequence[Any] | None:
     """The equation on batch-last images, where there is a way."""
-    if is_strided(equation):
+    if is_readable(equation):
         return _convolution(equation, inputs)
     images = [value for value in inputs if isinstance(value, Image)]
     rule = RULES.get(equation.primitive.name)

@@ -1,4 +1,4 @@
-"""Rewrites a pure function so that its strided convolutions, and all their derivatives, are fast."""
+"""Rewrites a pure function so that its convolutions, and all their derivatives, are fast."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jax import lax
 
 from .batch_last import batch_last_rule, has_form
 from .interpreter import contains, evaluate, settle
-from .strided import is_strided, strided_rule
+from .strided import is_readable, is_strided, strided_rule
 
 
 def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function with strided and transposed convolutions that differentiate well.
+    """The same function with convolutions that are fast and differentiate well.
 
     Args:
         function: a pure function of pytrees of arrays to a pytree of arrays, for example
@@ -30,14 +30,14 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
         raise JAX's TypeError about custom_vjp when ``function`` has such a convolution; without
         one, the function's own jaxpr is evaluated as it is.
 
-    Rewritten are ungrouped convolutions with a stride (``keras.layers.Conv*D``) or a dilated input
-    (``keras.layers.Conv*DTranspose``) in any layout, also inside ``jit``, ``cond`` and
-    ``checkpoint``. Grouped, atrous and mixed-precision ones, and those inside loops or custom
-    derivative rules, are left as they are.
+    Rewritten are ungrouped convolutions (``keras.layers.Conv*D``, ``Conv*DTranspose``) in any layout,
+    also inside ``jit``, ``cond`` and ``checkpoint``. Grouped, atrous and mixed-precision ones, and
+    those inside loops or custom derivative rules, are left as they are.
 
-    The platform that runs the function, known when it is lowered, decides what they become: on a CPU
-    Winograd's form with the images' batch last (batch_last.py), where there is one; elsewhere the native
-    convolutions, their derivatives written as native ones too (operations.py).
+    The platform that runs the function, known when it is lowered, decides what they become. On a CPU
+    it is Winograd's form with the images' batch last (batch_last.py), where there is one. Strided and
+    transposed ones without it, and all of these elsewhere, stay native, their derivatives written as
+    native ones too (operations.py).
     """
 
     @functools.wraps(function)
@@ -49,7 +49,7 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
             return evaluate(closed, operands, is_strided, strided_rule)
 
         def batch_last(*operands: Any) -> list[Any]:
-            return settle(evaluate(closed, operands, is_strided, batch_last_rule))
+            return settle(evaluate(closed, operands, is_readable, batch_last_rule))
 
         if contains(closed.jaxpr, has_form):
             leaves = lax.platform_dependent(*operands, cpu=batch_last, default=native)

@@ -38,7 +38,14 @@ class Strided(NamedTuple):
 
 
 def is_strided(equation: core.JaxprEqn) -> bool:
-    """Whether this is an ungrouped, undilated float convolution with a stride or a dilated input."""
+    """Whether this is a convolution that :func:`read` reads, with a stride or a dilated input."""
+    return is_readable(equation) and max(equation.params["window_strides"], default=1) != max(
+        equation.params["lhs_dilation"], default=1
+    )
+
+
+def is_readable(equation: core.JaxprEqn) -> bool:
+    """Whether this is an ungrouped float convolution with a dense window, strided, transposed or neither."""
     if equation.primitive is not primitives.conv_general_dilated_p:
         return False
     params = equation.params
@@ -46,8 +53,8 @@ def is_strided(equation: core.JaxprEqn) -> bool:
     strided = max(params["window_strides"], default=1) > 1
     transposed = max(params["lhs_dilation"], default=1) > 1
     return (
-        strided != transposed
-        and max(params["rhs_dilation"]) == 1
+        not (strided and transposed)
+        and max(params["rhs_dilation"], default=1) == 1
         and params["feature_group_count"] == params["batch_group_count"] == 1
         and left.dtype == right.dtype
         and jnp.issubdtype(left.dtype, jnp.floating)
@@ -57,7 +64,7 @@ def is_strided(equation: core.JaxprEqn) -> bool:
 
 
 def read(equation: core.JaxprEqn) -> Strided:
-    """The equation, of which :func:`is_strided` holds, as a convolution or the transpose of one."""
+    """The equation, of which :func:`is_readable` holds, as a convolution or the transpose of one."""
     params = equation.params
     layout = params["dimension_numbers"]
     left, right = (array_type(atom).shape for atom in equation.invars)

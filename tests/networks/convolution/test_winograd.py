@@ -1,0 +1,124 @@
+"""Winograd's form is the native convolution in other words, to every order and over populations."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from geometries import CHANNELS, tiled
+from hypothesis import given, settings
+
+from ganjax.networks.convolution import operations, winograd
+from ganjax.networks.convolution.operations import Geometry
+from ganjax.networks.convolution.plans import plan_for
+
+BATCH = 3
+
+DCGAN = Geometry((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)))
+UNLIKE = Geometry((13, 6), (4, 3), (2, 1), ((-1, -1), (3, 1)))
+
+OPERATIONS = ["convolve", "spread"]
+
+
+def assert_close(actual, expected, tolerance):
+    """Every leaf within `tolerance` of its own largest value.
+
+    The float32 sums of a few hundred terms are taken in another order (1e-6), and after transforms of which
+    F(4, 3)'s, the largest here, multiply what is rounded by up to some tens.
+    """
+    for a, e in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+        assert a.shape == e.shape
+        assert a.dtype == e.dtype == np.float32
+        np.testing.assert_allclose(a, e, rtol=0, atol=tolerance * float(np.abs(e).max()))
+
+
+def batch_last(operation, geometry):
+    """Winograd's form of an operation, with the channels last on both sides."""
+    plan = plan_for(geometry, CHANNELS, BATCH)
+    assert plan is not None
+    form = functools.partial(getattr(winograd, operation), plan)
+    return lambda left, kernel: form(left.transpose(3, 1, 2, 0), kernel).transpose(3, 1, 2, 0)
+
+
+def native(operation, geometry):
+    return functools.partial(getattr(operations, operation), geometry)
+
+
+def operands(operation, geometry, *leading):
+    """What the operation reads, with leading axes of their own."""
+    size, channels = {
+        "convolve": (geometry.image_size, CHANNELS[0]),
+        "spread": (geometry.feature_size, CHANNELS[1]),
+    }[operation]
+    left = jax.random.normal(jax.random.key(0), (*leading, BATCH, *size, channels))
+    return left, jax.random.normal(jax.random.key(1), (*leading, *geometry.kernel_size, *CHANNELS))
+
+
+def loss(function):
+    return lambda *arguments: jnp.sum(jnp.sin(function(*arguments)))
+
+
+def penalty(function):
+    """The squared gradients, as R1 penalises them: its own gradients are second derivatives."""
+
+    def of(*arguments):
+        return sum(jnp.sum(g**2) for g in jax.grad(loss(function), (0, 1))(*arguments))
+
+    return of
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@settings(max_examples=4)
+@given(geometry=tiled())
+def test_value_and_both_gradients(operation, geometry):
+    def everything(function):
+        return jax.jit(lambda *o: (function(*o), jax.grad(loss(function), (0, 1))(*o)))
+
+    both = operands(operation, geometry)
+    actual, expected = (everything(make(operation, geometry))(*both) for make in (batch_last, native))
+    assert_close(actual, expected, 3e-5)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("geometry", [DCGAN, UNLIKE], ids=["dcgan", "unlike"])
+def test_second_derivatives(operation, geometry):
+    both = operands(operation, geometry)
+    actual, expected = (
+        jax.jit(jax.grad(penalty(make(operation, geometry)), (0, 1)))(*both) for make in (batch_last, native)
+    )
+    # Two more convolutions in a row, each with the rounding of one.
+    assert_close(actual, expected, 1e-4)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_maps_over_a_population_of_kernels(operation):
+    many = operands(operation, DCGAN, 2)
+    member = batch_last(operation, DCGAN)
+    gradient = jax.grad(loss(member), (0, 1))
+    mapped = jax.jit(jax.vmap(lambda *o: (member(*o), gradient(*o))))(*many)
+    one_by_one = [(member(*o), gradient(*o)) for o in zip(*many, strict=True)]
+    assert_close(mapped, jax.tree.map(lambda *leaves: jnp.stack(leaves), *one_by_one), 1e-5)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_maps_over_batches_that_share_a_kernel(operation):
+    batches, kernels = operands(operation, DCGAN, 2)
+    kernel = kernels[0]
+    form, reference = batch_last(operation, DCGAN), native(operation, DCGAN)
+
+    def total(function):
+        return lambda kernel: jnp.sum(jnp.sin(jax.vmap(function, (0, None))(batches, kernel)))
+
+    assert_close(
+        jax.vmap(form, (0, None))(batches, kernel), jnp.stack([reference(b, kernel) for b in batches]), 1e-5
+    )
+    assert_close(jax.grad(total(form))(kernel), jax.grad(total(reference))(kernel), 1e-5)
+
+
+def test_every_product_is_a_batch_of_matrix_products():
+    """Value, gradients and second derivatives contain no convolution: nothing left to XLA's naive loops."""
+    both = operands("spread", DCGAN)
+    text = jax.jit(jax.grad(penalty(batch_last("spread", DCGAN)), (0, 1))).lower(*both).as_text()
+    assert "dot_general" in text
+    assert "stablehlo.convolution" not in text

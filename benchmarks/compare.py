@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import machine
-from benchmarks.results import Results, Row, Spread, group_of, load, ratios, seconds, trouble
+from benchmarks.results import Results, Row, Spread, group_of, load, mark, ratios, seconds
 from benchmarks.tables import digits, plain
 
 HEADER = (
@@ -122,7 +122,7 @@ def _cells(pair: Pair) -> list[str]:
         speed,
         "" if slower is None else "slower" if slower > 1 else "faster",
         *(
-            f"{digits(one.median)}" if one else "not comparable" if trouble(row) else ""
+            f"{digits(one.median)}" if one else mark(row) or ""
             for one, row in ((pair.before_ratio, pair.before), (pair.after_ratio, pair.after))
         ),
         "" if moved is None else "better" if moved > 1 else "worse",

@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import Results, Row, best_tensorflow, groups, ratio, trouble
+from benchmarks.results import Results, Row, best_tensorflow, groups, mark, ratio
 from ganjax.viewing import style
 from ganjax.viewing.saving import save_figure
 
@@ -76,9 +76,7 @@ def _panel(ax: Any, rows: list[Row]) -> None:
 
 
 def _label(row: Row, base: Row | None) -> str:
-    if row.get("error"):
-        return "failed"
-    if trouble(row):
-        return "not comparable"
     found = ratio(row, base)
-    return f"{found.median:.2f}x" if found and found.median < 10 else f"{found.median:.0f}x" if found else ""
+    if found is None:
+        return mark(row) or ""
+    return f"{found.median:.2f}x" if found.median < 10 else f"{found.median:.0f}x"

@@ -14,6 +14,7 @@ from benchmarks.results import (
     Spread,
     best_tensorflow,
     groups,
+    mark,
     ratio,
     seconds,
     share_of_peak,
@@ -151,11 +152,9 @@ def _cells(rows: list[Row], peaks: dict[str, Any]) -> list[list[str]]:
 
 
 def _ratio(row: Row, found: Spread | None) -> str:
-    if row.get("error"):
-        return "failed"
-    if trouble(row):
-        return "not comparable"
-    return f"{digits(found.median)} ({digits(found.low)} to {digits(found.high)})" if found else ""
+    if found is None:
+        return mark(row) or ""
+    return f"{digits(found.median)} ({digits(found.low)} to {digits(found.high)})"
 
 
 def _price(rows: list[Row]) -> list[list[str]]:

@@ -118,6 +118,15 @@ def trouble(row: Row) -> str | None:
     return None
 
 
+def mark(row: Row) -> str | None:
+    """`trouble` in a word or two, for a table's cell."""
+    if trouble(row) is None:
+        return None
+    if row.get("error") or not row.get("seconds_per_step"):
+        return "failed"
+    return "not comparable" if (row.get("same_work") or {}).get("comparable") is False else "not checked"
+
+
 def best_tensorflow(rows: Iterable[Row]) -> Row | None:
     """The comparable TensorFlow row with the smallest median, of the rows of one group."""
     rows = [row for row in rows if row["path"].startswith("tensorflow") and trouble(row) is None]

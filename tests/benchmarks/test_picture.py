@@ -27,7 +27,12 @@ def test_bars_are_steps_a_second_and_bear_their_ratio(monkeypatch, tmp_path):
 
 def test_rows_in_trouble_keep_their_place(monkeypatch, tmp_path):
     chunk, stock, graph, xla = by_hand.results()["rows"]
-    rows = [chunk, stock | {"same_work": None}, graph, xla | {"seconds_per_step": [], "error": "killed"}]
+    rows = [
+        chunk,
+        stock | {"same_work": {"comparable": False}},
+        graph,
+        xla | {"seconds_per_step": [], "error": "killed"},
+    ]
     figure, _ = drawn(monkeypatch, tmp_path, by_hand.results(rows))
     assert [text.get_text() for text in figure.axes[0].texts] == [
         "4.00x",

@@ -70,18 +70,20 @@ def test_precisions_workloads_and_deterministic_kernels_are_never_mixed():
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "mark"),
     [
-        {"error": "the worker was killed"},
-        {"seconds_per_step": []},
-        {"same_work": {"comparable": False, "reason": "losses differ"}},
-        {"same_work": None},
+        ({"error": "the worker was killed"}, "failed"),
+        ({"seconds_per_step": []}, "failed"),
+        ({"same_work": {"comparable": False, "reason": "losses differ"}}, "not comparable"),
+        ({"same_work": {"comparable": None, "reason": "no other path"}}, "not checked"),
+        ({"same_work": None}, "not checked"),
     ],
 )
-def test_a_row_in_trouble_has_no_ratio_and_is_nobodys_base(change):
+def test_a_row_in_trouble_has_no_ratio_and_is_nobodys_base(change, mark):
     chunk, stock, graph, xla = by_hand.results()["rows"]
     graph = graph | change
     assert results.trouble(graph)
+    assert (results.mark(graph), results.mark(xla)) == (mark, None)
     assert results.best_tensorflow([chunk, stock, graph, xla]) is xla
     found = results.ratios([chunk | change, stock, graph, xla])
     assert found[0] is None

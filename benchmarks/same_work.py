@@ -12,11 +12,12 @@ Why not weight by weight: Adam divides each gradient by its own size. Where a gr
 decides its sign, and the first steps move that weight by the learning rate this way or that; such weights
 differ as far as a step goes, though little that the networks compute does.
 
-Little, but for deep networks not too little: from those weights differences grow, up to tenfold a step. How
-far rounding alone leads is measured: the reference trains once more from weights that are nudged by one
-unit in the last place, up or down at random. Where `NOISE` times the difference that makes is more than the
-tolerance, it takes the tolerance's place: paths round at every operation, and not only at the start. The
-first steps, before anything has grown, hold every path to the tolerance.
+Little, but for deep networks not too little. Such weights, and leaky ReLUs whose input lies so near zero that
+rounding decides its side, set two runs apart from the second step on, and differences grow. How far rounding
+alone leads is measured: the reference trains once more from weights that are nudged by as much as rounding
+puts a layer's value off (`work.ROUNDING`). Where `NOISE` times the difference that makes is more than the
+tolerance, it takes the tolerance's place. The first step holds every path to the tolerance; in perceptrons
+every step does.
 """
 
 from __future__ import annotations

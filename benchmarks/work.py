@@ -23,7 +23,11 @@ CHECKED_STEPS = 20
 BATCHES = 4  # real batches, taken in turn
 NETWORKS = ("generator", "discriminator")
 AVERAGE = "average"  # the averaged generator, where a workload has one
-ROUNDING = {"float32": 2.0**-23, "tf32": 2.0**-10, "bfloat16": 2.0**-7}  # a unit in the last place
+
+ROUNDING = {"float32": 2.0**-19, "tf32": 2.0**-10, "bfloat16": 2.0**-7}
+"""How far rounding puts a layer's value off, relatively: by one unit in the last place of what is multiplied,
+and in float32, where products are also added up in it, by sixteen: a sum of n of them, here of hundreds to
+thousands, is off by about the root of n units."""
 
 
 class Work:
@@ -59,7 +63,7 @@ class Work:
     def initial_weights(self, network: str, seed: int | slice, *, nudged: bool = False) -> list[np.ndarray]:
         """The initial values of a network's variables, trained ones first, of one seed or of several.
 
-        Nudged ones are a unit in the last place larger or smaller, at random but always the same.
+        Nudged ones are larger or smaller by a share of `ROUNDING`, at random but always the same.
         """
         weights = listed(self.initial, network)
         if nudged:

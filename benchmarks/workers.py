@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -110,7 +111,11 @@ class Worker:
                 cwd=folder,
             )
         self._log = log
-        self.hello = self._answer()
+        try:
+            self.hello = self._answer()
+        except BaseException:
+            self.stop()
+            raise
 
     def ask(self, do: str, **more: Any) -> dict[str, Any]:
         """The answer to a question.
@@ -130,7 +135,8 @@ class Worker:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
-            _pipe(pipe).close()
+            with contextlib.suppress(BrokenPipeError):  # a question that it did not live to read
+                _pipe(pipe).close()
 
     def _answer(self) -> dict[str, Any]:
         line = _pipe(self._process.stdout).readline()

@@ -8,7 +8,6 @@ from benchmarks import work
 from benchmarks.preparation import checked_latents, prepare
 from benchmarks.workloads import WORKLOADS
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras, when it saves
 
 

@@ -55,6 +55,15 @@ class _Entry:
     def name(self) -> str:
         return self.row["path"] + " (deterministic)" * self.row["deterministic"]
 
+    def start(self, work: Work, python: str, conditions: Conditions) -> None:
+        row = self.row
+        environment = conditions.environment(row["precision"], row["deterministic"])
+        self.worker = Worker(python, row["path"], work.folder, row["deterministic"], environment)
+
+    def greet(self) -> None:
+        assert self.worker is not None
+        self.row["versions"] = self.worker.hello()["versions"]
+
     def ask(self, do: str, **more: Any) -> dict[str, Any]:
         assert self.worker is not None
         return self.worker.ask(do, **more)
@@ -95,37 +104,42 @@ def measure(
         determinisms: whether to use deterministic kernels; both for the price of them.
     """
     entries = [_Entry(work, path, wanted) for wanted in determinisms for path in pythons]
+
+    def each(do: Callable[[_Entry], None], entries: Sequence[_Entry] = entries) -> None:
+        for entry in entries:
+            if entry.row["error"] is None:
+                try:
+                    do(entry)
+                except PathFailed as error:
+                    entry.fail(error)
+                    say(f"  {entry.name}: {error}")
+
+    def begin(entry: _Entry) -> None:
+        _begin(entry, timing.seconds)
+        compiled, steps = entry.row["compile_seconds"], entry.row["steps_per_round"]
+        say(f"  {entry.name}: compiled in {compiled:.1f} s, {steps} steps a round")
+
     try:
         for entry in entries:
-            try:
-                _begin(entry, work, pythons[entry.row["path"]], conditions, timing.seconds)
-                say(
-                    f"  {entry.name}: compiled in {entry.row['compile_seconds']:.1f} s, "
-                    f"{entry.row['steps_per_round']} steps a round"
-                )
-            except PathFailed as error:
-                entry.fail(error)
-                say(f"  {entry.name}: {error}")
-        _judge([entry for entry in entries if entry.worker is not None], work)
+            entry.start(work, pythons[entry.row["path"]], conditions)
+        each(_Entry.greet)  # all have started before any is timed
+        each(begin)
+        _judge([entry for entry in entries if entry.row["error"] is None], work)
         for number in range(timing.rounds):
-            for entry in entries[number % len(entries) :] + entries[: number % len(entries)]:
-                if entry.worker is not None:
-                    _time(entry)
+            first = number % len(entries)
+            each(_time, entries[first:] + entries[:first])
     finally:
         for entry in entries:
             entry.stop()
     return [entry.row for entry in entries]
 
 
-def _begin(entry: _Entry, work: Work, python: str, conditions: Conditions, seconds: float) -> None:
-    """Start, compile, choose the steps of a round, and do the checked steps.
+def _begin(entry: _Entry, seconds: float) -> None:
+    """Compile, choose the steps of a round, and do the checked steps.
 
     Memory is read before the checked steps: they are not training, and some paths compile them apart.
     """
     row = entry.row
-    environment = conditions.environment(row["precision"], row["deterministic"])
-    entry.worker = Worker(python, row["path"], work.folder, row["deterministic"], environment)
-    row["versions"] = entry.worker.hello["versions"]
     row["compile_seconds"] = entry.ask("compile")["seconds"]
     row["steps_per_round"] = _calibrated(entry.seconds_of, seconds)
     memory = entry.ask("memory")
@@ -152,7 +166,7 @@ def _judge(entries: list[_Entry], work: Work) -> None:
             reference.fail(error)
     else:
         return
-    entries = [entry for entry in entries if entry.worker is not None]
+    entries = [entry for entry in entries if entry.row["error"] is None]
     spec = work.spec
     checked = same_work.Checked(
         _arrays(reference.file), _arrays(nudged), work.initial, spec["trained"], spec["precision"]
@@ -171,7 +185,4 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
 
 def _time(entry: _Entry) -> None:
     steps = entry.row["steps_per_round"]
-    try:
-        entry.row["seconds_per_step"].append(entry.seconds_of(steps) / steps)
-    except PathFailed as error:
-        entry.fail(error)
+    entry.row["seconds_per_step"].append(entry.seconds_of(steps) / steps)

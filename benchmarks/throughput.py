@@ -195,7 +195,7 @@ def _peaks(plan: Plan) -> dict[str, Any]:
     """What `benchmarks.peaks` measures, in the environment of the paths on JAX."""
     python = plan.pythons.get("ganjax-step", sys.executable)
     done = subprocess.run(
-        [python, "-m", "benchmarks.peaks", *plan.precisions],
+        [python, "-m", "benchmarks.peaks", *plan.precisions, "--seconds", str(min(0.3, plan.timing.seconds))],
         capture_output=True,
         text=True,
         env=plan.conditions.environment("float32", False),

@@ -78,20 +78,12 @@ class Conditions(NamedTuple):
 
 
 class Worker:
-    """A path's process on one workload.
-
-    Attributes:
-        hello: what it said first: `versions` and `device`.
-    """
+    """A path's process on one workload."""
 
     def __init__(
         self, python: str, path: str, folder: Path, deterministic: bool, environment: Mapping[str, str]
     ):
-        """Start it, and wait until its weights and batches are on the device.
-
-        Raises:
-            PathFailed: it did not get that far.
-        """
+        """Start it, without waiting for anything."""
         log = folder / f"{path}.log"
         with log.open("w") as stderr:
             self._process = subprocess.Popen(
@@ -111,11 +103,14 @@ class Worker:
                 cwd=folder,
             )
         self._log = log
-        try:
-            self.hello = self._answer()
-        except BaseException:
-            self.stop()
-            raise
+
+    def hello(self) -> dict[str, Any]:
+        """What it says first, when its weights and batches are on the device: `versions` and `device`.
+
+        Raises:
+            PathFailed: it did not get that far.
+        """
+        return self._answer()
 
     def ask(self, do: str, **more: Any) -> dict[str, Any]:
         """The answer to a question.

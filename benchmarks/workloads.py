@@ -152,5 +152,5 @@ WORKLOADS = {
 }
 """By name, in the order in which they are run."""
 
-QUICK = ("original-toy", "ring-16", "dcgan-32")
+QUICK = ("ring-16", "dcgan-32")
 """What `--quick` runs."""

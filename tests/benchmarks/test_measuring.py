@@ -21,13 +21,15 @@ class FakeWorker:
 
     def __init__(self, python, path, folder, deterministic, environment):
         self.path, self.folder, self.stopped = path, folder, False
-        self.hello = {"versions": {"python": "3"}, "device": "cpu"}
-        self._do("start")
 
     def _do(self, what):
         self.asked.append((self.path, what))
         if self.broken.get(self.path) == what:
             raise PathFailed(f"{what} failed")
+
+    def hello(self):
+        self._do("hello")
+        return {"versions": {"python": "3"}, "device": "cpu"}
 
     def ask(self, do, **more):
         assert not self.stopped
@@ -95,7 +97,7 @@ def test_memory_is_read_before_the_checked_steps(measure):
     assert asked.index("compile") < asked.index("run") < asked.index("memory") < asked.index("check")
 
 
-@pytest.mark.parametrize("when", ["start", "compile", "run", "memory", "check", "nudged"])
+@pytest.mark.parametrize("when", ["hello", "compile", "run", "memory", "check", "nudged"])
 def test_a_path_that_fails_does_not_end_the_others(measure, when):
     found = measure("ganjax-step", "tensorflow-graph", tensorflow_graph=when)
     assert found["tensorflow-graph"]["error"] == f"{when} failed"

@@ -8,6 +8,20 @@ from ganjax.errors import UserError
 CPU = Conditions("cpu")
 
 
+@pytest.fixture
+def started():
+    """Start a worker that is stopped at the test's end."""
+    workers = []
+
+    def start(folder, python, environment=None):
+        workers.append(Worker(python, "ganjax-step", folder, False, environment or {}))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.stop()
+
+
 def test_every_path_gets_the_same_allocator(monkeypatch):
     monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
     tuned = CPU.environment("float32", False)
@@ -49,30 +63,30 @@ def test_interpreters():
     assert found.keys() == MODULES.keys()
 
 
-def test_a_path_that_cannot_begin_says_why(tmp_path):
+def test_a_path_that_cannot_begin_says_why(started, tmp_path):
     with pytest.raises(PathFailed, match=r"^FileNotFoundError: .*spec.json") as caught:
-        Worker(sys.executable, "ganjax-step", tmp_path, False, CPU.environment("float32", False))
+        started(tmp_path, sys.executable, CPU.environment("float32", False)).hello()
     assert "\n" not in str(caught.value)
 
 
-def test_an_interpreter_that_ends_at_once(tmp_path):
+def test_an_interpreter_that_ends_at_once(started, tmp_path):
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\necho 'no module named x' >&2\nexit 3\n")
     program.chmod(0o755)
     with pytest.raises(PathFailed, match=r"^ended with code 3: no module named x$"):
-        Worker(str(program), "ganjax-step", tmp_path, False, {})
+        started(tmp_path, str(program)).hello()
 
 
-def test_a_process_that_is_killed(tmp_path):
+def test_a_process_that_is_killed(started, tmp_path):
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\necho '{\"versions\": {}}'\nread line\nkill -9 $$\n")
     program.chmod(0o755)
-    worker = Worker(str(program), "ganjax-step", tmp_path, False, {})
+    worker = started(tmp_path, str(program))
+    assert worker.hello() == {"versions": {}}
     with pytest.raises(PathFailed, match="killed by signal 9"):
         worker.ask("run", steps=1)
     with pytest.raises(PathFailed, match="killed by signal 9"):
         worker.ask("memory")
-    worker.stop()
 
 
 def test_a_workload_that_cannot_be_prepared(tmp_path):

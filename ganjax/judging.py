@@ -46,9 +46,9 @@ def judge_in_one_pass(gan: GAN, D: NetworkState, real: jax.Array) -> Judge:
 def judge(gan: GAN, D: NetworkState, real: jax.Array) -> Judge:
     """The faster of the two that are right for this discriminator.
 
-    One pass halves the operations of a small network, where their number is the cost. Over images there is
-    nothing to gain: the joined batch is one copy more, and it would carry a gradient to the real images,
-    which nobody needs.
+    One pass halves the operations of a small network, where their number is the cost (a step of the 3x16 ring
+    pair: 31 microseconds for 38, 2 cores with AVX-512). Over images the joined batch is a copy more, and its
+    pullback would reach the real images too, which nobody needs.
     """
     one = is_samplewise(gan.discriminator) and is_dense(gan.discriminator)
     return (judge_in_one_pass if one else judge_in_two_passes)(gan, D, real)

@@ -19,6 +19,10 @@ from ganjax.state import AveragedWeights, GANState, NetworkState
 from ganjax.stateless import Weights
 
 Metrics = dict[str, jax.Array]
+METRICS = (
+    "generator_loss", "discriminator_loss", "penalty", "real_logits", "fake_logits", "real_accuracy",
+    "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm", "finite",
+)  # fmt: skip
 
 
 def train_step(gan: GAN, state: GANState, real: jax.Array) -> tuple[GANState, Metrics]:

@@ -10,6 +10,7 @@ _HOMES = {
     "ImageSet": "images",
     "Resident": "batches",
     "Sampled": "batches",
+    "Whole": "batches",
     "cache_folder": "cache",
     "load_avatars": "avatars",
     "render_avatars": "avatars",

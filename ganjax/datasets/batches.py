@@ -115,17 +115,45 @@ class Resident:
 
     def fetch(self, x: Array, batch: int) -> Array:
         """Samples ``x``, int32 (batch,); uint8 is scaled from 0..255 to [-1, 1]."""
-        taken = self.array.at[x].get(mode="promise_in_bounds")
-        if taken.dtype == jnp.uint8:
-            return taken.astype(jnp.float32) / 127.5 - 1
-        return taken
+        return _as_float(self.array.at[x].get(mode="promise_in_bounds"))
 
 
-def _resident(_: None, leaves: Iterable[Any]) -> Resident:
-    # Transformations put tracers and placeholders where the array was: no checks, no copy.
-    source = object.__new__(Resident)
-    object.__setattr__(source, "array", *leaves)
-    return source
+@dataclass(frozen=True, eq=False, init=False)
+class Whole(Resident):
+    """A data set that every batch holds whole: always in one order, so there is nothing to permute.
+
+    For one update of D a step: several would each see a fixed part of it.
+    """
+
+    def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
+        """Nothing to know: (steps, 0).
+
+        Raises:
+            ValueError: `batch` is not the number of samples.
+        """
+        _check(steps, batch)
+        if batch != self.array.shape[0]:
+            raise ValueError(f"a batch of the whole data set is {self.array.shape[0]} samples, not {batch}")
+        return jnp.zeros((steps, 0), jnp.int32)
+
+    def fetch(self, x: Array, batch: int) -> Array:
+        """All samples; uint8 is scaled from 0..255 to [-1, 1]."""
+        return _as_float(self.array)
+
+
+def _as_float(samples: Array) -> Array:
+    return samples.astype(jnp.float32) / 127.5 - 1 if samples.dtype == jnp.uint8 else samples
+
+
+def _register(kind: type[Resident]) -> None:
+    def unflatten(_: None, leaves: Iterable[Any]) -> Resident:
+        # Transformations put tracers and placeholders where the array was: no checks, no copy.
+        source = object.__new__(kind)
+        object.__setattr__(source, "array", *leaves)
+        return source
+
+    name = jax.tree_util.GetAttrKey("array")
+    jax.tree_util.register_pytree_with_keys(kind, lambda source: (((name, source.array),), None), unflatten)
 
 
 def _check(steps: int, batch: int) -> None:
@@ -133,11 +161,8 @@ def _check(steps: int, batch: int) -> None:
         raise ValueError(f"steps and batch must be at least 1, got {steps} and {batch}")
 
 
-jax.tree_util.register_pytree_with_keys(
-    Resident,
-    lambda source: (((jax.tree_util.GetAttrKey("array"), source.array),), None),
-    _resident,
-)
+_register(Resident)
+_register(Whole)
 jax.tree_util.register_pytree_node(
     Sampled, lambda source: ((), source.sample), lambda sample, _: Sampled(sample)
 )

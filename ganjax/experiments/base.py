@@ -24,6 +24,7 @@ class Experiment:
 
     name: ClassVar[str]
     select_every: ClassVar[int] = 0
+    large_temporaries: ClassVar[bool] = False  # of a step: megabytes; see training/allocator.py
 
     seed: int = 0
     """Seed of the one PRNG key everything random follows from."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class _Pictures(Experiment):
     """What experiments on pictures share: where these come from, and how they are shown."""
 
+    large_temporaries: ClassVar[bool] = True
+
     data: str | None = None
     """Folder, .zip or .tar of pictures to learn from; by default cartoon faces rendered here."""
     images: int = 8192

@@ -75,7 +75,7 @@ class OriginalToy(Experiment):
         from ganjax.datasets import batches, toy
 
         values = toy.gaussian(jax.random.key(self.seed), self.batch)
-        return batches.Resident(values), {"name": "gaussian", "count": self.batch}
+        return batches.Whole(values), {"name": "gaussian", "count": self.batch}
 
     def draw(self, path: Path, state: GANState, source: Resident, key: jax.Array) -> None:
         from ganjax import sampling, viewing

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganjax.datasets import toy
-from ganjax.datasets.batches import Resident, Sampled
+from ganjax.datasets.batches import Resident, Sampled, Whole
 from ganjax.datasets.images import ImageSet
 
 
@@ -98,13 +98,29 @@ def test_bytes_become_minus_one_to_one():
     np.testing.assert_allclose(real[:, 0, 0, 0], [1, -1, -0.6], atol=1e-6)
 
 
-def test_resident_survives_tree_round_trips():
-    source = numbers(4)
+def test_whole_is_the_whole_set_at_every_step(key):
+    bytes_ = np.array([[0], [255], [51]], np.uint8)
+    for source, expected in (
+        (Whole(np.float32([[3], [1], [2]])), [[3], [1], [2]]),
+        (Whole(bytes_), [[-1], [1], [-0.6]]),
+    ):
+        plan = source.plan(key, 5, 4, 3)
+        assert len(plan) == 4
+        for x in plan:
+            np.testing.assert_allclose(source.fetch(x, 3), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="is 3 samples, not 2"):
+        source.plan(key, 0, 1, 2)
+
+
+@pytest.mark.parametrize("kind", [Resident, Whole])
+def test_resident_survives_tree_round_trips(kind):
+    source = kind(np.arange(4, dtype=np.float32))
     leaves, treedef = jax.tree.flatten(source)
     assert len(leaves) == 1
     again = jax.tree.unflatten(treedef, leaves)
+    assert type(again) is kind
     np.testing.assert_array_equal(again.array, source.array)
-    assert isinstance(jax.tree.map(lambda a: None, source), Resident)
+    assert type(jax.tree.map(lambda a: None, source)) is kind
 
 
 @pytest.mark.parametrize("make_key", [jax.random.key, jax.random.PRNGKey])

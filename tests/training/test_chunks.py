@@ -1,6 +1,7 @@
 """A chunk is so many calls of train_step, however a run is cut into chunks."""
 
 import itertools
+import re
 
 import jax
 import keras
@@ -139,6 +140,62 @@ def test_the_state_is_donated(dense, form):
     state = jax.tree.map(jax.numpy.copy, dense.states[0])
     dense.forms[form](state, dense.source, data_key, 1)
     assert all(x.is_deleted() for x in state.generator.params)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("case", ["dense", "pictures"])
+def test_a_chunk_moves_nothing_between_host_and_device(request, case, form):
+    case = request.getfixturevalue(case)
+    state, steps = jax.tree.map(jax.numpy.copy, case.states[0]), 3
+    if form == "compiled":
+        steps = jax.device_put(steps)  # all that a chunk is told
+    case.run(form, [1])
+    with jax.transfer_guard("disallow"):
+        state, metrics = case.forms[form](state, case.source, data_key, steps)
+    assert int(state.step) == 3
+    assert np.all(metrics["finite"][:3] == 1)
+
+
+@pytest.mark.parametrize("case", ["dense", "pictures"])
+def test_a_compiled_chunk_writes_over_every_buffer_of_the_state(request, case):
+    case = request.getfixturevalue(case)
+    state = case.states[0]
+    compiled = case.forms["compiled"].lower(state, case.source, data_key, 2).compile()
+    header = compiled.as_text().split("\n", 1)[0]
+    assert re.findall(r"\{(\d+)\}: \((\d+), \{\}", header) == [
+        (str(i), str(i)) for i in range(len(jax.tree.leaves(state)))
+    ]
+
+
+@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
+@pytest.mark.parametrize("beforehand", [0, chunks.BEFOREHAND])
+def test_drawn_beforehand_or_in_every_step(dense, update, beforehand, monkeypatch):
+    """Where a chunk's draws are many they are made one step at a time, and are the same."""
+    gan = GAN(*runs.dots_networks(), discriminator_updates=2, update=update)
+    state = init_state(gan, jax.random.key(3))
+    monkeypatch.setattr(chunks, "BEFOREHAND", beforehand)
+    chunk = chunks._compiled_chunk(gan, 2 * BATCH, CAPACITY)
+    program = chunk.lower(state, dense.source, data_key, 3).as_text()
+    drawn_at_once = f"{CAPACITY}x{BATCH}x{gan.latent_shape[0]}xf32"
+    assert (drawn_at_once in program) == (beforehand > 0)
+    chunked, _ = chunk(jax.tree.map(jax.numpy.copy, state), dense.source, data_key, 3)
+    plan = dense.source.plan(data_key, 0, 3, 2 * BATCH)
+    for i in range(3):
+        state, _ = jax.jit(train_step, static_argnums=0)(gan, state, dense.source.fetch(plan[i], 2 * BATCH))
+    close(chunked, state)
+
+
+@pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
+def test_any_kind_of_key(dense, impl):
+    """Some draw other numbers for many steps at once than one after another: these are not vectorised."""
+    gan, source = GAN(*runs.dots_networks()), dense.source
+    key, state = jax.random.key(7, impl=impl), init_state(gan, jax.random.key(3, impl=impl))
+    chunk = chunks._compiled_chunk(gan, BATCH, CAPACITY)
+    chunked, _ = chunk(jax.tree.map(jax.numpy.copy, state), source, key, 3)
+    plan = source.plan(key, 0, 3, BATCH)
+    for i in range(3):
+        state, _ = jax.jit(train_step, static_argnums=0)(gan, state, source.fetch(plan[i], BATCH))
+    close(chunked, state)
 
 
 def test_convolutions_are_found():

@@ -28,7 +28,7 @@ def export_models(gan: GAN, state: GANState, *, ema: bool = True) -> tuple[keras
     pairs = ((gan.generator, weights), (gan.discriminator, state.discriminator))
     models = []
     for model, values in pairs:
-        twin = stateless.rebuild(model, with_values=True)
+        twin = stateless.rebuild(model)
         stateless.assign(twin, values.params, values.statistics)
         models.append(twin)
     return models[0], models[1]

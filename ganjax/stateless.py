@@ -7,17 +7,18 @@ what the model computes from them. Nothing in this file reads or changes a value
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import keras
 
 Weights = list[jax.Array]
+T = TypeVar("T")
 
 
 def call(
@@ -106,27 +107,20 @@ def assign(model: keras.Model, params: Weights, statistics: Weights) -> None:
         _divide_by_spectral_norm(model)
 
 
-def rebuild(model: keras.Model, *, with_values: bool = False) -> keras.Model:
-    """The same model built again from its configuration, sharing nothing with `model`.
+def rebuild(model: keras.Model) -> keras.Model:
+    """The same model built again from its configuration, without values, sharing nothing with `model`.
 
     Args:
         model: a built Keras model: Sequential, Functional, or subclassed with a `get_config` from which
             `from_config` can make it again (what saving to a `.keras` file needs too).
-        with_values: give the variables (arbitrary) values; otherwise they know only their shapes,
-            dtypes and initializers, and no device work is done.
 
     Raises:
         ValueError: the model cannot be built again from its configuration.
     """
 
-    def described() -> keras.Model:
-        with keras.StatelessScope(initialize_variables=False):
-            return keras.models.clone_model(model)
-
-    clone = partial(keras.models.clone_model, model) if with_values else described
     python_random = random.getstate()  # layers built without a seed draw one from Python's generator
     try:
-        twin = _in_own_thread(clone)
+        twin = without_values(partial(keras.models.clone_model, model))
     except Exception as error:
         first_sentence = " ".join(str(error).split()).split(". ")[0]
         raise ValueError(
@@ -141,6 +135,20 @@ def rebuild(model: keras.Model, *, with_values: bool = False) -> keras.Model:
             "its get_config must hold every argument that shapes them"
         )
     return twin
+
+
+def without_values(build: Callable[[], T]) -> T:
+    """What `build()` gives; Keras models in it know only shapes, dtypes and initializers of their weights.
+
+    That is all a game needs, and drawing values that nobody reads takes seconds. Keras draws anew whenever a
+    value of such a model is read: give such models to nobody who would use them by themselves.
+    """
+
+    def described() -> T:
+        with keras.StatelessScope(initialize_variables=False):
+            return build()
+
+    return _in_own_thread(described)
 
 
 def _in_own_thread(function: Any, *arguments: Any) -> Any:

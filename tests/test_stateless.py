@@ -83,18 +83,44 @@ def test_values_in_the_model_are_neither_read_nor_written(model):
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_rebuilt_model(kind):
     model = kind.generator()
-    for with_values in (False, True):
-        twin = stateless.rebuild(model, with_values=with_values)
-        assert type(twin) is type(model)
-        assert [v.shape for v in twin.variables] == [v.shape for v in model.variables]
-        assert [v.name for v in twin.trainable_variables] == [v.name for v in model.trainable_variables]
-        assert not {id(v) for v in twin.variables} & {id(v) for v in model.variables}
+    twin = stateless.rebuild(model)
+    assert type(twin) is type(model)
+    assert [v.shape for v in twin.variables] == [v.shape for v in model.variables]
+    assert [v.name for v in twin.trainable_variables] == [v.name for v in model.trainable_variables]
+    assert not {id(v) for v in twin.variables} & {id(v) for v in model.variables}
+
+
+@keras.saving.register_keras_serializable()
+class Refusing(keras.initializers.Initializer):
+    """An initializer that nobody may ask for values."""
+
+    def __call__(self, shape, dtype=None):
+        raise AssertionError("values were drawn")
+
+
+def test_models_are_built_without_drawing_values():
+    def build():
+        dense = layers.Dense(2, kernel_initializer=Refusing(), bias_initializer=Refusing())
+        return keras.Sequential([keras.Input((3,)), dense])
+
+    with pytest.raises(AssertionError, match="drawn"):
+        build()
+    model = stateless.without_values(build)
+    assert [v.shape for v in model.trainable_variables] == [(3, 2), (2,)]
+    x, kernel, bias = jnp.ones((4, 3)), jnp.full((3, 2), 2.0), jnp.arange(2.0)
+    for described in (model, stateless.rebuild(model)):
+        y, _ = stateless.call(described, [kernel, bias], [], x, training=False)
+        np.testing.assert_array_equal(y, [[6.0, 7.0]] * 4)
+        assert stateless.output_shape(described) == (2,)
+    stateless.assign(model, [kernel, bias], [])
+    with stateless.standard_promotion():
+        np.testing.assert_array_equal(model(x), y)
 
 
 def test_assigned_model_computes_what_call_does(model):
     params = [p + 0.1 for p in arrays(model.trainable_variables)]
     statistics = arrays(model.non_trainable_variables)
-    twin = stateless.rebuild(model, with_values=True)
+    twin = stateless.rebuild(model)
     stateless.assign(twin, params, statistics)
     y, _ = stateless.call(model, params, statistics, inputs(model), training=False)
     with stateless.standard_promotion():

@@ -48,9 +48,11 @@ def run(words: Sequence[str]) -> int:
         raise UserError("--rows must be at least 1 and --columns at least 2")
 
     from ganjax import viewing
+    from ganjax.training.compilation_cache import keep_compilations
     from ganjax.training.run_folder import RunFolder
     from ganjax.training.saved import SavedGenerator
 
+    keep_compilations()
     generator = SavedGenerator(RunFolder.open(asked.run))
     if len(generator.sample_shape) != 3:
         raise UserError(f"{asked.run} generates points, not pictures: there is nothing to explore")

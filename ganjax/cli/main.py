@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ganjax.cli.parsing import choose
 from ganjax.errors import UserError
@@ -41,7 +42,8 @@ def main(words: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        sys.exit(run(words))
+        with _without_tensorflow():
+            sys.exit(run(words))
     except (UserError, OSError) as error:
         if debug:
             raise
@@ -69,6 +71,23 @@ def run(words: Sequence[str]) -> int:
         return 0
     command = choose(words[0], COMMANDS, "command")
     return importlib.import_module(f"ganjax.cli.{command}").run(words[1:])
+
+
+@contextlib.contextmanager
+def _without_tensorflow() -> Iterator[None]:
+    """Hide TensorFlow, where it is installed.
+
+    Keras imports it to ask whether a layer's setting is one of its objects, which takes a second, hundreds of
+    megabytes and a page of messages.
+    """
+    if "tensorflow" in sys.modules:
+        yield
+        return
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (how Python spells "not to be had")
+    try:
+        yield
+    finally:
+        del sys.modules["tensorflow"]
 
 
 def _one_line(error: BaseException) -> str:

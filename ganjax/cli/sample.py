@@ -43,9 +43,11 @@ def run(words: Sequence[str]) -> int:
     if asked.out.suffix not in ("", ".png", ".npz"):
         raise UserError(f"--out {asked.out} must end in .png or .npz, or be a folder")
 
+    from ganjax.training.compilation_cache import keep_compilations
     from ganjax.training.run_folder import RunFolder
     from ganjax.training.saved import SavedGenerator
 
+    keep_compilations()
     generator = SavedGenerator(RunFolder.open(asked.run))
     are_pictures = len(generator.sample_shape) == 3
     if not are_pictures and asked.out.suffix == "":

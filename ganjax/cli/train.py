@@ -22,6 +22,10 @@ class Options:
     """Replace a run that is there already."""
     quiet: bool = False
     """Show no progress."""
+    stock_allocator: bool = False
+    """Leave glibc's malloc as it is, in place of letting it keep the memory a step has freed for the next."""
+    no_compilation_cache: bool = False
+    """Compile everything anew, in place of keeping compiled programs in the user's cache folder."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -37,17 +41,22 @@ def run(words: Sequence[str]) -> int:
     asked = parse(form, words[1:], f"ganjax train {name}", _title(experiment_class))
     experiment, options = asked.experiment, asked.run
 
-    try:
-        _ = experiment.gan  # what its networks refuse is known before anything is written
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
     from jax.errors import JaxRuntimeError
 
+    from ganjax import stateless
     from ganjax.training import RunFolder, fit
     from ganjax.training.allocator import keep_freed_memory
+    from ganjax.training.compilation_cache import keep_compilations
 
-    keep_freed_memory()
+    if not options.stock_allocator:
+        keep_freed_memory(one_arena=experiment.large_temporaries)
+    if not options.no_compilation_cache:
+        keep_compilations()
+    try:
+        # What its networks refuse is known before anything is written.
+        stateless.without_values(lambda: experiment.gan)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     folder = RunFolder.create(
         options.out or Path("runs") / f"{name}-{experiment.seed}", overwrite=options.overwrite
     )

@@ -118,7 +118,9 @@ def fit(experiment: Experiment, folder: RunFolder, *, quiet: bool = False) -> Ou
     manifest |= {"data": dict(data)}
     folder.write_manifest(manifest | {"status": "running"})
 
-    state = jax.jit(init_state, static_argnums=0)(gan, init_key)
+    # Run once: the time goes into compiling, and most of that into optimising.
+    init = jax.jit(init_state, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
+    state = init(gan, init_key)
     chunk = compile_chunk(gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
     run = _Run(experiment, folder, source, (data_key, picture_key, score_key), clock)
     with Interruption(quiet) as interruption, Progress(experiment.steps, quiet) as progress:

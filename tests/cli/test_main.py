@@ -40,9 +40,9 @@ def test_an_experiments_help_shows_every_flag_with_its_default(capsys, name):
         assert f"--{field.name.replace('_', '-')} " in out
     assert (
         " ".join(out.replace("│", " ").split()).count("(default: ")
-        == len(dataclasses.fields(EXPERIMENTS[name])) + 3
+        == len(dataclasses.fields(EXPERIMENTS[name])) + 5
     )
-    for flag in ("--out", "--overwrite", "--quiet"):
+    for flag in ("--out", "--overwrite", "--quiet", "--stock-allocator", "--no-compilation-cache"):
         assert flag in out
 
 

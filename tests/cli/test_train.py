@@ -17,7 +17,7 @@ import runs
 from ganjax import training
 from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
-from ganjax.training import RunFolder
+from ganjax.training import RunFolder, allocator, compilation_cache
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +78,23 @@ def test_pictures_that_are_not_there_can_be_named_again(capsys):
         err = capsys.readouterr().err
         assert runs.one_line(err)
         assert "nowhere" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "called"),
+    [
+        ("", ["allocator", "compilations"]),
+        ("--stock-allocator", ["compilations"]),
+        ("--no-compilation-cache", ["allocator"]),
+        ("--stock-allocator --no-compilation-cache", []),
+    ],
+)
+def test_what_is_set_for_the_process_can_be_left_alone(flags, called, monkeypatch):
+    seen = []
+    monkeypatch.setattr(allocator, "keep_freed_memory", lambda one_arena: seen.append("allocator"))
+    monkeypatch.setattr(compilation_cache, "keep_compilations", lambda: seen.append("compilations"))
+    assert ended(f"train dots --steps 1 --quiet {flags}") == 0
+    assert seen == called
 
 
 def test_too_little_memory_is_said_in_one_line(capsys, monkeypatch):

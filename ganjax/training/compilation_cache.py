@@ -1,0 +1,67 @@
+"""Compiled programs kept from run to run: a program's business, so nothing here happens at import."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import warnings
+from pathlib import Path
+
+from ganjax.datasets.cache import cache_folder
+
+LARGEST = 500_000_000  # bytes of kept programs, about: the oldest go when a run finds more
+_SHORTEST = 0.1  # seconds of compiling that are worth a file
+
+
+def keep_compilations(folder: Path | None = None) -> bool:
+    """Let JAX read what it has compiled before from `folder`, and write there what it compiles now.
+
+    Programs of another kind of processor lie in a folder of their own, since a home folder may be shared. A
+    choice of the user's own stands: `JAX_COMPILATION_CACHE_DIR` names another folder (whose size is the
+    user's business), `JAX_ENABLE_COMPILATION_CACHE=false` switches keeping off.
+
+    Args:
+        folder: by default `compiled` in the user's cache folder.
+
+    Returns:
+        Whether programs are kept there: not where the user chose otherwise, nor where it cannot be written.
+    """
+    import jax
+
+    folder = folder or cache_folder() / "compiled"
+    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+        return False
+    home = folder / _processor()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _forget_the_oldest(folder, LARGEST)
+    except OSError:
+        return False
+    if not os.access(home, os.W_OK):
+        return False
+    # A file that cannot be read or written costs the time of compiling, and nothing else.
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
+    jax.config.update("jax_compilation_cache_dir", str(home))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", _SHORTEST)
+    return True
+
+
+def _forget_the_oldest(folder: Path, most: int) -> None:
+    files = [(file, file.stat()) for file in folder.rglob("*") if file.is_file()]
+    size = sum(status.st_size for _, status in files)
+    for file, status in sorted(files, key=lambda pair: pair[1].st_mtime):
+        if size <= most:
+            break
+        file.unlink(missing_ok=True)
+        size -= status.st_size
+
+
+def _processor() -> str:
+    """A name for this kind of processor: programs hold its instructions."""
+    facts = [platform.machine(), platform.processor()]
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text().splitlines()
+        facts += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]

@@ -1,0 +1,77 @@
+"""Compiled programs are kept, up to a size, where nobody chose otherwise and where it can be done."""
+
+import os
+
+import pytest
+import runs
+
+from ganjax.training import compilation_cache
+
+COMPILE = """
+import sys
+from pathlib import Path
+import jax
+from ganjax.training.compilation_cache import keep_compilations
+events = []
+jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
+print(keep_compilations(Path(sys.argv[1])))
+if jax.config.jax_compilation_cache_dir:
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+print(jax.jit(lambda x: x * 2 + 1)(3.0), any("cache_hits" in event for event in events))
+"""
+
+
+def compiled(base, folder, **variables):
+    """What a process says: whether it keeps programs in `folder`, its result, whether it found one there."""
+    ended = runs.python(base, "-c", COMPILE, folder, env=runs.environment(base) | variables)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    kept, result, found = ended.stdout.split()
+    assert result == "7.0"
+    return kept == "True", found == "True"
+
+
+def files(folder):
+    return [file for file in folder.rglob("*") if file.is_file()]
+
+
+def test_a_second_process_finds_what_the_first_compiled(base, tmp_path):
+    assert compiled(base, tmp_path / "kept") == (True, False)
+    assert files(tmp_path / "kept")
+    assert compiled(base, tmp_path / "kept") == (True, True)
+
+
+def test_a_damaged_file_costs_a_compilation_and_no_word(base, tmp_path):
+    compiled(base, tmp_path)
+    for file in files(tmp_path):
+        file.write_bytes(b"damaged")
+    assert compiled(base, tmp_path) == (True, False)
+
+
+def test_a_choice_of_the_users_own_stands(base, tmp_path):
+    assert compiled(base, tmp_path / "ours", JAX_ENABLE_COMPILATION_CACHE="false") == (False, False)
+    theirs = tmp_path / "theirs"
+    assert compiled(base, tmp_path / "ours", JAX_COMPILATION_CACHE_DIR=str(theirs)) == (False, False)
+    assert not (tmp_path / "ours").exists()
+    assert files(theirs)
+
+
+def test_where_no_folder_can_be_made_nothing_is_kept(base, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert compiled(base, tmp_path / "file" / "folder") == (False, False)
+
+
+@pytest.mark.parametrize(("most", "left"), [(1000, 3), (300, 3), (299, 2), (150, 1), (0, 0)])
+def test_the_oldest_programs_go_first(tmp_path, most, left):
+    names = ["new", "middle", "old"]
+    for age, name in enumerate(names):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "program").write_bytes(bytes(100))
+        os.utime(tmp_path / name / "program", (1e9 - age, 1e9 - age))
+    compilation_cache._forget_the_oldest(tmp_path, most)
+    assert sorted(file.parent.name for file in files(tmp_path)) == sorted(names[:left])
+
+
+def test_importing_the_house_keeps_nothing(base):
+    heart_and_training = "import ganjax, jax; ganjax.train_step, ganjax.training.fit"
+    ended = runs.python(base, "-c", f"{heart_and_training}; print(jax.config.jax_compilation_cache_dir)")
+    assert ended.stdout == "None\n"

@@ -17,7 +17,7 @@ rounding decides its side, set two runs apart from the second step on, and diffe
 alone leads is measured: the reference trains once more from weights that are nudged by as much as rounding
 puts a layer's value off (`work.ROUNDING`). Where `NOISE` times the difference that makes is more than the
 tolerance, it takes the tolerance's place. The first step holds every path to the tolerance; in perceptrons
-every step does.
+nearly every step does.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,7 +30,9 @@ class Options:
     """Training steps a second: ganjax, stock Keras on JAX, and Keras on TensorFlow, side by side.
 
     python -m benchmarks throughput
-    python -m benchmarks throughput dcgan-64 --rounds 7
+
+    python -m benchmarks throughput dcgan-64 --rounds 9
+
     python -m benchmarks throughput --device gpu --tensorflow-python tf/bin/python
 
     Exits with 1 when a path failed, or did not do the same work as the others.
@@ -67,11 +68,12 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be run, checked and complete."""
+    """What is to be run, checked and complete; `jax_python` prepares the workloads."""
 
     workloads: tuple[str, ...]
     precisions: tuple[str, ...]
     pythons: dict[str, str]
+    jax_python: str
     conditions: workers.Conditions
     timing: measuring.Timing
     determinisms: tuple[bool, ...]
@@ -109,7 +111,8 @@ def main(words: Sequence[str]) -> int:
     report.save(folder, found)
     picture.draw(found, folder / "throughput.png")
     print(report.terminal(found), f"\n{folder}")
-    return int(any(_bad(row) for row in found["rows"]))
+    all_begun = {row["workload"] for row in found["rows"]} == set(plan.workloads)
+    return int(not all_begun or any(_bad(row) for row in found["rows"]))
 
 
 def check(options: Options) -> None:
@@ -133,7 +136,8 @@ def planned(options: Options) -> Plan:
     asking = workers.Conditions("gpu", options.gpu).environment("float32", False)
     asking.pop("JAX_PLATFORMS")  # so that JAX without CUDA answers too
     pythons = workers.interpreters(options.jax_python, options.tensorflow_python)
-    gpus = {"jax": workers.probe(pythons["keras-jax"], "jax", asking)["gpu"]}
+    jax_python = pythons["keras-jax"]
+    gpus = {"jax": workers.probe(jax_python, "jax", asking)["gpu"]}
     notes = []
     try:
         gpus["tensorflow"] = workers.probe(pythons["tensorflow-graph"], "tensorflow", asking)["gpu"]
@@ -163,6 +167,7 @@ def planned(options: Options) -> Plan:
         options.workloads or (QUICK if options.quick else tuple(usual)),
         options.precision or (("float32", "tf32", "bfloat16") if device == "gpu" else ("float32",)),
         pythons,
+        jax_python,
         workers.Conditions(device, options.gpu, options.stock_allocator),
         measuring.Timing(5, 0.2) if options.quick else measuring.Timing(options.rounds, options.seconds),
         (False, True) if options.deterministic else (False,),
@@ -179,8 +184,14 @@ def _measured(plan: Plan) -> Iterator[list[results.Row]]:
             # Each in a folder of its own, which is gone before the next: batches of pictures are large.
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / name
-                python = plan.pythons[next(iter(plan.pythons))]
-                workers.prepare(python, folder, name, precision, plan.conditions.device, environment)
+                try:
+                    workers.prepare(
+                        plan.jax_python, folder, name, precision, plan.conditions.device, environment
+                    )
+                except workers.PathFailed as error:
+                    plan.notes.append(f"{name}, {precision}: {error}")
+                    print(f"  {error}", flush=True)
+                    continue
                 yield measuring.measure(
                     Work(folder),
                     plan.pythons,
@@ -193,9 +204,15 @@ def _measured(plan: Plan) -> Iterator[list[results.Row]]:
 
 def _peaks(plan: Plan) -> dict[str, Any]:
     """What `benchmarks.peaks` measures, in the environment of the paths on JAX."""
-    python = plan.pythons.get("ganjax-step", sys.executable)
     done = subprocess.run(
-        [python, "-m", "benchmarks.peaks", *plan.precisions, "--seconds", str(min(0.3, plan.timing.seconds))],
+        [
+            plan.jax_python,
+            "-m",
+            "benchmarks.peaks",
+            *plan.precisions,
+            "--seconds",
+            str(min(0.3, plan.timing.seconds)),
+        ],
         capture_output=True,
         text=True,
         env=plan.conditions.environment("float32", False),

@@ -112,7 +112,7 @@ def run(sees, tmp_path, monkeypatch):
         sees()
         monkeypatch.setattr(throughput, "_peaks", lambda plan: {"float32": {"gflops": 1000.0}})
         monkeypatch.setattr(throughput, "_measured", lambda plan: iter([rows]))
-        code = __main__.main(["throughput", "--out", str(tmp_path / "out"), *words])
+        code = __main__.main(["throughput", "ring-16", "--out", str(tmp_path / "out"), *words])
         return SimpleNamespace(code=code, folder=tmp_path / "out")
 
     return command
@@ -138,6 +138,17 @@ def test_a_row_that_is_not_comparable_makes_the_command_exit_with_1(run, change)
     done = run([*figures.results()["rows"], figures.row("ganjax-step", [0.1], **change)])
     assert done.code == 1
     assert (done.folder / "README.md").exists()
+
+
+def test_a_workload_that_cannot_be_prepared_makes_the_command_exit_with_1(run):
+    assert run([]).code == 1
+
+
+def test_workloads_are_prepared_by_the_interpreter_that_has_jax(sees):
+    sees()
+    plan = planned(Options(paths=("tensorflow-xla",), jax_python="a/python", tensorflow_python="b/python"))
+    assert plan.jax_python == "a/python"
+    assert plan.pythons == {"tensorflow-xla": "b/python"}
 
 
 def test_mistakes_are_said_in_one_line(capsys):

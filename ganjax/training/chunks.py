@@ -76,7 +76,8 @@ def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
 
         def body(i, carry):
             state, rows = carry
-            state, metrics = play(gan, state, *(_at(drawn, i) if beforehand else inputs(*_at(plan, i))))
+            real, draws = _at(drawn, i) if beforehand else inputs(*_at(plan, i))
+            state, metrics = play(gan, state, real, draws)
             return state, rows.at[i].set(_row(metrics))
 
         # A bound that is traced: the last chunk of a run may be shorter.

@@ -7,6 +7,7 @@ import os
 import platform
 import warnings
 from pathlib import Path
+from typing import Any
 
 from ganjax.datasets.cache import cache_folder
 
@@ -30,7 +31,8 @@ def keep_compilations(folder: Path | None = None) -> bool:
     import jax
 
     folder = folder or cache_folder() / "compiled"
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir or not config.jax_enable_compilation_cache:
         return False
     home = folder / _processor()
     try:
@@ -42,8 +44,8 @@ def keep_compilations(folder: Path | None = None) -> bool:
         return False
     # A file that cannot be read or written costs the time of compiling, and nothing else.
     warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache entry")
-    jax.config.update("jax_compilation_cache_dir", str(home))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", _SHORTEST)
+    config.update("jax_compilation_cache_dir", str(home))
+    config.update("jax_persistent_cache_min_compile_time_secs", _SHORTEST)
     return True
 
 

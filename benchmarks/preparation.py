@@ -29,7 +29,7 @@ def prepare(folder: Path, workload: Workload, precision: str, device: str) -> No
     spec = {
         field.name: getattr(workload, field.name)
         for field in dataclasses.fields(workload)
-        if field.name not in ("name", "pair", "real", "large")
+        if field.name not in ("name", "pair", "real", "pictures", "large")
     } | {
         "workload": workload.name,
         "precision": precision,

@@ -180,14 +180,13 @@ def _measured(plan: Plan) -> Iterator[list[results.Row]]:
     for name in plan.workloads:
         for precision in plan.precisions:
             print(f"{name}, {precision}", flush=True)
-            environment = plan.conditions.environment(precision, False)
+            conditions = plan.conditions._replace(one_arena=WORKLOADS[name].pictures)
+            environment = conditions.environment(precision, False)
             # Each in a folder of its own, which is gone before the next: batches of pictures are large.
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / name
                 try:
-                    workers.prepare(
-                        plan.jax_python, folder, name, precision, plan.conditions.device, environment
-                    )
+                    workers.prepare(plan.jax_python, folder, name, precision, conditions.device, environment)
                 except workers.PathFailed as error:
                     plan.notes.append(f"{name}, {precision}: {error}")
                     print(f"  {error}", flush=True)
@@ -195,7 +194,7 @@ def _measured(plan: Plan) -> Iterator[list[results.Row]]:
                 yield measuring.measure(
                     Work(folder),
                     plan.pythons,
-                    plan.conditions,
+                    conditions,
                     plan.timing,
                     lambda line: print(line, flush=True),
                     determinisms=plan.determinisms,
@@ -224,11 +223,15 @@ def _peaks(plan: Plan) -> dict[str, Any]:
 
 def _settings(options: Options, plan: Plan) -> dict[str, Any]:
     on_gpu = plan.conditions.device == "gpu"
-    kept = " ".join(f"{name}={value}" for name, value in workers.KEEP_FREED_MEMORY.items())
+    kept, arena = (
+        " ".join(f"{name}={value}" for name, value in setting.items())
+        for setting in (workers.KEEP_FREED_MEMORY, workers.ONE_ARENA)
+    )
+    tuned = f"keeps freed memory ({kept}; for pictures also {arena}), on every path"
     return {
         "device": plan.conditions.device,
         "deterministic": options.deterministic,
-        "allocator": "stock" if options.stock_allocator else f"keeps freed memory ({kept}), on every path",
+        "allocator": "stock" if options.stock_allocator else tuned,
         "preallocation": "off on every path" if on_gpu else None,
         "rounds": plan.timing.rounds,
         "seconds": plan.timing.seconds,

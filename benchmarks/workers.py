@@ -24,7 +24,8 @@ MODULES = {
 }
 """Every path, and the module of `benchmarks.paths` that runs it."""
 
-KEEP_FREED_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40), "MALLOC_ARENA_MAX": "1"}
+KEEP_FREED_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """What `ganjax.training.allocator` sets, for every path alike: glibc keeps what it has been given."""
 
 
@@ -39,11 +40,13 @@ class Conditions(NamedTuple):
         device: "cpu" or "gpu".
         gpu: index of the GPU, as `nvidia-smi` counts.
         stock_allocator: leave the C library's allocation of memory as it is.
+        one_arena: else, let all threads share one arena (`ganjax.training.allocator` says when).
     """
 
     device: str
     gpu: int = 0
     stock_allocator: bool = False
+    one_arena: bool = True
 
     def environment(self, precision: str, deterministic: bool) -> dict[str, str]:
         """The environment of a path's process: this one's, but for what would make paths differ."""
@@ -58,7 +61,7 @@ class Conditions(NamedTuple):
             "TF_CPP_MIN_LOG_LEVEL": "2",
         }
         if not self.stock_allocator:
-            new |= KEEP_FREED_MEMORY
+            new |= KEEP_FREED_MEMORY | (ONE_ARENA if self.one_arena else {})
         if self.device == "cpu":
             new |= {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
         else:

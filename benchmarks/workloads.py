@@ -30,6 +30,7 @@ class Workload:
         batch: real samples in a step of one seed, and as many generated ones.
         seeds: pairs trained side by side, each from weights and noise of its own, on the same batches.
         population: `seeds` are one state with a leading axis on the paths that can do that.
+        pictures: its samples are; `ganjax train` then sets the allocator for large temporaries.
         large: by default on GPUs only.
         latent_scale: latents are N(0, latent_scale^2).
         learning_rate, beta_1, beta_2: of both Adams; epsilon is Keras's default.
@@ -42,6 +43,7 @@ class Workload:
     batch: int
     seeds: int = 1
     population: bool = False
+    pictures: bool = False
     large: bool = False
     latent_scale: float = 1.0
     learning_rate: float = 2e-4
@@ -118,7 +120,8 @@ def _pictures(size: int) -> Draw:
 
 
 def _images(name: str, size: int, width: int, batch: int, **settings: Any) -> Workload:
-    return Workload(name=name, pair=_dcgan(size, width), real=_pictures(size), batch=batch, **settings)
+    pair, real = _dcgan(size, width), _pictures(size)
+    return Workload(name=name, pair=pair, real=real, batch=batch, pictures=True, **settings)
 
 
 def _population(seeds: int) -> Workload:
@@ -145,7 +148,14 @@ WORKLOADS = {
         *(_population(seeds) for seeds in (1, 4, 16, 64)),
         _images("dcgan-32", 32, 32, 64),
         _images("dcgan-64", 64, 32, 64),
-        Workload(name="original-cartoon", pair=_original, real=_pictures(64), batch=128, ema_decay=0.0),
+        Workload(
+            name="original-cartoon",
+            pair=_original,
+            real=_pictures(64),
+            batch=128,
+            pictures=True,
+            ema_decay=0.0,
+        ),
         _images("dcgan-64-wide", 64, 64, 512, large=True),
         _images("dcgan-128", 128, 64, 128, large=True),
     )

@@ -27,6 +27,7 @@ def test_every_path_gets_the_same_allocator(monkeypatch):
     tuned = CPU.environment("float32", False)
     assert tuned["MALLOC_MMAP_MAX_"] == "0"
     assert tuned["MALLOC_ARENA_MAX"] == "1"
+    assert "MALLOC_ARENA_MAX" not in CPU._replace(one_arena=False).environment("float32", False)
     stock = CPU._replace(stock_allocator=True).environment("float32", False)
     assert not any(name.startswith("MALLOC_") for name in stock)
 

@@ -42,6 +42,7 @@ class _Entry:
             "batch": spec["batch"],
             "versions": {},
             "compile_seconds": None,
+            "peak_memory_compiling_bytes": None,
             "peak_memory_bytes": None,
             "memory_kind": None,
             "steps_per_round": None,
@@ -137,10 +138,14 @@ def measure(
 def _begin(entry: _Entry, seconds: float) -> None:
     """Compile, choose the steps of a round, and do the checked steps.
 
-    Memory is read before the checked steps: they are not training, and some paths compile them apart.
+    Memory is read twice: with the compiler's, which ends with the first step, and while training. Both
+    before the checked steps: they are not training, and some paths compile them apart.
     """
     row = entry.row
     row["compile_seconds"] = entry.ask("compile")["seconds"]
+    row["peak_memory_compiling_bytes"] = entry.ask("memory")["bytes"]
+    entry.ask("run", steps=1)
+    entry.ask("settle")
     row["steps_per_round"] = _calibrated(entry.seconds_of, seconds)
     memory = entry.ask("memory")
     row["peak_memory_bytes"], row["memory_kind"] = memory["bytes"], memory["kind"]

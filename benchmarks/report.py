@@ -38,9 +38,10 @@ COLUMNS = {
     "of peak": "floating-point operations a second, of the step's products and convolutions as if done "
     "directly, as a share of this machine's matrix products in this precision",
     "compile": "seconds to the end of the first step",
-    "peak memory": "of the path's process, imports and compiler included (CPU), or on the device (GPU)",
+    "peak memory": "while training: of the path's whole process (CPU) or on the device (GPU)",
+    "compiling": "the same until the end of the first step, the compiler included",
 }
-RIGHT = ("batch", "ms a step", "spread", "of peak", "compile", "peak memory")
+RIGHT = ("batch", "ms a step", "spread", "of peak", "compile", "peak memory", "compiling")
 
 PRECISIONS = {
     "float32": "float32: TF32 is off on every path",
@@ -133,7 +134,7 @@ def _cells(rows: list[Row], peaks: dict[str, Any]) -> list[list[str]]:
         tensorflow, stock = best_tensorflow(members), stock_keras(members)
         for row in members:
             times, share = seconds(row), share_of_peak(row, peaks)
-            memory, compiled = row.get("peak_memory_bytes"), row.get("compile_seconds")
+            compiled = row.get("compile_seconds")
             body.append(
                 [
                     row["workload"],
@@ -145,10 +146,15 @@ def _cells(rows: list[Row], peaks: dict[str, Any]) -> list[list[str]]:
                     "1" if row is stock else _ratio(row, ratio(row, stock)),
                     f"{100 * share:.2g} %" if share is not None else "",
                     f"{compiled:.1f} s" if compiled is not None else "",
-                    f"{memory / 1e6:.0f} MB" if memory is not None else "",
+                    _megabytes(row.get("peak_memory_bytes")),
+                    _megabytes(row.get("peak_memory_compiling_bytes")),
                 ]
             )
     return body
+
+
+def _megabytes(count: int | None) -> str:
+    return "" if count is None else f"{count / 1e6:.0f} MB"
 
 
 def _ratio(row: Row, found: Spread | None) -> str:

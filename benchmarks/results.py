@@ -5,7 +5,8 @@
      "settings": {"device", "deterministic", "allocator", "preallocation", "rounds", ...},
      "peaks": {"float32": {"gflops"}, "bandwidth_gb_s"},             benchmarks.peaks
      "rows": [{"workload", "path", "precision", "deterministic", "seeds", "batch", "versions",
-               "compile_seconds", "peak_memory_bytes", "memory_kind", "steps_per_round",
+               "compile_seconds", "peak_memory_compiling_bytes", "peak_memory_bytes",
+               "memory_kind", "steps_per_round",
                "seconds_per_step": [one a round],
                "flops_per_step",
                "same_work": {"comparable", "reason", ...}, "error": None or a line}],

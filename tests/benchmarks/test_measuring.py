@@ -41,6 +41,7 @@ class FakeWorker:
             "compile": {"seconds": 1.5},
             "run": {"seconds": 0.5 * more.get("steps", 0)},
             "memory": {"bytes": 1000, "kind": "resident set"},
+            "settle": {},
             "check": {},
         }[do]
 
@@ -94,7 +95,8 @@ def test_rounds_alternate_and_each_begins_with_another_path(measure):
 def test_memory_is_read_before_the_checked_steps(measure):
     measure("ganjax-step", "keras-jax")
     asked = [what for path, what in FakeWorker.asked if path == "ganjax-step"]
-    assert asked.index("compile") < asked.index("run") < asked.index("memory") < asked.index("check")
+    assert asked.index("compile") < asked.index("settle") < asked.index("check")
+    assert asked.index("memory") < asked.index("settle") < len(asked) - asked[::-1].index("memory")
 
 
 @pytest.mark.parametrize("when", ["hello", "compile", "run", "memory", "check", "nudged"])

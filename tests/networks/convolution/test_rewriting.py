@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jax import lax
 from jax.extend import core
@@ -111,15 +111,18 @@ def small_discriminator(size=16):
 
 @st.composite
 def convolution_cases(draw):
-    kernel = draw(st.tuples(st.integers(2, 5), st.integers(2, 5)))
-    strides = draw(st.tuples(st.integers(2, 3), st.integers(1, 3)))
-    padding = draw(st.sampled_from(["SAME", "VALID"]))
+    kernel = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    strides = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    explicit = st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2)
+    padding = draw(st.one_of(st.sampled_from(["SAME", "VALID"]), explicit))
     size = draw(st.tuples(st.integers(5, 8), st.integers(5, 8)))
     return kernel, strides, padding, size, draw(st.booleans())
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(convolution_cases())
+@example(((3, 3), (1, 1), "SAME", (8, 6), False))
+@example(((4, 4), (2, 2), "SAME", (8, 8), False))
 def test_any_geometry_agrees_with_stock_to_second_order(case):
     kernel_size, strides, padding, size, transposed = case
 
@@ -130,8 +133,8 @@ def test_any_geometry_agrees_with_stock_to_second_order(case):
             x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
 
-    operands = normal(0, (2, *size, 3)), normal(1, (*kernel_size, 3, 2))
-    assert_close(all_orders(fast_convolutions(stock))(*operands), all_orders(stock)(*operands))
+    operands = normal(0, (2, *size, 3)), normal(1, (*kernel_size, 3, 4))
+    assert_close(all_orders(fast_convolutions(stock))(*operands), all_orders(stock)(*operands), 1e-4)
     assert slow_convolutions(all_orders(fast_convolutions(stock)), *operands) == 0
 
 
@@ -291,7 +294,7 @@ def test_inside_other_transformations(function, is_mended):
     [
         lambda x, k: jnp.tanh(x) @ jnp.ones((3, 2)),
         lambda x, k: lax.conv_general_dilated(
-            x, k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            x, k[:1], (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
         ),
         lambda x, k: lax.conv_general_dilated(
             x, k[:, :, :1], (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=3
@@ -308,7 +311,7 @@ def test_inside_other_transformations(function, is_mended):
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         ),
     ],
-    ids=["none", "unstrided", "grouped", "atrous", "mixed"],
+    ids=["none", "unstrided without a form", "grouped", "atrous", "mixed"],
 )
 def test_what_it_does_not_rewrite_it_leaves_equation_for_equation(function):
     operands = normal(0, (2, 4, 4, 3)), normal(1, (3, 3, 3, 3))

@@ -214,7 +214,7 @@ class Ring(_Mixture):
 
     ganjax train ring
 
-    39 s on 2 cores (AVX-512). Eight of eight modes with seeds 0, 1 and 2, and 96 to 99 % of the samples
+    39 s on 2 cores (AVX-512). Eight of eight modes with seeds 0, 1 and 2, and 97 to 99 % of the samples
     within 3 sigma of one; the rest lies on the way from one mode to the next.
     """
 

@@ -22,6 +22,7 @@ def test_a_row_of_the_table():
         "of peak": "0.2 %",
         "compile": "1.2 s",
         "peak memory": "300 MB",
+        "compiling": "400 MB",
     }
 
 

@@ -57,7 +57,8 @@ def test_its_samples_are_those_of_the_trained_state(generator, tiles):
     with np.load(tiles.checkpoint_path(3)) as arrays:
         state = arrays_to_state(experiment.gan, dict(arrays))
     samples = generator.decode(generator.draw_latents(3, 5))
-    np.testing.assert_allclose(samples, generate(experiment.gan, state, jax.random.key(3), 5), atol=1e-6)
+    # The saved model is plain Keras, whose convolutions round otherwise than Winograd's.
+    np.testing.assert_allclose(samples, generate(experiment.gan, state, jax.random.key(3), 5), atol=1e-5)
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 5, 8, 11])

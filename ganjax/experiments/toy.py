@@ -214,7 +214,7 @@ class Ring(_Mixture):
 
     ganjax train ring
 
-    39 s on 2 cores (AVX-512). Eight of eight modes with seeds 0, 1 and 2, and 97 to 99 % of the samples
+    38 s on 2 cores (AVX-512). Eight of eight modes with seeds 0, 1 and 2, and 97 to 99 % of the samples
     within 3 sigma of one; the rest lies on the way from one mode to the next.
     """
 
@@ -228,7 +228,7 @@ class Grid(_Mixture):
 
     ganjax train grid
 
-    32 s on 2 cores (AVX-512). All 25 modes with seeds 0, 1 and 2, and 93 to 95 % of the samples
+    45 s on 2 cores (AVX-512). All 25 modes with seeds 0, 1 and 2, and 93 to 95 % of the samples
     within 3 sigma of one.
     """
 

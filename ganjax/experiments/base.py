@@ -24,6 +24,7 @@ class Experiment:
 
     name: ClassVar[str]
     select_every: ClassVar[int] = 0
+    select_by: ClassVar[str] = ""  # the name of what `distance` measures
     large_temporaries: ClassVar[bool] = False  # of a step: megabytes; see training/allocator.py
 
     seed: int = 0

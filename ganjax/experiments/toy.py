@@ -36,6 +36,7 @@ class OriginalToy(Experiment):
 
     name: ClassVar[str] = "original-toy"
     select_every: ClassVar[int] = 1
+    select_by: ClassVar[str] = "distance of the ranking probability from 0.5"
 
     steps: int = 30
     """Epochs, each one update on all the real values."""

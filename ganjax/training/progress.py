@@ -16,14 +16,16 @@ class Progress:
     Args:
         steps: of the whole run.
         quiet: show nothing.
+        done: steps that were done before, by an earlier process.
     """
 
-    def __init__(self, steps: int, quiet: bool) -> None:
-        self.steps, self.quiet, self.step = steps, quiet, 0
+    def __init__(self, steps: int, quiet: bool, done: int = 0) -> None:
+        self.steps, self.quiet, self.done, self.step = steps, quiet, done, done
         self.in_terminal = sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
-        self.bar = tqdm(total=self.steps, unit=" steps", disable=self.quiet or not self.in_terminal)
+        disable = self.quiet or not self.in_terminal
+        self.bar = tqdm(total=self.steps, initial=self.done, unit=" steps", disable=disable)
         self.start = self.last_line = time.monotonic()
         return self
 
@@ -40,7 +42,7 @@ class Progress:
         due = now - self.last_line > LINE_SECONDS or self.step == self.steps
         if due and not self.quiet and not self.in_terminal:
             self.last_line = now
-            speed = self.step / (now - self.start)
+            speed = (self.step - self.done) / (now - self.start)
             print(
                 f"step {self.step}/{self.steps}  {speed:.3g} steps/s  {losses}", file=sys.stderr, flush=True
             )

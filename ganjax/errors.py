@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The message is one line. The command line prints it without a traceback and exits with code 2.
     """
+
+
+class DamagedError(UserError):
+    """A file is not what was written."""

@@ -42,10 +42,15 @@ def state_to_arrays(state: GANState) -> dict[str, np.ndarray]:
 
 def state_digest(state: GANState) -> str:
     """SHA-256 (hexadecimal) over every array of `state`: its path, dtype, shape and bytes."""
+    return arrays_digest(state_to_arrays(state))
+
+
+def arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """The `state_digest` of the state whose arrays by path these are."""
     digest = hashlib.sha256()
-    for path, array in state_to_arrays(state).items():
+    for path, array in arrays.items():
         digest.update(f"{path} {array.dtype} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

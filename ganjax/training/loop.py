@@ -1,66 +1,31 @@
-"""fit: run an experiment from its first step to its last, and leave a run folder behind."""
+"""fit: run an experiment from its first step to its last, or from its last checkpoint on."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol
+import signal
+import sys
+from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
-from ganjax.datasets.batches import Source
 from ganjax.errors import UserError
-from ganjax.export import export_models, state_digest, state_to_arrays
-from ganjax.gan import GAN
+from ganjax.export import export_models, state_digest
+from ganjax.files import remove_unfinished
 from ganjax.state import GANState, init_state
-from ganjax.training.chunks import Chunk, capacity_for, compile_chunk
+from ganjax.training.advance import Course, advance
+from ganjax.training.chunks import capacity_for, compile_chunk
 from ganjax.training.clock import Clock
+from ganjax.training.experiment import Experiment
 from ganjax.training.interruption import Interruption
-from ganjax.training.manifest import describe
+from ganjax.training.keeper import Keeper, Keeping
+from ganjax.training.lock import Lock
+from ganjax.training.manifest import Manifest, describe
 from ganjax.training.progress import Progress
-from ganjax.training.run_folder import MetricsWriter, RunFolder
-
-CHUNK_SECONDS = 1.0  # what a chunk should take: Ctrl-C and the progress bar wait for it
-
-
-class Experiment(Protocol):
-    """What `fit` needs to know of an experiment; `ganjax.experiments` has the named ones."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def log_every(self) -> int: ...
-    @property
-    def picture_every(self) -> int: ...
-    @property
-    def select_every(self) -> int: ...
-    @property
-    def gan(self) -> GAN: ...
-
-    def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
-        """The real data, and what the manifest says of them."""
-        ...
-
-    def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
-        """Draw a picture of the state; the same key gives the same latents."""
-        ...
-
-    def distance(self, state: GANState, source: Source, key: jax.Array) -> float:
-        """With `select_every` > 0: how far the state is from what is wanted; the least is kept."""
-        ...
-
-    def judge(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
-        """Scores of the final state, by name."""
-        ...
+from ganjax.training.recorder import DivergedError, Recorder
+from ganjax.training.resuming import resume_from
+from ganjax.training.rhythm import Beat
+from ganjax.training.run_folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,188 +35,157 @@ class Outcome:
     Attributes:
         state: the state that was saved as models: the last, or the best where the experiment selects.
         step: how many steps were done.
-        interrupted: whether Ctrl-C ended it before its last step.
+        stopped_by: the signal that ended it before its last step, or 0.
         scores: the experiment's own judgement of `state`.
-        timings: seconds by phase: data, compile (up to the end of the first chunk), steps, pictures, finish.
+        timings: seconds by phase: data, compile (up to the end of the first chunk), steps, pictures,
+            checkpoints (for which training stood still), finish.
     """
 
     state: GANState
     step: int
-    interrupted: bool
+    stopped_by: int
     scores: dict[str, float]
     timings: dict[str, float]
 
 
-class DivergedError(UserError):
-    """A loss or gradient was no longer finite.
-
-    Attributes:
-        step: the step it happened in, from 1.
-        good_step: how many steps the saved last good state has behind it.
-    """
-
-    def __init__(self, message: str, step: int, good_step: int) -> None:
-        super().__init__(message)
-        self.step, self.good_step = step, good_step
-
-
-def fit(experiment: Experiment, folder: RunFolder, *, quiet: bool = False) -> Outcome:
+def fit(
+    experiment: Experiment,
+    folder: RunFolder,
+    *,
+    steps: int | None = None,
+    resume: bool = False,
+    keeping: Keeping = Keeping(),  # noqa: B008  (frozen)
+    quiet: bool = False,
+    leave: Callable[[int], None] | None = None,
+) -> Outcome:
     """Train `experiment` and write everything it leaves into `folder`.
+
+    However often it is stopped and resumed, a run ends with the same bytes in the same files; times, dates
+    and process numbers stand in the manifest alone.
 
     Args:
         experiment: what to run. Everything drawn follows from `experiment.seed`.
-        folder: an empty run folder, from `RunFolder.create`.
+        folder: an empty run folder, from `RunFolder.create`; with `resume`, one that holds this run.
+        steps: end with this step, if not with `experiment.steps`. Schedules stay those of `experiment`.
+        resume: go on from the last whole checkpoint, or from the beginning where there is none.
+        keeping: how often checkpoints are written, and how many stay.
         quiet: no progress, no messages.
+        leave: `os._exit`, for a program whose second Ctrl-C shall end it wherever it is (see `Interruption`).
 
     Raises:
         DivergedError: a loss or gradient was not finite; the last good state is in `checkpoints/`.
+        UserError: another process is running in `folder`, or what is there is another run, or has gone
+            further than `steps`.
+        OSError: something cannot be written. What was safe stays safe.
     """
-    key = jax.random.key(experiment.seed)
+    with Lock(folder.path):
+        remove_unfinished(folder.path)
+        return _fit(experiment, folder, steps or experiment.steps, resume, keeping, quiet, leave)
+
+
+def _fit(
+    experiment: Experiment,
+    folder: RunFolder,
+    last: int,
+    resume: bool,
+    keeping: Keeping,
+    quiet: bool,
+    leave: Callable[[int], None] | None,
+) -> Outcome:
+    def say(text: str) -> None:
+        if not quiet:
+            print(text, file=sys.stderr)
+
+    clock, key = Clock(), jax.random.key(experiment.seed)
     init_key, data_key, picture_key, score_key = jax.random.split(key, 4)
-    clock = Clock()
-    gan = experiment.gan
-    manifest = describe(experiment, key)
     with clock("data"):
         source, data = experiment.load(not quiet)
         source = jax.device_put(source)
-    # Written only now: a run whose data cannot be had leaves its folder as empty as it was.
-    manifest |= {"data": dict(data)}
-    folder.write_manifest(manifest | {"status": "running"})
+    # Nothing is written before: a run whose data cannot be had leaves its folder as it was.
+    run = describe(experiment, key, data)
+    found = resume_from(folder, experiment.gan, run, last, experiment.log_every, say) if resume else None
+    first = found.step if found else 0
+    if first > last:
+        raise UserError(f"{folder.path} has {first} steps already: --steps must be at least that many")
+    manifest = Manifest.begin(folder, run, first, last, say)
+    state = found.state if found else _initial_state(experiment, init_key)
+    chunk = compile_chunk(experiment.gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
+    course = Course(
+        first,
+        last,
+        every=(experiment.picture_every, experiment.select_every, keeping.every.steps),
+        capacity=capacity_for(experiment.steps, experiment.batch),
+    )
+    beat = Beat(keeping.every)
+    with (
+        Interruption(quiet, leave) as interruption,
+        Keeper(folder, keeping.last) as keeper,
+        Recorder(experiment, run, folder, source, picture_key, score_key, last, clock, found) as recorder,
+        Progress(last, quiet, done=first) as progress,
+    ):
+        interruption.nothing_to_lose = True
+        if not found:
+            recorder.begin(state)
+        try:
+            for reached in advance(chunk, state, source, data_key, course, clock):
+                interruption.nothing_to_lose = False
+                recorder.note(reached)
+                state = reached.state
+                if reached.step == last or interruption.asked or beat.due(reached.step):
+                    with clock("checkpoints"):
+                        keeper.save(*recorder.checkpoint(state))
+                manifest.note(reached.step, recorder.record.digests)
+                progress.advance(
+                    reached.step - reached.first,
+                    {name: float(values[-1]) for name, values in reached.rows.items()},
+                )
+                if interruption.asked:
+                    break
+        except DivergedError as error:
+            keeper.save(*recorder.checkpoint(error.good))
+            manifest.end("diverged", clock, reason=str(error), steps_done=int(error.good.step))
+            raise
+        with clock("checkpoints"):
+            keeper.wait()
+        interruption.nothing_to_lose = True
+        step = int(state.step)
+        stopped_by = interruption.asked if step < last else 0
+        final = recorder.best or state
+        scores: dict[str, float] = {}
+        if stopped_by != signal.SIGTERM:  # whoever sends that is about to switch off
+            with clock("finish"):
+                scores = _finish(experiment, folder, recorder, final)
+        if not stopped_by:
+            keeper.keep_last(1)
+        manifest.end(
+            "interrupted" if stopped_by else "finished",
+            clock,
+            steps_done=step,
+            selected_step=int(final.step),
+            scores=scores,
+            state_sha256=state_digest(state),
+        )
+    return Outcome(final, step, stopped_by, scores, clock.seconds)
 
+
+def _initial_state(experiment: Experiment, key: jax.Array) -> GANState:
     # Run once: the time goes into compiling, and most of that into optimising.
     init = jax.jit(init_state, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
-    state = init(gan, init_key)
-    chunk = compile_chunk(gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
-    run = _Run(experiment, folder, source, (data_key, picture_key, score_key), clock)
-    with Interruption(quiet) as interruption, Progress(experiment.steps, quiet) as progress:
-        try:
-            state = run.train(chunk, state, interruption, progress)
-        except DivergedError as error:
-            ending = {"status": "diverged", "reason": str(error), "steps_done": error.good_step}
-            folder.write_manifest(manifest | ending | {"seconds": clock.seconds})
-            raise
-
-    with clock("finish"):
-        step = int(state.step)
-        folder.write_arrays(folder.checkpoint_path(step), state_to_arrays(state))
-        final = run.best or state
-        scores = run.finish(final)
-    folder.write_manifest(
-        manifest
-        | {
-            "status": "interrupted" if step < experiment.steps else "finished",
-            "steps_done": step,
-            "selected_step": int(final.step),
-            "scores": scores,
-            "state_sha256": state_digest(state),
-            "seconds": clock.seconds,
-        }
-    )
-    return Outcome(final, step, step < experiment.steps, scores, clock.seconds)
+    return init(experiment.gan, key)
 
 
-class _Run:
-    """The parts of one run that live as long as its loop."""
+def _finish(
+    experiment: Experiment, folder: RunFolder, recorder: Recorder, final: GANState
+) -> dict[str, float]:
+    """Final picture, film, curves, models; returns the scores."""
+    from ganjax import viewing
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        folder: RunFolder,
-        source: Source,
-        keys: tuple[jax.Array, jax.Array, jax.Array],
-        clock: Clock,
-    ) -> None:
-        self.experiment, self.folder, self.source, self.clock = experiment, folder, source, clock
-        self.data_key, self.picture_key, self.score_key = keys
-        self.best: GANState | None = None
-        self.least = float("inf")
-
-    def train(
-        self, chunk: Chunk, state: GANState, interruption: Interruption, progress: Progress
-    ) -> GANState:
-        """Step until the end, or until interrupted; rows and pictures on the way."""
-        metrics_file = MetricsWriter(self.folder.metrics_path)
-        step, rate, good = 0, None, state
-        self.picture(state, step)
-        try:
-            while step < self.experiment.steps and not interruption.asked:
-                count = self.until_next_stop(step, rate)
-                before = jax.tree.map(jnp.copy, state)  # the chunk donates `state`
-                with self.clock("compile" if rate is None else "steps") as watch:
-                    state, metrics = chunk(state, self.source, self.data_key, count)
-                    rows = {name: np.asarray(values)[:count] for name, values in metrics.items()}
-                # The first chunk also compiles: its rate only says how slow a step is at most.
-                rate = count / watch.seconds
-                # A state is good when the step from it is finite: the update to it may have overflowed.
-                good = before if rows["finite"][0] or step == 0 else good
-                self.log(metrics_file, rows, step)
-                self.stop_if_diverged(rows["finite"], good, step)
-                step += count
-                self.select(state, step)
-                self.picture(state, step)
-                progress.advance(count, {name: float(values[-1]) for name, values in rows.items()})
-        finally:
-            metrics_file.close()
-        return state
-
-    def until_next_stop(self, step: int, rate: float | None) -> int:
-        """How many steps to do now: to the next picture or selection, about a second's worth at most."""
-        capacity = capacity_for(self.experiment.steps, self.experiment.batch)
-        affordable = 1 if rate is None else max(1, min(capacity, int(rate * CHUNK_SECONDS)))
-        rhythms = [self.experiment.picture_every, self.experiment.select_every]
-        stops = [every - step % every for every in rhythms if every > 0]
-        return min(affordable, self.experiment.steps - step, *stops)
-
-    def stop_if_diverged(self, finite: np.ndarray, good: GANState, step: int) -> None:
-        if finite.all():
-            return
-        bad = step + int(np.argmin(finite)) + 1
-        good_step = int(good.step)
-        path = self.folder.checkpoint_path(good_step)
-        self.folder.write_arrays(path, state_to_arrays(good))
-        raise DivergedError(
-            f"the losses or gradients of step {bad} are not finite (state key "
-            f"{jax.random.key_data(good.key).tolist()}); the last good state, of step {good_step}, is in "
-            f"{path}: try a smaller learning rate",
-            bad,
-            good_step,
-        )
-
-    def log(self, file: MetricsWriter, rows: Mapping[str, np.ndarray], step: int) -> None:
-        """Write the rows that are due, and last of all the first one that is not finite."""
-        for i, finite in enumerate(rows["finite"]):
-            now = step + i + 1
-            if now % self.experiment.log_every == 0 or now == self.experiment.steps or not finite:
-                file.write({"step": now, **{name: float(values[i]) for name, values in rows.items()}})
-            if not finite:
-                break
-
-    def select(self, state: GANState, step: int) -> None:
-        every = self.experiment.select_every
-        if every > 0 and step % every == 0:
-            distance = self.experiment.distance(state, self.source, self.score_key)
-            if distance < self.least:
-                self.least, self.best = distance, jax.tree.map(jnp.copy, state)
-
-    def picture(self, state: GANState, step: int) -> None:
-        every = self.experiment.picture_every
-        if every > 0 and step % every == 0:
-            with self.clock("pictures"):
-                self.experiment.draw(self.folder.picture_path(step), state, self.source, self.picture_key)
-
-    def finish(self, final: GANState) -> dict[str, float]:
-        """Final picture, film, curves, models; returns the scores."""
-        from ganjax import viewing
-
-        folder, experiment = self.folder, self.experiment
-        experiment.draw(folder.samples / "final.png", final, self.source, self.picture_key)
-        frames = sorted(folder.samples.glob("step_*.png"))
-        if frames:
-            viewing.save_film(folder.path / "film.gif", [*frames, folder.samples / "final.png"])
-        if folder.metrics_path.stat().st_size:
-            viewing.save_curves(folder.path / "curves.png", folder.metrics_path)
-        for role, model in zip(
-            ("generator", "discriminator"), export_models(experiment.gan, final), strict=True
-        ):
-            folder.write_model(role, model)
-        return experiment.judge(final, self.source, self.score_key)
+    experiment.draw(folder.samples / "final.png", final, recorder.source, recorder.picture_key)
+    frames = folder.pictures()
+    if frames:
+        viewing.save_film(folder.path / "film.gif", [*frames, folder.samples / "final.png"])
+    if folder.metrics_path.stat().st_size:
+        viewing.save_curves(folder.path / "curves.png", folder.metrics_path)
+    for role, model in zip(("generator", "discriminator"), export_models(experiment.gan, final), strict=True):
+        folder.write_model(role, model)
+    return experiment.judge(final, recorder.source, recorder.score_key)

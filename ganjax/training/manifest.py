@@ -1,49 +1,139 @@
-"""What a manifest says of a run: what was asked for, and on what it ran."""
+"""What a manifest says of a run: what was asked for, on what it ran, and when."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import importlib.metadata
+import json
 import os
 import platform
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 
-import ganjax
+from ganjax.errors import DamagedError
+from ganjax.training.clock import Clock
+from ganjax.training.environment import differences, environment
+from ganjax.training.run_folder import RunFolder
+
+PLACES = ("data", "cache_dir")  # settings that say where things lie: another machine has others
 
 
-def describe(experiment: Any, key: jax.Array) -> dict[str, Any]:
-    """The manifest's part that is known before the first step, as JSON values.
+def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a run the run it is, as JSON values: equal descriptions give equal bits.
 
     Args:
         experiment: a dataclass with a `name` and a `gan`, whose latent distribution is a dataclass too.
         key: the run's PRNG key, from which the initial weights and every step draw.
+        data: what the experiment says of its real data.
     """
     settings = {field.name: getattr(experiment, field.name) for field in dataclasses.fields(experiment)}
-    return {
+    values = {
         "experiment": experiment.name,
-        "settings": {name: _plain(value) for name, value in settings.items()},
+        "settings": settings,
         "latent": dataclasses.asdict(experiment.gan.latent),
         "key": jax.random.key_data(key).tolist(),
-        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": versions(),
-        "platform": platform.platform(),
-        "device": jax.devices()[0].device_kind,
-        "processors": os.cpu_count(),
+        "data": dict(data),
     }
+    return json.loads(json.dumps(values, default=str))  # as it reads when it comes back from a file
 
 
-def versions() -> dict[str, str]:
-    """Versions of ganjax, of Python and of the packages results depend on."""
-    packages = ("jax", "jaxlib", "keras", "optax", "numpy")
-    installed = {name: importlib.metadata.version(name) for name in packages}
-    return {"ganjax": ganjax.__version__, "python": platform.python_version(), **installed}
+def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
+    """The first thing in which two descriptions are of different runs, in words; None where they agree."""
+    for part, value in mine.items():
+        other = its.get(part)
+        if part == "settings" and isinstance(other, Mapping):
+            for name in value.keys() | other.keys():
+                if name not in PLACES and value.get(name) != other.get(name):
+                    return f"its {name} is {other.get(name)}, not {value.get(name)}"
+        elif part == "data" and isinstance(other, Mapping):
+            if value != other:
+                return f"its data are {_data(other)}, and these are {_data(value)}"
+        elif value != other:
+            return f"its {part} is {other}, not {value}"
+    return None
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
+class Manifest:
+    """The manifest of a run that is going on. Times, dates and process numbers stand in its sessions alone.
+
+    Attributes:
+        folder: the run's.
+        values: what `manifest.json` says.
+    """
+
+    def __init__(self, folder: RunFolder, values: dict[str, Any]) -> None:
+        self.folder, self.values = folder, values
+
+    @classmethod
+    def begin(
+        cls,
+        folder: RunFolder,
+        description: Mapping[str, Any],
+        first: int,
+        last: int,
+        say: Callable[[str], None],
+    ) -> Manifest:
+        """Open a session of this process: steps `first` to `last` of the run that `description` is of.
+
+        Args:
+            say: told where this process runs on something else than the one before.
+        """
+        earlier = earlier_manifest(folder) if first else {}
+        here = environment()
+        before = earlier.get("environment", here)
+        session: dict[str, Any] = {
+            "started": _now(),
+            "process": os.getpid(),
+            "host": platform.node(),
+            "from_step": first,
+        }
+        changes = differences(before, here)
+        if changes:
+            session["environment"] = here
+            say(f"this run began elsewhere, so it may end with other bits: {'; '.join(changes)}")
+        values = {
+            **description,
+            "steps": last,
+            "status": "running",
+            "steps_done": first,
+            "environment": before,
+            "digests": earlier.get("digests", {}),
+            "sessions": [*earlier.get("sessions", []), session],
+        }
+        manifest = cls(folder, values)
+        manifest.write()
+        return manifest
+
+    def note(self, step: int, digests: Mapping[str, str]) -> None:
+        """So many steps are done, and these digests are known; written when there is a new one."""
+        new = digests != self.values["digests"]
+        self.values |= {"steps_done": step, "digests": dict(digests)}
+        if new:
+            self.write()
+
+    def end(self, status: str, clock: Clock, **values: Any) -> None:
+        """Close the session, and with it the run for now."""
+        self.values["sessions"][-1] |= {"ended": _now(), "seconds": clock.seconds}
+        self.values |= {"status": status, **values}
+        self.write()
+
+    def write(self) -> None:
+        self.folder.write_manifest(self.values)
+
+
+def earlier_manifest(folder: RunFolder) -> dict[str, Any]:
+    """What the manifest of a run says that is resumed; nothing where it is missing or damaged."""
+    try:
+        return folder.read_manifest() if folder.manifest_path.exists() else {}
+    except DamagedError:
+        return {}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _data(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in data.items())

@@ -5,7 +5,7 @@ runs/<name>/
     metrics.csv          one row per logged step
     samples/             pictures: step_*.png, final.png
     film.gif, curves.png
-    checkpoints/         states as plain arrays: step_*.npz
+    checkpoints/         whole states: step_*.npz, and best_*.npz where the experiment selects one
     generator.keras, discriminator.keras
 """
 
@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import numpy as np
+from ganjax.errors import DamagedError, UserError
+from ganjax.files import UNFINISHED, atomic, write_zip
+from ganjax.training.lock import Lock
 
-from ganjax.errors import UserError
-from ganjax.files import atomic
+MANIFEST_SCHEMA = 2
 
-MANIFEST_SCHEMA = 1
+_NO_DATE = "1980-01-01@00:00:00"  # in the form Keras reads; when a run was is in its manifest
 
 
 class RunFolder:
@@ -42,24 +44,53 @@ class RunFolder:
         """Make an empty run folder, or take over one without a file, left by a run that never started.
 
         Raises:
-            UserError: something is there already and `overwrite` is False, or it is no run, or the folder
-                cannot be made.
+            UserError: something is there already and `overwrite` is False, or it is no run, or another
+                process is running there, or the folder cannot be made.
         """
         folder = cls(path)
         try:
-            if folder.path.is_dir() and any(not item.is_dir() for item in folder.path.rglob("*")):
-                if not folder.manifest_path.exists():
-                    raise UserError(f"{path} exists and is not a run of ganjax: choose another --out")
-                if not overwrite:
-                    raise UserError(f"{path} holds a run already: give --overwrite, or another --out")
-                folder.read_manifest()  # only what is surely a run is deleted
-                shutil.rmtree(folder.path)
+            if not folder.is_empty() and not folder.manifest_path.exists():
+                raise UserError(f"{path} {folder._what_is_there()}; or choose another --out")
             folder.samples.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder.path).close()  # now, not after an hour of training
+            with Lock(folder.path):
+                if not folder.is_empty():
+                    folder._make_room(overwrite)
+                tempfile.TemporaryFile(dir=folder.path).close()  # now, not after an hour of training
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"cannot write to {path}: {reason}; choose another --out") from error
         return folder
+
+    def _make_room(self, overwrite: bool) -> None:
+        if not overwrite:
+            raise UserError(f"{self.path} {self._what_is_there()}; or choose another --out")
+        self.read_manifest()  # only what is surely a run is deleted
+        for item in self.path.iterdir():
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            elif item.name != Lock.NAME:
+                item.unlink()
+        self.samples.mkdir()
+
+    def _what_is_there(self) -> str:
+        """What is in the folder and what can be done with it, in words."""
+        if not self.manifest_path.exists():
+            if self.checkpoints():
+                return f"holds a run without its manifest: `ganjax resume {self.path}` goes on with it"
+            return "exists and is not a run of ganjax: choose a folder of its own"
+        manifest = self.read_manifest()
+        status, done, last = (manifest.get(name) for name in ("status", "steps_done", "steps"))
+        if manifest["schema"] < MANIFEST_SCHEMA:
+            return "holds a run of an older ganjax: --overwrite starts it anew"
+        if status == "finished":
+            more = f"`ganjax resume {self.path} --steps N` makes it longer"
+            return f"holds a finished run: {more}, --overwrite starts it anew"
+        if status == "diverged":
+            return "holds a run that diverged: --overwrite starts it anew"
+        return (
+            f"holds a run that is not finished ({done} of {last} steps): --resume goes on with it, "
+            "--overwrite starts it anew"
+        )
 
     @classmethod
     def open(cls, path: str | os.PathLike) -> RunFolder:
@@ -70,8 +101,13 @@ class RunFolder:
         """
         folder = cls(path)
         if not folder.manifest_path.exists():
-            raise UserError(f"there is no run in {path}: no manifest.json")
+            hint = f": `ganjax resume {path}` makes it anew from a checkpoint" if folder.checkpoints() else ""
+            raise UserError(f"there is no run in {path}: no manifest.json{hint}")
         return folder
+
+    def is_empty(self) -> bool:
+        """Whether there is no file in it, or it is not there."""
+        return all(item.is_dir() or item.name == Lock.NAME for item in self.path.rglob("*"))
 
     @property
     def manifest_path(self) -> Path:
@@ -91,6 +127,21 @@ class RunFolder:
     def checkpoint_path(self, step: int) -> Path:
         return self.path / "checkpoints" / f"step_{step:07d}.npz"
 
+    def best_path(self, step: int) -> Path:
+        return self.path / "checkpoints" / f"best_{step:07d}.npz"
+
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints that are there, in the order of their steps."""
+        return _by_step(self.path, "checkpoints/step_*.npz")
+
+    def best_states(self) -> list[Path]:
+        """The best states that are there, in the order of their steps."""
+        return _by_step(self.path, "checkpoints/best_*.npz")
+
+    def pictures(self) -> list[Path]:
+        """The pictures of the run's steps, in their order."""
+        return _by_step(self.path, "samples/step_*.png")
+
     def model_path(self, role: str) -> Path:
         """Path of the `"generator"` or `"discriminator"` as a Keras file."""
         return self.path / f"{role}.keras"
@@ -105,52 +156,42 @@ class RunFolder:
         """The manifest.
 
         Raises:
-            UserError: it is damaged, or of a newer schema than this version of ganjax knows.
+            DamagedError: it is no manifest of a run.
+            UserError: it is of a newer schema than this version of ganjax knows.
         """
-        try:
-            manifest = json.loads(self.manifest_path.read_text())
-            schema = manifest["schema"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{self.manifest_path} cannot be read: {error}") from error
-        if not isinstance(schema, int) or schema > MANIFEST_SCHEMA:
-            raise UserError(
-                f"{self.manifest_path} has schema {schema}, newer than this ganjax: update ganjax"
-            )
-        return manifest
-
-    def write_arrays(self, path: Path, arrays: dict[str, np.ndarray]) -> None:
-        """Write arrays by name to an `.npz` file (read back by `np.load`, without pickle)."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        return read_manifest(self.manifest_path)
 
     def write_model(self, role: str, model: Any) -> None:
-        """Write a Keras model to its file."""
-        with atomic(self.model_path(role)) as temporary, warnings.catch_warnings():
-            # Keras's variables do not know NumPy 2's argument `copy` yet.
-            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-            model.save(temporary)
+        """Write a Keras model to its file. Equal models give equal bytes: the date Keras adds is left out."""
+        with tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}model-", dir=self.path) as temporary:
+            with warnings.catch_warnings():
+                # Keras's variables do not know NumPy 2's argument `copy` yet.
+                warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+                model.save(temporary, zipped=False)
+            files = sorted(path for path in Path(temporary).rglob("*") if path.is_file())
+            members = {path.relative_to(temporary).as_posix(): path.read_bytes() for path in files}
+        metadata = json.loads(members["metadata.json"]) | {"date_saved": _NO_DATE}
+        write_zip(self.model_path(role), members | {"metadata.json": json.dumps(metadata).encode()})
 
 
-class MetricsWriter:
-    """Appends rows to metrics.csv: a header, then one flushed row per logged step."""
-
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("w", newline="")
-        self._names: list[str] = []
-
-    def write(self, row: dict[str, float]) -> None:
-        """Append one row; the first row's names are the header."""
-        if not self._names:
-            self._names = list(row)
-            self._file.write(",".join(self._names) + "\n")
-        self._file.write(",".join(_number(row[name]) for name in self._names) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
+def read_manifest(path: Path) -> dict[str, Any]:
+    """What a manifest says; see `RunFolder.read_manifest`."""
+    try:
+        manifest = json.loads(path.read_text())
+        schema = manifest["schema"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(f"{path} cannot be read: {error}") from error
+    if not isinstance(schema, int):
+        raise DamagedError(f"{path} cannot be read: its schema is no number")
+    if schema > MANIFEST_SCHEMA:
+        raise UserError(f"{path} has schema {schema}, newer than this ganjax: update ganjax")
+    return manifest
 
 
-def _number(value: float) -> str:
-    # Nine significant digits give back every float32 exactly.
-    return str(value) if isinstance(value, int) else f"{value:.9g}"
+def step_of(path: Path) -> int:
+    """The step in the name of a checkpoint or picture."""
+    return int(path.stem.split("_")[1])
+
+
+def _by_step(folder: Path, pattern: str) -> list[Path]:
+    return sorted((path for path in folder.glob(pattern) if re.search(r"_[0-9]+$", path.stem)), key=step_of)

@@ -1,0 +1,58 @@
+"""`ganjax resume RUN`: go on with a run that was stopped, killed, or is to be longer."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from ganjax.cli.parsing import parse
+from ganjax.cli.running import Process, run_to_its_end
+from ganjax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Resume:
+    """Go on with a run from its last checkpoint: it ends as if it had never been stopped, to the bit.
+
+    $ ganjax resume runs/cartoon-0
+    $ ganjax resume runs/cartoon-0 --steps 5000
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run."""
+    steps: int | None = None
+    """Go on to this step, also with a finished run. Learning rates and penalties stay on their schedules,
+    which end where the run was first meant to end."""
+    data: str | None = None
+    """Where its pictures lie now, if not where they lay before."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Run `ganjax resume` with these words; returns the exit code."""
+    form = dataclasses.make_dataclass("Form", [("resume", Resume), ("process", Process)], frozen=True)
+    asked = parse(form, words, "ganjax resume", Resume.__doc__)
+    resume, process = asked.resume, asked.process
+    if resume.steps is not None and not 1 <= resume.steps < 2**31:
+        raise UserError(f"--steps must be a whole number in [1, {2**31 - 1}], got {resume.steps}")
+
+    from ganjax.experiments.restoring import restore
+    from ganjax.training.resuming import what_ran
+    from ganjax.training.run_folder import RunFolder
+
+    folder = RunFolder(resume.run)
+    manifest = what_ran(folder)
+    experiment = restore(manifest, resume.data)
+    if manifest.get("status") == "diverged":
+        raise UserError(f"{resume.run} diverged, and would again: {manifest.get('reason')}")
+    done, steps = manifest.get("steps_done"), resume.steps or manifest.get("steps", experiment.steps)
+    if manifest.get("status") == "finished" and steps == done:
+        print(f"{resume.run} is finished: --steps N, above {done}, makes it longer", file=sys.stderr)
+        return 0
+    environment = manifest.get("environment", {})
+    process.prepare(experiment, deterministic="deterministic" in str(environment.get("flags", "")))
+    return run_to_its_end(experiment, folder, process, steps=steps, resume=True)

@@ -1,0 +1,135 @@
+"""What `train` and `resume` share: how the process is prepared, and how a run's end is said."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ganjax.errors import UserError
+
+if TYPE_CHECKING:
+    from ganjax.training import Keeping, Outcome, RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """How the run is kept, and what the process does for speed."""
+
+    checkpoint_every: str = "60s"
+    """How often the whole state is saved on the way: so many seconds (60s) or steps (500steps)."""
+    keep: int = 2
+    """How many of the last checkpoints stay until the run is finished."""
+    quiet: bool = False
+    """Show no progress."""
+    stock_allocator: bool = False
+    """Leave glibc's malloc as it is, in place of letting it keep the memory a step has freed for the next."""
+    no_compilation_cache: bool = False
+    """Compile everything anew, in place of keeping compiled programs in the user's cache folder."""
+
+    def check(self) -> Keeping:
+        """How checkpoints are kept.
+
+        Raises:
+            UserError: a flag's value makes no sense.
+        """
+        from ganjax.training.keeper import Keeping
+        from ganjax.training.rhythm import Rhythm
+
+        if self.keep < 1:
+            raise UserError(f"--keep must be at least 1, got {self.keep}")
+        return Keeping(Rhythm.parse(self.checkpoint_every), self.keep)
+
+    def prepare(self, experiment: Any, *, deterministic: bool) -> None:
+        """Set up this process for `experiment`, before JAX starts.
+
+        Raises:
+            UserError: the experiment's networks refuse its settings.
+        """
+        from ganjax.training.determinism import make_deterministic
+
+        if deterministic:
+            make_deterministic()
+
+        from ganjax import stateless
+        from ganjax.training.allocator import keep_freed_memory
+        from ganjax.training.compilation_cache import keep_compilations
+
+        if not self.stock_allocator:
+            keep_freed_memory(one_arena=experiment.large_temporaries)
+        if not self.no_compilation_cache:
+            keep_compilations()
+        try:
+            # What its networks refuse is known before anything is written.
+            stateless.without_values(lambda: experiment.gan)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+
+@contextmanager
+def said_in_one_line(experiment: Any, folder: RunFolder) -> Iterator[None]:
+    """Turn what can befall a run into one line.
+
+    Raises:
+        UserError: there is not enough memory or disk, or a file cannot be written.
+    """
+    from jax.errors import JaxRuntimeError
+
+    settings = [name for name in ("batch", "size", "width") if hasattr(experiment, name)]
+    advice = " or ".join(f"--{name} (now {getattr(experiment, name)})" for name in settings)
+    try:
+        yield
+    except (JaxRuntimeError, MemoryError) as error:
+        if isinstance(error, JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise UserError(f"there is not enough memory for this run: give a smaller {advice}") from error
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or error
+        raise UserError(
+            f"{reason}; what was saved before is safe: mend that, then `ganjax resume {folder.path}`"
+        ) from error
+
+
+def run_to_its_end(
+    experiment: Any,
+    folder: RunFolder,
+    process: Process,
+    *,
+    steps: int | None = None,
+    resume: bool = False,
+) -> int:
+    """`fit`, and what there is to see afterwards; returns the exit code."""
+    from ganjax import training
+
+    keeping = process.check()
+    with said_in_one_line(experiment, folder):
+        outcome = training.fit(
+            experiment,
+            folder,
+            steps=steps,
+            resume=resume,
+            keeping=keeping,
+            quiet=process.quiet,
+            leave=os._exit,
+        )
+    if not process.quiet:
+        _say_how_it_ended(outcome, folder, steps or experiment.steps)
+    return 128 + outcome.stopped_by if outcome.stopped_by else 0
+
+
+def _say_how_it_ended(outcome: Outcome, folder: RunFolder, last: int) -> None:
+    lines = []
+    if outcome.scores:
+        lines.append("  ".join(f"{score} {value:.4g}" for score, value in outcome.scores.items()))
+    if outcome.stopped_by != signal.SIGTERM:
+        lines.append(f"{folder.path}: look at samples/final.png, film.gif and curves.png")
+    if outcome.stopped_by:
+        lines.append(
+            f"stopped at step {outcome.step} of {last}; all is saved: `ganjax resume {folder.path}` goes on, "
+            f"`ganjax sample {folder.path}` draws from it"
+        )
+    print("\n".join(lines), file=sys.stderr)

@@ -1,0 +1,166 @@
+"""What a run leaves behind on its way: rows, pictures, digests, the best state, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ganjax.datasets.batches import Source
+from ganjax.errors import UserError
+from ganjax.export import arrays_digest, state_to_arrays
+from ganjax.state import GANState
+from ganjax.training.advance import Reached
+from ganjax.training.checkpoints import Checkpoint
+from ganjax.training.clock import Clock
+from ganjax.training.digests import is_named, witness
+from ganjax.training.experiment import Experiment
+from ganjax.training.record import MetricsWriter, Record, sha256_of
+from ganjax.training.resuming import Resumed
+from ganjax.training.run_folder import RunFolder
+
+
+class DivergedError(UserError):
+    """A loss or gradient was no longer finite.
+
+    Attributes:
+        step: the step it happened in, from 1.
+        good: the last good state: the step from it was finite.
+    """
+
+    def __init__(self, message: str, step: int, good: GANState) -> None:
+        super().__init__(message)
+        self.step, self.good = step, good
+
+
+class Recorder:
+    """The memory of one run between its chunks.
+
+    Args:
+        experiment: what runs.
+        description: of it, from `manifest.describe`.
+        folder: where it writes.
+        source: the real data.
+        picture_key, score_key: what pictures and scores draw from.
+        last: the step the run ends with.
+        clock: told the seconds of "pictures".
+        resumed: the checkpoint the run goes on from.
+
+    Attributes:
+        record: what is in the folder by now.
+        witnesses: a few values of the state at the named steps.
+        best: the state least distant from what is wanted, where the experiment selects one.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        description: Mapping[str, Any],
+        folder: RunFolder,
+        source: Source,
+        picture_key: jax.Array,
+        score_key: jax.Array,
+        last: int,
+        clock: Clock,
+        resumed: Resumed | None = None,
+    ) -> None:
+        self.experiment, self.description, self.folder = experiment, description, folder
+        self.source, self.picture_key, self.score_key = source, picture_key, score_key
+        self.last, self.clock = last, clock
+        self.record = resumed.record if resumed else Record()
+        self.witnesses = dict(resumed.witnesses) if resumed else {}
+        self.best = resumed.best if resumed else None
+        self.good: GANState | None = None
+        self.metrics = MetricsWriter(folder.metrics_path, size=self.record.metrics[0])
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.metrics.close()
+
+    def begin(self, state: GANState) -> None:
+        """Record the state before the first step."""
+        self.picture(state, 0)
+        self.digest(state, 0)
+
+    def note(self, reached: Reached) -> None:
+        """Record what a chunk has done.
+
+        Raises:
+            DivergedError: not all of it is finite. The rows up to there are written.
+        """
+        finite = reached.rows["finite"]
+        # A state is good when the step from it is finite: the update to it may have overflowed.
+        self.good = reached.before if finite[0] or self.good is None else self.good
+        self.log(reached)
+        if not finite.all():
+            raise self.diverged(self.good, reached.first + int(np.argmin(finite)) + 1)
+        self.select(reached.state, reached.step)
+        self.picture(reached.state, reached.step)
+        self.digest(reached.state, reached.step)
+
+    def checkpoint(self, state: GANState) -> tuple[Checkpoint, Checkpoint | None]:
+        """`state` and what is recorded of the run, as a checkpoint; and one of the best state, if any."""
+        self.record.metrics = self.metrics.secure()
+        best = self._checkpoint(self.best, {}) if self.best else None
+        return self._checkpoint(state, {"written": self.record.as_json()}, self.witnesses), best
+
+    def log(self, reached: Reached) -> None:
+        """Write the rows that are due, and last of all the first one that is not finite."""
+        for i, finite in enumerate(reached.rows["finite"]):
+            now = reached.first + i + 1
+            if now % self.experiment.log_every == 0 or now == self.last or not finite:
+                self.metrics.write(
+                    {"step": now, **{name: float(values[i]) for name, values in reached.rows.items()}}
+                )
+            if not finite:
+                break
+
+    def select(self, state: GANState, step: int) -> None:
+        every = self.experiment.select_every
+        if every > 0 and step % every == 0:
+            distance = self.experiment.distance(state, self.source, self.score_key)
+            if distance < (self.record.best["value"] if self.record.best else float("inf")):
+                self.best = jax.tree.map(jnp.copy, state)
+                self.record.best = {"step": step, "score": self.experiment.select_by, "value": distance}
+
+    def picture(self, state: GANState, step: int) -> None:
+        every = self.experiment.picture_every
+        if every > 0 and step % every == 0:
+            path = self.folder.picture_path(step)
+            with self.clock("pictures"):
+                self.experiment.draw(path, state, self.source, self.picture_key)
+            self.record.pictures[path.name] = sha256_of(path) or ""
+
+    def digest(self, state: GANState, step: int) -> None:
+        if is_named(step):
+            arrays = state_to_arrays(state)
+            self.record.digests[str(step)] = arrays_digest(arrays)
+            self.witnesses[step] = witness(arrays)
+
+    def diverged(self, good: GANState, bad: int) -> DivergedError:
+        good_step = int(good.step)
+        return DivergedError(
+            f"the losses or gradients of step {bad} are not finite (state key "
+            f"{jax.random.key_data(good.key).tolist()}); the last good state, of step {good_step}, is in "
+            f"{self.folder.checkpoint_path(good_step)}: try a smaller learning rate",
+            bad,
+            good,
+        )
+
+    def _checkpoint(
+        self, state: GANState, also: Mapping[str, Any], witnesses: Mapping[int, np.ndarray] | None = None
+    ) -> Checkpoint:
+        arrays = state_to_arrays(state)
+        step = int(state.step)
+        record = {
+            "run": self.description,
+            "step": step,
+            "samples_seen": step * self.experiment.batch * self.experiment.gan.discriminator_updates,
+            "state_sha256": arrays_digest(arrays),
+        }
+        return Checkpoint(arrays, {**record, **also}, dict(witnesses or {}))

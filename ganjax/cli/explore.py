@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganjax.cli.outputs import writing
 from ganjax.cli.parsing import parse
 from ganjax.errors import UserError
+from ganjax.experiments.ranges import Range, Seed, check_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,21 +33,22 @@ class Explore:
 
     run: Annotated[Path, tyro.conf.Positional]
     """Folder of the run."""
-    seed: int = 1
+    seed: Seed = 1
     """Seed of the random latents."""
-    rows: int = 6
+    rows: Annotated[int, Range(1, 100)] = 6
     """Random faces to start from, a row each."""
-    columns: int = 8
+    columns: Annotated[int, Range(2, 100)] = 8
     """Pictures in a row."""
     out: Path | None = None
     """Folder for the pictures; RUN/explore by default."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 def run(words: Sequence[str]) -> int:
     """Run `ganjax explore` with these words; returns the exit code."""
     asked = parse(Explore, words, "ganjax explore")
-    if asked.rows < 1 or asked.columns < 2:
-        raise UserError("--rows must be at least 1 and --columns at least 2")
 
     from ganjax import viewing
     from ganjax.training.compilation_cache import keep_compilations
@@ -57,7 +60,8 @@ def run(words: Sequence[str]) -> int:
     if len(generator.sample_shape) != 3:
         raise UserError(f"{asked.run} generates points, not pictures: there is nothing to explore")
     out = asked.out or asked.run / "explore"
-    out.mkdir(parents=True, exist_ok=True)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     latents = generator.draw_latents(asked.seed, asked.rows * (2 + asked.columns))
     ends, others = latents[: 2 * asked.rows], latents[2 * asked.rows :]
     grids = {
@@ -70,7 +74,8 @@ def run(words: Sequence[str]) -> int:
         images = generator.decode(latents)
         scale = max(1, 64 // images.shape[1])  # room for the labels of small pictures
         grid = viewing.labelled_grid(images, rows, columns, scale=scale)
-        viewing.save_image(out / f"{name}.png", grid)
+        with writing(out):
+            viewing.save_image(out / f"{name}.png", grid)
         print(out / f"{name}.png")
     return 0
 

@@ -27,7 +27,7 @@ def run(words: Sequence[str]) -> int:
     import jax
 
     from ganjax.datasets import cache_folder
-    from ganjax.training.manifest import versions
+    from ganjax.training.environment import versions
 
     cache = cache_folder(asked.cache_dir)
     size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 1e6

@@ -1,12 +1,16 @@
 """`ganjax`: finds the subcommand, and turns how it ends into an exit code.
 
-0 done; 2 a mistake of the user's, said in one line; 130 stopped by Ctrl-C; 1 a bug, with its traceback.
+0 done; 2 a mistake of the user's, said in one line; 130 stopped by Ctrl-C; 141 nobody reads on, as after
+`| head`; 1 a bug, with its traceback.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import io
+import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -15,6 +19,8 @@ from ganjax.errors import UserError
 
 COMMANDS = {
     "train": "run a named experiment",
+    "resume": "go on with a run that was stopped, or make it longer",
+    "reproduce": "train a run again and compare it, bit by bit",
     "sample": "draw samples from a finished run",
     "explore": "walk through the latent space of a run",
     "info": "versions, devices, cache, experiments",
@@ -41,17 +47,28 @@ def main(words: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if words is None else words)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
+    _prepare_streams()
     try:
-        with _without_tensorflow():
-            sys.exit(run(words))
+        with _without_tensorflow(), _quiet_matplotlib():
+            try:
+                code = run(words)
+            except SystemExit as end:  # help ends so
+                code = end.code
+            sys.stdout.flush()  # here, where a pipe that nobody reads is still ours to notice
+    except BrokenPipeError:
+        if debug:
+            raise
+        _forget_output()
+        code = 128 + 13  # as a program that SIGPIPE ends
     except (UserError, OSError) as error:
         if debug:
             raise
-        print(f"ganjax: {_one_line(error)}", file=sys.stderr)
-        sys.exit(2)
+        _say(_one_line(error))
+        code = 2
     except KeyboardInterrupt:
-        print("ganjax: stopped", file=sys.stderr)
-        sys.exit(130)
+        _say("stopped")
+        code = 130
+    sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:
@@ -61,7 +78,7 @@ def run(words: Sequence[str]) -> int:
         UserError, OSError: a mistake the user can mend.
     """
     if not words or words[0] in ("-h", "--help"):
-        commands = "\n".join(f"  {name:<9} {what}" for name, what in COMMANDS.items())
+        commands = "\n".join(f"  {name:<10} {what}" for name, what in COMMANDS.items())
         print(USAGE.format(commands=commands))
         return 0 if words else 2
     if words[0] == "--version":
@@ -71,6 +88,38 @@ def run(words: Sequence[str]) -> int:
         return 0
     command = choose(words[0], COMMANDS, "command")
     return importlib.import_module(f"ganjax.cli.{command}").run(words[1:])
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # where nobody listens, the exit code has to do
+        print(f"ganjax: {line}", file=sys.stderr)
+
+
+def _prepare_streams() -> None:
+    """Let anything be printed: a closed stream swallows it, letters that a stream cannot hold are spelt."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  (it lives as long as the process)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    # What is still buffered would be written, and complained about, when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _quiet_matplotlib() -> Iterator[None]:
+    """Where no home folder can be written, Matplotlib works but says at length that it could be faster."""
+    logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextlib.contextmanager

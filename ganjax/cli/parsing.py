@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 import inspect
 import io
-from collections.abc import Iterable, Sequence
+import itertools
+import os
+import re
+import shutil
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    StructConstructorSpec,
+    StructTypeInfo,
+)
 
 from ganjax.errors import UserError
+from ganjax.experiments.ranges import range_of
 
 T = TypeVar("T")
 
-_OPTIONAL = ConstructorRegistry()
+NARROW = 60  # columns of a terminal: in fewer, a frame around two columns leaves no room for words
+
+_RULES = ConstructorRegistry()
 
 
-@_OPTIONAL.primitive_rule
+@_RULES.primitive_rule
 def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """`--data STR`, not `--data {None}|STR`: who wants None leaves the flag out."""
     kinds = {str | None: str, Path | None: Path}
@@ -36,6 +51,27 @@ def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     )
 
 
+@_RULES.struct_rule
+def _with_ranges(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """`(default: 0.999; in [0, 1))`: behind a number's default stands its range."""
+    if not dataclasses.is_dataclass(info.type) or _with_ranges in info.markers:
+        return None
+    plain: Any = ConstructorRegistry.get_struct_spec(
+        dataclasses.replace(info, markers=(*info.markers, _with_ranges))
+    )
+    fields = (dataclasses.replace(field, type=_with_range(field.type)) for field in plain.fields)
+    return dataclasses.replace(plain, fields=tuple(fields))
+
+
+def _with_range(kind: Any) -> Any:
+    allowed = range_of(kind)
+    if allowed is None:
+        return kind
+    return Annotated[
+        kind, tyro.conf.arg(help_behavior_hint=lambda default: f"(default: {default}; in {allowed})")
+    ]
+
+
 def parse(form: type[T], words: Sequence[str], prog: str, description: str | None = None) -> T:
     """`form` filled from `words`; prints help and exits 0 where that is asked for.
 
@@ -48,19 +84,23 @@ def parse(form: type[T], words: Sequence[str], prog: str, description: str | Non
     Raises:
         UserError: the words do not fit.
     """
-    said = io.StringIO()
+    columns = shutil.get_terminal_size().columns
+    wants_help, said = not {"-h", "--help"}.isdisjoint(words), io.StringIO()
+    # Help goes to the terminal as tyro frames it, where there is room; all else is put into our words.
+    captured = contextlib.nullcontext() if wants_help and columns >= NARROW else _captured(said)
     try:
-        with contextlib.redirect_stderr(said):
+        with captured:
             return tyro.cli(
                 form,
                 prog=prog,
                 description=inspect.getdoc(form) if description is None else description,
                 args=list(words),
                 config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-                registry=_OPTIONAL,
+                registry=_RULES,
             )
     except SystemExit as end:
         if end.code in (0, None):
+            print(_unframed(said.getvalue(), columns), end="")
             raise
         raise UserError(f"{_one_line(said.getvalue())} (see {prog} --help)") from None
 
@@ -79,11 +119,47 @@ def choose(word: str, names: Iterable[str], what: str) -> str:
     raise UserError(f"there is no {what} {word!r}: {hint}")
 
 
+@contextlib.contextmanager
+def _captured(said: io.StringIO) -> Iterator[None]:
+    """Let what tyro prints go to `said`, with no line broken: for a file it takes the width from COLUMNS."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "1000"
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
+def _unframed(help: str, columns: int) -> str:
+    """Help for a narrow terminal: flags whole, each above its words."""
+    lines = []
+    for line in help.splitlines():
+        head, *words = re.split(" {2,}", line.strip())
+        if not _is_rule(head):
+            below = "  " if line.startswith("   ") else ""
+            for text, indent in ((head, below), *((word, "  ") for word in words)):
+                lines += textwrap.wrap(
+                    text,
+                    columns,
+                    initial_indent=indent,
+                    subsequent_indent=indent,
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                ) or [""]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _one_line(box: str) -> str:
     # tyro frames what it says: a title, the reason, a rule, hints, a pointer to the help.
-    lines = [line.strip("│╭╮╰╯ ") for line in box.splitlines()]
-    rules = [i for i, line in enumerate(lines) if line and not line.strip("─")]
-    texts = [line for line in lines[1 : rules[0] if rules else None] if line.strip("─")]
+    lines = [stripped for line in box.splitlines() if (stripped := line.strip("│╭╮╰╯ "))]
+    reason = itertools.takewhile(lambda line: not _is_rule(line), itertools.dropwhile(_is_rule, lines[1:]))
     near = lines[lines.index("Perhaps you meant:") + 1] if "Perhaps you meant:" in lines else ""
     hint = f"; perhaps you meant {near}" if near else ""
-    return " ".join(texts).rstrip(".") + hint
+    return " ".join(reason).rstrip(".") + hint
+
+
+def _is_rule(line: str) -> bool:
+    return bool(line) and not line.strip("-─")

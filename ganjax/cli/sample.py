@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganjax.cli.outputs import writing
 from ganjax.cli.parsing import parse
 from ganjax.errors import UserError
+from ganjax.experiments.ranges import Range, Seed, check_settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,21 +29,22 @@ class Sample:
 
     run: Annotated[Path, tyro.conf.Positional]
     """Folder of the run."""
-    n: int = 64
+    n: Annotated[int, Range(1, 1_000_000)] = 64
     """How many samples."""
-    seed: int = 1
+    seed: Seed = 1
     """Seed of the latents: the same seed gives the same samples."""
     out: Path = Path("samples.png")
     """A .png (one grid or plot), a .npz (arrays `samples` and `latents`), or a folder (one PNG each)."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.out.suffix not in ("", ".png", ".npz"):
+            raise UserError(f"--out {self.out} must end in .png or .npz, or be a folder")
 
 
 def run(words: Sequence[str]) -> int:
     """Run `ganjax sample` with these words; returns the exit code."""
     asked = parse(Sample, words, "ganjax sample")
-    if asked.n < 1:
-        raise UserError(f"--n must be at least 1, got {asked.n}")
-    if asked.out.suffix not in ("", ".png", ".npz"):
-        raise UserError(f"--out {asked.out} must end in .png or .npz, or be a folder")
 
     from ganjax.training.compilation_cache import keep_compilations
     from ganjax.training.run_folder import RunFolder
@@ -54,13 +57,14 @@ def run(words: Sequence[str]) -> int:
         raise UserError("points are written to a .npz file or a .png plot, not to a folder")
     latents = generator.draw_latents(asked.seed, asked.n)
     samples = generator.decode(latents)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    if asked.out.suffix == ".npz":
-        _write_arrays(asked.out, samples, latents)
-    elif are_pictures:
-        _write_pictures(asked.out, samples)
-    else:
-        _write_plot(asked.out, samples)
+    with writing(asked.out):
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        if asked.out.suffix == ".npz":
+            _write_arrays(asked.out, samples, latents)
+        elif are_pictures:
+            _write_pictures(asked.out, samples)
+        else:
+            _write_plot(asked.out, samples)
     print(asked.out)
     return 0
 

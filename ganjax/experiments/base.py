@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ganjax.errors import UserError
+from ganjax.experiments.ranges import Batch, Seed, Steps, StepsOrNever, check_settings
 
 if TYPE_CHECKING:
     import jax
@@ -20,38 +20,30 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Settings and methods common to all experiments; `ganjax.training.fit` runs one."""
+    """Settings and methods common to all experiments; `ganjax.training.fit` runs one.
+
+    Raises:
+        UserError: a setting is out of its range (see `ranges.py`).
+    """
 
     name: ClassVar[str]
     select_every: ClassVar[int] = 0
     select_by: ClassVar[str] = ""  # the name of what `distance` measures
     large_temporaries: ClassVar[bool] = False  # of a step: megabytes; see training/allocator.py
 
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the one PRNG key everything random follows from."""
-    steps: int = 1000
+    steps: Steps = 1000
     """Updates of the generator."""
-    batch: int = 64
+    batch: Batch = 64
     """Real samples in an update, and generated ones beside them."""
-    log_every: int = 10
+    log_every: Steps = 10
     """Steps from one row of metrics.csv to the next."""
-    picture_every: int = 100
+    picture_every: StepsOrNever = 100
     """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
 
     def __post_init__(self) -> None:
-        self.check("seed", 0, 2**32 - 1)  # JAX would silently take it modulo 2^32
-        self.check("steps", 1, 2**31 - 1)  # a state counts its steps in 32 bits
-        self.check("batch", 1)
-        self.check("log_every", 1)
-        self.check("picture_every", 0)
-
-    def check(self, name: str, least: int, most: int | None = None) -> None:
-        """Raise UserError, naming the flag, unless the setting `name` is in [least, most]."""
-        value, flag = getattr(self, name), name.replace("_", "-")
-        if value < least:
-            raise UserError(f"--{flag} must be at least {least}, got {value}")
-        if most is not None and value > most:
-            raise UserError(f"--{flag} must be at most {most}, got {value}")
+        check_settings(self)
 
     @cached_property
     def gan(self) -> GAN:

@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from ganjax.errors import UserError
 from ganjax.experiments.base import Experiment
+from ganjax.experiments.ranges import Decay, LearningRate, PenaltyWeight, Range, Steps, StepsOrNever
 
 if TYPE_CHECKING:
     import jax
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from ganjax.datasets.batches import Source
     from ganjax.gan import GAN
     from ganjax.state import GANState
+
+PictureCount = Annotated[int, Range(1, 2**18)]  # this, times the largest batch, is below 2^31: see `Resident`
+PictureBatch = Annotated[int, Range(1, 2**12)]
+Channels = Annotated[int, Range(1, 256)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,14 +32,17 @@ class _Pictures(Experiment):
 
     data: str | None = None
     """Folder, .zip or .tar of pictures to learn from; by default cartoon faces rendered here."""
-    images: int = 8192
+    images: PictureCount = 8192
     """How many cartoon faces to render (once: they are cached)."""
     cache_dir: str | None = None
     """Folder for prepared pictures; by default the user's cache folder."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check("images", 1)
+        if self.data is None and self.batch > self.images:
+            raise UserError(
+                f"--batch {self.batch} is more than --images {self.images}: give fewer, or more faces"
+            )
 
     @property
     def pixels(self) -> int:
@@ -55,6 +64,11 @@ class _Pictures(Experiment):
                     "..." if len(found.skipped) > 5 else "",
                     file=sys.stderr,
                 )
+        if self.batch > len(found):  # an epoch of less than a batch would show pictures twice in one update
+            raise UserError(
+                f"--batch {self.batch} is more than the {len(found)} usable pictures of {found.name}: "
+                f"give --batch {len(found)} or less, or more pictures"
+            )
         description = {
             "name": found.name,
             "count": len(found),
@@ -83,11 +97,11 @@ class OriginalCartoon(_Pictures):
 
     name: ClassVar[str] = "original-cartoon"
 
-    steps: int = 3120
+    steps: Steps = 3120
     """Updates of the generator; 156 make one epoch of the course's 20 000 pictures."""
-    batch: int = 128
+    batch: PictureBatch = 128
     """Real samples in an update, and generated ones beside them."""
-    picture_every: int = 156
+    picture_every: StepsOrNever = 156
     """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
 
     @property
@@ -123,19 +137,19 @@ class Cartoon(_Pictures):
 
     size: Literal[32, 64, 128] = 64
     """Height and width of the pictures."""
-    steps: int = 2500
+    steps: Steps = 2500
     """Updates of the generator."""
-    batch: int = 16
+    batch: PictureBatch = 16
     """Real samples in an update, and generated ones beside them."""
-    width: int = 24
+    width: Channels = 24
     """Channels of the generator at half the size; twice as many at each halving."""
-    discriminator_width: int = 16
+    discriminator_width: Channels = 16
     """Channels of the discriminator at half the size; twice as many at each halving."""
-    learning_rate: float = 1e-3
+    learning_rate: LearningRate = 1e-3
     """Of both Adams (b1 0, b2 0.99) at the start; on a cosine to a tenth of it."""
-    penalty: float = 20.0
+    penalty: PenaltyWeight = 20.0
     """Weight (gamma) of R1 and of R2 at the start; on a cosine to a fifth of it."""
-    ema_decay: float = 0.998
+    ema_decay: Decay = 0.998
     """Of the averaged generator."""
 
     @property

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from ganjax.experiments.base import Experiment
+from ganjax.experiments.ranges import Batch, Decay, LearningRate, PenaltyWeight, Range, Steps, StepsOrNever
 
 if TYPE_CHECKING:
     import jax
@@ -38,20 +39,16 @@ class OriginalToy(Experiment):
     select_every: ClassVar[int] = 1
     select_by: ClassVar[str] = "distance of the ranking probability from 0.5"
 
-    steps: int = 30
+    steps: Steps = 30
     """Epochs, each one update on all the real values."""
-    batch: int = 5000
+    batch: Annotated[int, Range(1, 46_340)] = 5000  # its square counts samples in 32 bits
     """How many real values there are; all of them are in every update."""
-    log_every: int = 1
+    log_every: Steps = 1
     """Steps from one row of metrics.csv to the next."""
-    picture_every: int = 1
+    picture_every: StepsOrNever = 1
     """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
-    learning_rate: float = 0.5
+    learning_rate: LearningRate = 0.5
     """Of both Adams (b1 0.5, b2 0.8), as in the course."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check("batch", 1, 46_340)  # its square counts samples in 32 bits
 
     @cached_property
     def gan(self) -> GAN:
@@ -120,23 +117,23 @@ class Landscape(Experiment):
     without momentum, cosine decay; the discriminator sees the point and random Fourier features of it.
     """
 
-    steps: int = 10_000
+    steps: Steps = 10_000
     """Updates of the generator."""
-    batch: int = 256
+    batch: Batch = 256
     """Real samples in an update, and generated ones beside them."""
-    log_every: int = 50
+    log_every: Steps = 50
     """Steps from one row of metrics.csv to the next."""
-    picture_every: int = 500
+    picture_every: StepsOrNever = 500
     """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
-    width: int = 128
+    width: Annotated[int, Range(1, 4096)] = 128
     """Units in each of the three hidden layers of both networks."""
-    learning_rate: float = 1e-3
+    learning_rate: LearningRate = 1e-3
     """Of both Adams (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
-    penalty: float = 0.1
+    penalty: PenaltyWeight = 0.1
     """Weight (gamma) of R1 and of R2."""
-    fourier_scale: float = 2.0
+    fourier_scale: Annotated[float, Range(0, 1000, "(]")] = 2.0
     """Standard deviation of the Fourier features' frequencies, in radians per unit of length."""
-    ema_decay: float = 0.999
+    ema_decay: Decay = 0.999
     """Of the averaged generator."""
 
     extent: ClassVar[float] = 1.0  # the picture shows [-extent, extent]^2

@@ -35,7 +35,12 @@ class Progress:
     def advance(self, count: int, metrics: dict[str, float]) -> None:
         """`count` more steps are done, the last with these metrics."""
         self.step += count
-        losses = f"G {metrics['generator_loss']:.3f}  D {metrics['discriminator_loss']:.3f}"
+        try:
+            self._show(count, f"G {metrics['generator_loss']:.3f}  D {metrics['discriminator_loss']:.3f}")
+        except OSError:  # whoever watched has left (a closed pipe or terminal): no reason to stop
+            self.quiet = self.bar.disable = True
+
+    def _show(self, count: int, losses: str) -> None:
         self.bar.set_postfix_str(losses, refresh=False)
         self.bar.update(count)
         now = time.monotonic()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
+import textwrap
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +16,9 @@ from ganjax.gan import Normal
 from ganjax.training.run_folder import RunFolder
 
 BATCH = 256  # latents decoded at once, so that any number fits in memory
+
+# What Keras's refusals of code say (`keras.src.saving.serialization_lib` has no class for them).
+FOREIGN_CODE = ("safe_mode", "unsafe", "Could not locate", "Could not deserialize", "Cannot deserialize")
 
 
 class SavedGenerator:
@@ -36,10 +38,10 @@ class SavedGenerator:
     def __init__(self, folder: RunFolder) -> None:
         try:
             self.latent: Callable[..., jax.Array] = Normal(**folder.read_manifest()["latent"])
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder.manifest_path} does not say how latents are drawn: {error}") from error
         self.model = load_model(folder, "generator")
-        self.latent_shape: tuple[int, ...] = tuple(self.model.input_shape[1:])
+        self.latent_shape = stateless.input_shape(self.model)
         self.sample_shape: tuple[int, ...] = tuple(self.model.output_shape[1:])
         self._forward = jax.jit(self._call)
 
@@ -67,8 +69,8 @@ class SavedGenerator:
             return self.model(latents, training=False)
 
 
-def load_model(folder: RunFolder, role: str) -> Any:
-    """The run's `"generator"` or `"discriminator"`, in Keras's safe mode.
+def load_model(folder: RunFolder, role: str) -> keras.Model:
+    """The run's `"generator"` or `"discriminator"`, in Keras's safe mode; it has one input and one output.
 
     Raises:
         UserError: there is none, or its file is damaged or carries code.
@@ -77,8 +79,15 @@ def load_model(folder: RunFolder, role: str) -> Any:
     if not path.exists():
         raise UserError(f"{folder.path} has no {path.name}: the run did not get that far")
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
-        unsafe = "safe_mode" in str(error) or "unsafe" in str(error)
-        reason = "it carries code, which is not run" if unsafe else str(error).splitlines()[0]
-        raise UserError(f"{path} cannot be loaded: {reason}") from error
+        model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)  # type: ignore[assignment]
+        stateless.output_shape(model)  # it has one input and one output
+    except Exception as error:  # in a damaged file Keras stumbles over anything
+        raise UserError(f"{path} cannot be loaded: {_reason(error)}; train the run again") from error
+    return model
+
+
+def _reason(error: Exception) -> str:
+    said = str(error)
+    if any(sign in said for sign in FOREIGN_CODE):
+        return "it carries or asks for code beyond Keras's own layers, which is not run"
+    return textwrap.shorten(said or type(error).__name__, 200, placeholder=" ...")

@@ -4,14 +4,17 @@ import dataclasses
 import re
 import subprocess
 import sys
+from typing import get_type_hints
 
 import pytest
 import runs
 
 import ganjax
 from ganjax.cli import main as cli
+from ganjax.cli import running, train
 from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
+from ganjax.experiments.ranges import range_of
 
 COMMANDS = [[], *([command] for command in cli.COMMANDS), *(["train", name] for name in EXPERIMENTS)]
 
@@ -33,17 +36,19 @@ def test_every_help_fits_two_screens_and_has_an_example(capsys, words):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_an_experiments_help_shows_every_flag_with_its_default(capsys, name):
+def test_an_experiments_help_shows_every_flag_with_its_default_and_range(capsys, name):
     ended("train", name, "--help")
     out = capsys.readouterr().out
-    for field in dataclasses.fields(EXPERIMENTS[name]):
+    text = " ".join(out.replace("│", " ").split())
+    parts = (EXPERIMENTS[name], train.Options, running.Process)
+    fields = [field for part in parts for field in dataclasses.fields(part)]
+    for field in fields:
         assert f"--{field.name.replace('_', '-')} " in out
-    assert (
-        " ".join(out.replace("│", " ").split()).count("(default: ")
-        == len(dataclasses.fields(EXPERIMENTS[name])) + 5
-    )
-    for flag in ("--out", "--overwrite", "--quiet", "--stock-allocator", "--no-compilation-cache"):
-        assert flag in out
+    assert text.count("(default: ") == len(fields)
+    for field, kind in get_type_hints(EXPERIMENTS[name], include_extras=True).items():
+        if range_of(kind):
+            default = getattr(EXPERIMENTS[name], field)
+            assert f"(default: {default}; in {range_of(kind)})" in text, field
 
 
 def test_help_without_a_command_lists_all_and_train_help_all_experiments(capsys):
@@ -66,21 +71,29 @@ def test_version(capsys):
     ("line", "parts"),
     [
         ("sampel runs/x", ["no command 'sampel'", "did you mean sample?"]),
-        ("xyz", ["choose from train, sample, explore, info"]),
+        ("xyz", [f"choose from {', '.join(cli.COMMANDS)}"]),
         ("train rign", ["no experiment 'rign'", "did you mean ring?"]),
         ("train ring --stepz 3", ["--stepz", "--steps"]),
         ("train ring --steps many", ["--steps", "many"]),
-        ("train ring --steps 0", ["--steps must be at least 1"]),
-        ("train ring --seed 4294967296", ["--seed must be at most 4294967295"]),
-        ("train ring --width 0", ["0"]),
-        ("train ring --ema-decay 1", ["ema_decay"]),
-        ("train cartoon --size 48", ["--size", "48"]),
+        ("train ring --steps 0", ["--steps must be a whole number in [1, 2147483647], got 0"]),
+        ("train ring --seed 4294967296", ["--seed must be a whole number in [0, 4294967295]"]),
+        ("train ring --seed -1", ["--seed must be a whole number in [0, 4294967295], got -1"]),
+        ("train ring --width 0", ["--width must be a whole number in [1, 4096], got 0"]),
+        ("train ring --ema-decay 1", ["--ema-decay must be a number in [0, 1), got 1.0"]),
+        ("train ring --learning-rate nan", ["--learning-rate must be a number in (0, 1000], got nan"]),
+        ("train ring --penalty inf", ["--penalty must be a number in [0, 1000000], got inf"]),
+        ("train ring --learning-rate 1e999", ["--learning-rate", "got inf"]),
+        ("train ring --steps 1e3", ["--steps", "1e3"]),
+        ("train cartoon --size 48", ["--size", "48", "64"]),
+        ("train cartoon --images 8", ["--batch 16 is more than --images 8"]),
         ("sample", ["PATH"]),
         ("sample nowhere", ["no run in nowhere"]),
-        ("sample nowhere --n 0", ["--n must be at least 1"]),
+        ("sample nowhere --n 0", ["--n must be a whole number in [1, 1000000], got 0"]),
+        ("sample nowhere --seed -1", ["--seed must be a whole number in [0, 4294967295], got -1"]),
         ("sample nowhere --out a.jpg", [".png or .npz"]),
         ("explore nowhere", ["no run in nowhere"]),
-        ("explore nowhere --columns 1", ["--columns at least 2"]),
+        ("explore nowhere --columns 1", ["--columns must be a whole number in [2, 100], got 1"]),
+        ("explore nowhere --rows 0", ["--rows must be a whole number in [1, 100], got 0"]),
         ("info --cashe-dir x", ["--cache-dir"]),
     ],
 )

@@ -1,13 +1,17 @@
 """From words to dataclasses, and what is said of words that do not fit."""
 
 import dataclasses
+import io
+import os
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 
-from ganjax.cli.parsing import choose, parse
+from ganjax.cli.parsing import NARROW, choose, parse
 from ganjax.errors import UserError
+from ganjax.experiments.ranges import Range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +23,7 @@ class Form:
 
     count: int = 1
     """How many."""
-    rate: float = 0.5
+    rate: Annotated[float, Range(0, 1, "[)")] = 0.5
     """How fast."""
     loud: bool = False
     """Say more."""
@@ -61,6 +65,7 @@ def test_every_flag_arrives_with_its_type():
         ("--count x", ["--count", "'x'"]),
         ("--count 1.5", ["--count", "'1.5'"]),
         ("--count", ["--count", "Missing value"]),
+        (f"--count {'x' * 120}", ["--count", "x" * 120]),  # not broken in two
         ("--size 9", ["--size", "'9'", "'8', '16'"]),
         ("--cuont 3", ["--cuont", "perhaps you meant --count INT"]),
         ("--lould", ["--lould", "perhaps you meant --loud"]),
@@ -74,6 +79,46 @@ def test_what_does_not_fit_is_said_in_one_line(words, parts):
         assert part in message
 
 
+FRAMES = set("│╭╮╰╯─")
+
+
+@pytest.mark.parametrize("columns", [None, "20", "200"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_is_said_depends_neither_on_the_terminal_nor_on_its_letters(monkeypatch, columns, encoding):
+    expected = refusal("--cuönt", "3")
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    assert refusal("--cuönt", "3") == expected
+    assert os.environ.get("COLUMNS") == columns
+
+
+@pytest.mark.parametrize("columns", [20, 30, NARROW - 1])
+def test_in_a_narrow_terminal_flags_stand_above_their_words(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit) as ended:
+        filled("--help")
+    assert ended.value.code in (0, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert not FRAMES & set("".join(lines))
+    assert max(map(len, lines)) <= columns
+    for flag in ("--count INT", "--rate FLOAT", "--loud", "--size {8,16}", "--data STR"):
+        assert lines[lines.index(flag) + 1].startswith("  ")
+    assert "$ form --count 3" in lines
+    assert "How fast. (default: 0.5; in [0, 1))" in " ".join(line.strip() for line in lines)
+
+
+def test_in_a_terminal_with_room_help_is_framed(monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(NARROW))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+    with pytest.raises(SystemExit):
+        filled("--help")
+    sys.stdout.seek(0)
+    said = sys.stdout.read()
+    assert set(said) >= FRAMES
+    assert max(map(len, said.splitlines()[1:])) <= NARROW  # usage is one line
+
+
 def test_help_shows_the_example_every_flag_and_its_default(capsys):
     with pytest.raises(SystemExit) as ended:
         filled("--help")
@@ -82,6 +127,7 @@ def test_help_shows_the_example_every_flag_and_its_default(capsys):
     assert "\n$ form --count 3\n" in said
     for field in dataclasses.fields(Form):
         assert f"--{field.name}" in said
+    assert "How fast. (default: 0.5; in [0, 1))" in said
     for part in ("How many. (default: 1)", "--data STR", "--out PATH", "(default: none)", "{8,16}"):
         assert part in said
 

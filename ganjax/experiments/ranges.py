@@ -1,0 +1,85 @@
+"""Ranges of settings. Each stands beside its field, once; the check, `--help` and the tests read it there.
+
+ema_decay: Annotated[float, Range(0, 1, "[)")] = 0.999
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import numbers
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from ganjax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """An interval of numbers; NaN is in none.
+
+    Attributes:
+        least, most: its two ends.
+        ends: which of these belong to it, as in mathematics: "[]" both, "[)" the lower, "(]" the upper.
+    """
+
+    least: float
+    most: float
+    ends: Literal["[]", "[)", "(]"] = "[]"
+
+    def __contains__(self, value: Any) -> bool:
+        above = self.least < value if self.ends[0] == "(" else self.least <= value
+        below = value < self.most if self.ends[1] == ")" else value <= self.most
+        return above and below
+
+    def __str__(self) -> str:
+        return f"{self.ends[0]}{self.least}, {self.most}{self.ends[1]}"
+
+
+_STEPS = 2**31 - 1  # a state counts them in 32 bits
+
+Seed = Annotated[int, Range(0, 2**32 - 1)]  # JAX would silently take it modulo 2^32
+Steps = Annotated[int, Range(1, _STEPS)]
+StepsOrNever = Annotated[int, Range(0, _STEPS)]
+Batch = Annotated[int, Range(1, 65_536)]
+LearningRate = Annotated[float, Range(0, 1000, "(]")]  # far beyond what can work: divergence may be looked at
+PenaltyWeight = Annotated[float, Range(0, 1_000_000)]
+Decay = Annotated[float, Range(0, 1, "[)")]
+
+
+def range_of(kind: Any) -> Range | None:
+    """The range in an annotation, if it holds one."""
+    ranges = [part for part in getattr(kind, "__metadata__", ()) if isinstance(part, Range)]
+    return ranges[0] if ranges else None
+
+
+def check_settings(settings: Any) -> None:
+    """Raise UserError, naming flag and range, unless every field of the dataclass `settings` is in its own.
+
+    Checked are fields with a `Range`, and those with a `Literal` choice.
+    """
+    for name, kind in _kinds(type(settings)).items():
+        value = getattr(settings, name)
+        if not _fits(value, kind):
+            raise UserError(f"--{name.replace('_', '-')} must be {_wanted(kind)}, got {value!r}")
+
+
+@functools.cache
+def _kinds(form: type) -> dict[str, Any]:
+    hints = get_type_hints(form, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(form)}
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    allowed = range_of(kind)
+    if allowed is None:
+        return True
+    number = numbers.Integral if get_args(kind)[0] is int else numbers.Real
+    return isinstance(value, number) and value in allowed
+
+
+def _wanted(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    return f"a {'whole ' if get_args(kind)[0] is int else ''}number in {range_of(kind)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import keras
@@ -21,6 +23,12 @@ def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransf
             f"{role}_optimizer must be an optax transformation such as optax.adam(2e-4, b1=0.5), "
             f"got {optimizer!r}"
         )
+
+
+def check_normal(mean: float, scale: float) -> None:
+    """Raise TypeError or ValueError unless N(mean, scale^2) is a distribution that can be drawn from."""
+    if not (math.isfinite(mean) and math.isfinite(scale) and scale > 0):
+        raise ValueError(f"a normal distribution needs a finite mean and a scale > 0, got {mean} and {scale}")
 
 
 def check_game(

@@ -12,7 +12,7 @@ import keras
 import optax
 
 from ganjax import stateless
-from ganjax.checks import check_game, check_network
+from ganjax.checks import check_game, check_network, check_normal
 from ganjax.losses import Loss, binary_cross_entropy
 from ganjax.networks.convolution import fast_convolutions
 from ganjax.penalties import Penalty
@@ -25,10 +25,13 @@ dcgan_adam = optax.adam(2e-4, b1=0.5, b2=0.999)
 
 @dataclasses.dataclass(frozen=True)
 class Normal:
-    """The latent distribution N(mean, scale^2), independent in every coordinate."""
+    """The latent distribution N(mean, scale^2), independent in every coordinate; both finite, scale > 0."""
 
     mean: float = 0.0
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_normal(self.mean, self.scale)
 
     def __call__(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         return self.mean + self.scale * jax.random.normal(key, shape, jnp.float32)

@@ -9,6 +9,8 @@ there the "gradient per sample" is that of the batch's sum.
 from __future__ import annotations
 
 import dataclasses
+import math
+import numbers
 from collections.abc import Callable
 from typing import Protocol
 
@@ -39,9 +41,15 @@ class R1:
 
     Attributes:
         weight: the paper's gamma: a number >= 0, or an optax schedule (a function of the step).
+
+    Raises:
+        ValueError: the weight is neither.
     """
 
     weight: Weight = 10.0
+
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
 
     def __call__(self, discriminator, real, fake, *, key, step):
         return _at(self.weight, step) / 2 * jnp.mean(squared_gradient(discriminator, real))
@@ -53,9 +61,15 @@ class R2:
 
     Attributes:
         weight: the paper's gamma: a number >= 0, or an optax schedule (a function of the step).
+
+    Raises:
+        ValueError: the weight is neither.
     """
 
     weight: Weight = 10.0
+
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
 
     def __call__(self, discriminator, real, fake, *, key, step):
         return _at(self.weight, step) / 2 * jnp.mean(squared_gradient(discriminator, fake))
@@ -69,9 +83,15 @@ class WGANGP:
 
     Attributes:
         weight: the paper's lambda: a number >= 0, or an optax schedule (a function of the step).
+
+    Raises:
+        ValueError: the weight is neither.
     """
 
     weight: Weight = 10.0
+
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
 
     def __call__(self, discriminator, real, fake, *, key, step):
         u = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
@@ -85,6 +105,11 @@ def squared_gradient(discriminator: Discriminator, x: jax.Array) -> jax.Array:
     """|grad_x D(x)|^2 for every sample: `(batch, *sample_shape) -> (batch,)` float32."""
     gradient = jax.grad(lambda x: jnp.sum(discriminator(x)))(x)
     return jnp.sum(gradient.astype(jnp.float32) ** 2, axis=range(1, x.ndim))
+
+
+def _check_weight(weight: Weight) -> None:
+    if not callable(weight) and not (isinstance(weight, numbers.Real) and 0 <= weight < math.inf):
+        raise ValueError(f"a penalty's weight must be a number >= 0 or a schedule, got {weight!r}")
 
 
 def _at(weight: Weight, step: jax.Array) -> jax.Array:

@@ -90,6 +90,16 @@ def test_normal_latent(key):
     assert abs(np.corrcoef(latents.T)[0, 1]) < 0.02
 
 
+@pytest.mark.parametrize(
+    "settings", [(0, 0), (0, -1), (float("nan"), 1), (0, float("inf")), (0, float("nan"))]
+)
+def test_a_latent_that_cannot_be_drawn_is_refused(settings):
+    with pytest.raises(ValueError, match="finite mean and a scale > 0, got "):
+        ganjax.Normal(*settings)
+    with pytest.raises(TypeError):
+        ganjax.Normal(0.0, "wide")
+
+
 def test_construction_draws_nothing(key):
     models = (by_hand.patch.generator(), by_hand.patch.discriminator())
     before = [np.array(v.value) for model in models for v in model.variables]

@@ -70,6 +70,16 @@ def test_gradient_in_the_weights(samples, key):
     np.testing.assert_allclose(jax.grad(scaled)(jnp.float32(0.7)), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [R1, R2, WGANGP])
+def test_a_weight_is_a_number_of_at_least_0_or_a_schedule(kind):
+    schedule = optax.constant_schedule(1.0)
+    assert [kind(weight).weight for weight in (0, 0.5, np.float32(3), schedule)] == [0, 0.5, 3, schedule]
+    for weight in (-1e-9, float("nan"), float("inf"), "1", None, jnp.ones(())):
+        with pytest.raises(ValueError, match="weight must be a number >= 0 or a schedule, got ") as caught:
+            kind(weight)
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("penalty", [R1(), R2(), WGANGP()], ids=repr)
 def test_flat_discriminator_gives_no_nan(penalty, samples, key):
     def value(w):

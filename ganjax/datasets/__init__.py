@@ -16,7 +16,7 @@ _HOMES = {
     "render_avatars": "avatars",
     "load_images": "folders",
 }
-_MODULES = ("avatars", "batches", "cache", "folders", "images", "toy")
+_MODULES = ("archives", "avatars", "batches", "cache", "folders", "images", "names", "toy")
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from ganjax.datasets.images import ImageSet
+from ganjax.errors import UserError
 
 
 class Source(Protocol):
@@ -86,12 +88,15 @@ class Resident:
         Raises:
             TypeError: another dtype.
             ValueError: no samples.
+            UserError: some are not finite; the first of them is named by its index.
         """
         array = data.images if isinstance(data, ImageSet) else data
         if array.dtype not in (jnp.uint8, jnp.float32):
             raise TypeError(f"resident data must be uint8 or float32, got {array.dtype}")
         if array.ndim < 1 or len(array) == 0:
             raise ValueError(f"resident data needs at least one sample, got shape {array.shape}")
+        if array.dtype == jnp.float32 and not isinstance(array, Tracer):
+            _refuse_what_is_not_finite(np.asarray(array))
         object.__setattr__(self, "array", jnp.array(array))
 
     def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
@@ -143,6 +148,16 @@ class Whole(Resident):
 
 def _as_float(samples: Array) -> Array:
     return samples.astype(jnp.float32) / 127.5 - 1 if samples.dtype == jnp.uint8 else samples
+
+
+def _refuse_what_is_not_finite(array: np.ndarray) -> None:
+    spoilt = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+    if len(spoilt):
+        values = array[spoilt[0]].reshape(-1)
+        raise UserError(
+            f"sample {spoilt[0]} of the real data holds {values[~np.isfinite(values)][0]} "
+            f"({len(spoilt)} of {len(array)} samples are not finite): remove or mend them"
+        )
 
 
 def _register(kind: type[Resident]) -> None:

@@ -1,7 +1,7 @@
 """Picture sets kept between runs: built once, checked whenever they are opened.
 
 A cached set is a folder of three files: ``images.u8`` (the raw pictures, memory-mapped),
-``labels.npy`` and ``set.json`` (schema, recipe, sizes, digests). It is written beside its final
+``labels.npy`` and ``set.json`` (schema, recipe, sizes, digests, its own too). It is written beside its final
 place and renamed into it whole, so a reader sees a complete set or none, and two processes that
 ask for the same set at once both end with a good one.
 """
@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from ganjax.datasets.images import ImageSet, fingerprint
+from ganjax.datasets.names import shown
 from ganjax.errors import UserError
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,17 @@ def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
 
     ``cache_dir`` when given, else the user's own (``$XDG_CACHE_HOME/ganjax``, usually
     ``~/.cache/ganjax``). Nothing is created.
+
+    Raises:
+        UserError: ``cache_dir`` begins with the home of a user that does not exist.
     """
     if cache_dir is not None:
-        return Path(cache_dir).expanduser()
+        try:
+            return Path(cache_dir).expanduser()
+        except RuntimeError as error:
+            raise UserError(
+                f"no cache folder {shown(cache_dir)} ({error}): choose another (--cache-dir)"
+            ) from error
     from platformdirs import user_cache_path
 
     return user_cache_path("ganjax")
@@ -68,7 +77,7 @@ def cached(
         cache_dir: see ``cache_folder``.
 
     Raises:
-        UserError: the cache folder cannot be written.
+        UserError: the cache folder cannot be written, or is full. Nothing of the set is left in it.
     """
     key = hashlib.sha256(json.dumps([SCHEMA, size, recipe], sort_keys=True).encode()).hexdigest()
     root = cache_folder(cache_dir)
@@ -79,15 +88,16 @@ def cached(
     try:
         root.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".making-", dir=root))
+        try:
+            _write(draft, name, key, size, build)
+            return _publish(draft, home, key)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise UserError(
-            f"cannot write the cache folder {root} ({error.strerror}): choose another (--cache-dir)"
+            f"cannot write the cache folder {shown(root)} ({error.strerror or error}): "
+            "make room there, or choose another (--cache-dir)"
         ) from error
-    try:
-        _write(draft, name, key, size, build)
-        return _publish(draft, home, key)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write], Contents]) -> None:
@@ -109,11 +119,12 @@ def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write],
         "name": name,
         "shape": list(images.shape),
         "fingerprint": fingerprint(images),
-        "labels_sha256": _digest(draft / "labels.npy"),
+        "labels_sha256": _digest((draft / "labels.npy").read_bytes()),
         "label_names": contents.label_names,
         "skipped": contents.skipped,
     }
-    (draft / "set.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+    text = json.dumps(about | {"sha256": _digest(_canonical(about))}, indent=1)
+    (draft / "set.json").write_text(text, encoding="utf-8")
 
 
 def _publish(draft: Path, home: Path, key: str) -> ImageSet:
@@ -137,7 +148,7 @@ def _publish(draft: Path, home: Path, key: str) -> ImageSet:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     else:
-        raise UserError(f"cannot replace the damaged cached set {home} ({refused}): remove it")
+        raise UserError(f"cannot replace the damaged cached set {shown(home)} ({refused}): remove it")
     found = _open(home, key)
     if found is None:
         raise OSError(f"the cached set {home} does not read back as it was written")
@@ -148,7 +159,7 @@ def _open(home: Path, key: str) -> ImageSet | None:
     """The set in ``home``, or None when it is missing, damaged or of another recipe."""
     try:
         about = json.loads((home / "set.json").read_text(encoding="utf-8"))
-        if about["schema"] != SCHEMA or about["key"] != key:
+        if about.pop("sha256") != _digest(_canonical(about)) or about["key"] != key:
             return None
         shape = tuple(about["shape"])
         if (home / "images.u8").stat().st_size != int(np.prod(shape)):
@@ -156,7 +167,7 @@ def _open(home: Path, key: str) -> ImageSet | None:
         images = np.memmap(home / "images.u8", np.uint8, "r", shape=shape)
         if fingerprint(images) != about["fingerprint"]:
             return None
-        if _digest(home / "labels.npy") != about["labels_sha256"]:
+        if _digest((home / "labels.npy").read_bytes()) != about["labels_sha256"]:
             return None
         label_names = {name: tuple(values) for name, values in about["label_names"].items()}
         columns = np.load(home / "labels.npy", allow_pickle=False)
@@ -169,9 +180,13 @@ def _open(home: Path, key: str) -> ImageSet | None:
             skipped=tuple(about["skipped"]),
             path=home,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except Exception:  # whatever is wrong with it, it is built anew
         return None
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _canonical(about: dict) -> bytes:
+    return json.dumps(about, sort_keys=True).encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

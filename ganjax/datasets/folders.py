@@ -12,40 +12,26 @@ import json
 import os
 import re
 import stat
-import tarfile
 import warnings
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from itertools import islice
-from lzma import LZMAError
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from ganjax.datasets.archives import Entry, read_archive
 from ganjax.datasets.cache import Contents, Write, cached
 from ganjax.datasets.images import ImageSet
+from ganjax.datasets.names import is_picture, shown
 from ganjax.errors import UserError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 2**26
 # Grows with every change that alters a picture: sets cached by older code are left alone.
 DECODING = 1
 # So many pictures are held as files at once: enough to keep every core decoding.
 _WINDOW = 64
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A file that may be a picture: its name, and its bytes or why they were not read."""
-
-    name: str
-    data: bytes = b""
-    refused: str = ""
+_WINDOW_BYTES = 2**28
 
 
 def load_images(
@@ -75,26 +61,25 @@ def load_images(
         The set, without labels. Its ``skipped`` names each unusable file with the reason.
 
     Raises:
-        UserError: nothing there, no pictures in it, none that can be used, or a broken archive.
+        UserError: nothing there, no pictures in it, none that can be used, a damaged archive or one made
+            to fill a computer (see ``read_archive``), or the cache folder cannot be written.
         ValueError: ``size`` is not positive.
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise UserError(f"no such folder or archive: {path}")
+    path = _existing(path)
     if path.is_dir():
-        files = _list_folder(path)
-        listing = [[name, *_stamp(path / name)] for name in files]
-        entries = partial(_folder_entries, path, files)
+        names, refused = _list_folder(path)
+        listing = [[name, *_stamp(path / name)] for name in (*names, *(entry.name for entry in refused))]
+        entries = _folder_entries(path, names, refused, _max_bytes(max_pixels))
     else:
         listing = [_stamp(path)]
-        entries = partial(_archive_kind(path), path, _max_bytes(max_pixels))
+        entries = read_archive(path, is_picture, _max_bytes(max_pixels))
 
     def build(write: Write) -> Contents:
         return _build(path, entries, size, max_pixels, progress, write)
 
-    stamp = hashlib.sha256(json.dumps(listing).encode("utf-8", "surrogateescape")).hexdigest()
+    stamp = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     recipe = {
         "folder": str(path.resolve()),
         "listing": stamp,
@@ -105,47 +90,74 @@ def load_images(
     return cached(name, recipe, size, build, cache_dir)
 
 
+def _existing(path: str | os.PathLike) -> Path:
+    """``path`` with its ``~`` resolved.
+
+    Raises:
+        UserError: it is neither a folder nor a plain file, or it cannot be told.
+    """
+    remedy = "give a folder, .zip or .tar of pictures"
+    try:
+        found = Path(path).expanduser()
+        mode = found.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"no such folder or archive: {shown(path)}; {remedy}") from error
+    except (OSError, RuntimeError, ValueError) as error:  # no such user's ~, or a null byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"cannot open {shown(path)} ({reason}): {remedy}") from error
+    if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+        raise UserError(f"{shown(path)} is neither a folder nor an archive: {remedy}")
+    return found
+
+
 def _build(
     path: Path,
-    entries: Callable[[], Iterator[_Entry]],
+    entries: Iterable[Entry],
     size: int,
     max_pixels: int,
     progress: bool,
     write: Write,
 ) -> Contents:
+    from PIL import Image, UnidentifiedImageError
     from tqdm import tqdm
 
     skipped: list[str] = []
     used = 0
 
-    def decode(entry: _Entry) -> np.ndarray | str:
+    def decode(entry: Entry) -> np.ndarray | str:
         if entry.refused:
             return entry.refused
         try:
             return _square(entry.data, size, max_pixels)
+        except UnidentifiedImageError:
+            return "is no JPEG, PNG, WebP, GIF or BMP file, whatever its name says"
+        except Image.DecompressionBombError:  # Pillow's own limit, which cannot be set for one call
+            return f"is over the limit of {max_pixels} pixels, or Pillow's own"
         except Exception as error:  # broken bytes make Pillow raise nearly anything
-            return f"cannot be read ({str(error) or type(error).__name__})".replace("\n", " ")
+            return f"cannot be read ({shown(str(error) or type(error).__name__)})"
 
     bar = tqdm(desc="reading pictures", unit="picture", disable=None if progress else True)
     # Pillow frets about odd metadata, and its own pixel limit is not the one stated here.
     with bar, warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore")
-        try:
-            source = entries()
-            while window := list(islice(source, _WINDOW)):
-                for entry, result in zip(window, pool.map(decode, window), strict=True):
-                    if isinstance(result, str):
-                        skipped.append(f"{entry.name}: {result}")
-                    else:
-                        write(result[None])
-                        used += 1
-                bar.update(len(window))
-        except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
-            raise UserError(f"the archive {path} is broken ({error})") from error
+        for window in _in_windows(entries):
+            for entry, result in zip(window, pool.map(decode, window), strict=True):
+                if isinstance(result, str):
+                    skipped.append(f"{shown(entry.name)}: {result}")
+                else:
+                    write(result[None])
+                    used += 1
+            bar.update(len(window))
     if not used and not skipped:
-        raise UserError(f"no pictures in {path}: expected JPEG, PNG, WebP, GIF or BMP files")
+        raise UserError(
+            f"no pictures in {shown(path)}: give JPEG, PNG, WebP, GIF or BMP files "
+            "(archives inside it are not opened)"
+        )
     if not used:
-        raise UserError(f"none of the {len(skipped)} pictures in {path} can be used; first: {skipped[0]}")
+        raise UserError(
+            f"none of the {len(skipped)} pictures in {shown(path)} can be used: give others; "
+            f"the first is {skipped[0]}"
+        )
     return Contents(skipped=tuple(skipped))
 
 
@@ -169,17 +181,6 @@ def _square(data: bytes, size: int, max_pixels: int) -> np.ndarray:
         return np.asarray(fitted)
 
 
-def _is_picture(name: str) -> bool:
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    hidden = any((p.startswith(".") and p != "..") or p == "__MACOSX" for p in parts)
-    return not hidden and PurePosixPath(name).suffix.lower() in SUFFIXES
-
-
-def _points_outside(name: str) -> bool:
-    name = name.replace("\\", "/")
-    return name.startswith("/") or name[1:2] == ":" or ".." in PurePosixPath(name).parts
-
-
 def _stamp(path: Path) -> list[int]:
     try:
         about = path.stat()
@@ -193,67 +194,45 @@ def _max_bytes(max_pixels: int) -> int:
     return 4 * max_pixels + 2**24
 
 
-def _list_folder(folder: Path) -> list[str]:
-    names = []
-    for root, _, files in os.walk(folder):
+def _list_folder(folder: Path) -> tuple[list[str], list[Entry]]:
+    """Names of the pictures under ``folder``, sorted, and the folders that cannot be searched."""
+    names: list[str] = []
+    refused: list[Entry] = []
+
+    def refuse(error: OSError) -> None:
+        if error.filename == os.fspath(folder):
+            raise UserError(f"cannot read the folder {shown(folder)} ({error.strerror}): see to its rights")
+        name = Path(error.filename).relative_to(folder).as_posix()
+        refused.append(Entry(name, refused=f"cannot be searched ({error.strerror})"))
+
+    for root, _, files in os.walk(folder, onerror=refuse):
         base = Path(root).relative_to(folder)
         names += [(base / file).as_posix() for file in files]
-    return sorted(filter(_is_picture, names))
+    return sorted(filter(is_picture, names)), refused
 
 
-def _folder_entries(folder: Path, names: list[str]) -> Iterator[_Entry]:
+def _folder_entries(folder: Path, names: list[str], refused: list[Entry], max_bytes: int) -> Iterator[Entry]:
     for name in names:
         try:
-            if not stat.S_ISREG((folder / name).stat().st_mode):
-                yield _Entry(name, refused="is not a plain file")
-                continue
-            yield _Entry(name, (folder / name).read_bytes())
+            about = (folder / name).stat()
+            if not stat.S_ISREG(about.st_mode):
+                yield Entry(name, refused="is not a plain file")
+            elif about.st_size > max_bytes:
+                yield Entry(name, refused=f"is over the limit of {max_bytes} bytes")
+            else:
+                yield Entry(name, (folder / name).read_bytes())
         except OSError as error:
-            yield _Entry(name, refused=f"cannot be opened ({error.strerror})")
+            yield Entry(name, refused=f"cannot be opened ({error.strerror})")
+    yield from refused
 
 
-def _archive_kind(path: Path) -> Callable[[Path, int], Iterator[_Entry]]:
-    try:
-        if zipfile.is_zipfile(path):
-            return _zip_entries
-        if tarfile.is_tarfile(path):
-            return _tar_entries
-    except (OSError, EOFError, zlib.error, LZMAError) as error:
-        raise UserError(f"cannot read {path} ({error})") from error
-    raise UserError(f"{path} is neither a folder nor a .zip or .tar archive")
-
-
-def _zip_entries(path: Path, max_bytes: int) -> Iterator[_Entry]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            name = info.filename
-            if info.is_dir() or not _is_picture(name):
-                continue
-            if _points_outside(name):
-                yield _Entry(name, refused="points outside the archive")
-            elif stat.S_ISLNK(info.external_attr >> 16):
-                yield _Entry(name, refused="is a link")
-            elif info.file_size > max_bytes:
-                yield _Entry(name, refused=f"is over the limit of {max_bytes} bytes")
-            else:
-                try:
-                    yield _Entry(name, archive.read(info))
-                except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error) as error:
-                    yield _Entry(name, refused=f"cannot be unpacked ({error})")
-
-
-def _tar_entries(path: Path, max_bytes: int) -> Iterator[_Entry]:
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.isdir() or not _is_picture(member.name):
-                continue
-            if _points_outside(member.name):
-                yield _Entry(member.name, refused="points outside the archive")
-            elif not member.isreg():
-                yield _Entry(member.name, refused="is a link or a device")
-            elif member.size > max_bytes:
-                yield _Entry(member.name, refused=f"is over the limit of {max_bytes} bytes")
-            else:
-                file = archive.extractfile(member)
-                assert file is not None
-                yield _Entry(member.name, file.read())
+def _in_windows(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """``entries``, as many at a time as are held in memory as files."""
+    window: list[Entry] = []
+    for entry in entries:
+        window.append(entry)
+        if len(window) == _WINDOW or sum(len(held.data) for held in window) > _WINDOW_BYTES:
+            yield window
+            window = []
+    if window:
+        yield window

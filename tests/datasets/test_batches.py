@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ganjax.datasets import toy
 from ganjax.datasets.batches import Resident, Sampled, Whole
 from ganjax.datasets.images import ImageSet
+from ganjax.errors import UserError
 
 
 def numbers(n: int) -> Resident:
@@ -139,6 +140,22 @@ def test_sampled_does_not_recompile_between_chunks(key):
     chunk(Sampled(toy.ring), 0)
     chunk(Sampled(toy.ring), 2)
     assert chunk._cache_size() == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kind", [Resident, Whole])
+def test_what_is_not_finite_is_named_by_its_index(kind, value):
+    data = np.ones((9, 2, 3), np.float32)
+    data[[4, 7], 1, 2] = value
+    for array in (data, jnp.asarray(data)):
+        with pytest.raises(UserError, match=f"sample 4 of the real data holds {value} \\(2 of 9 samples"):
+            kind(array)
+    kind(np.full(3, np.finfo(np.float32).max))
+
+
+def test_a_source_may_be_made_in_a_traced_function():
+    total = jax.jit(lambda array: Whole(array).fetch(None, 3).sum())
+    assert total(jnp.ones(3, jnp.float32)) == 3
 
 
 def test_mistakes_are_named(key):

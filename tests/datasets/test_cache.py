@@ -1,11 +1,14 @@
 """Cached sets are whole or absent, checked when opened, and shared between processes."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ganjax.datasets.cache import Contents, cache_folder, cached
 from ganjax.errors import UserError
@@ -67,9 +70,19 @@ def spoil_labels(home):
     np.save(home / "labels.npy", np.zeros((2, 3), np.int32))
 
 
-def older_schema(home):
+def rename(home):
     about = json.loads((home / "set.json").read_text())
-    (home / "set.json").write_text(json.dumps(about | {"schema": 0}))
+    (home / "set.json").write_text(json.dumps(about | {"name": "other faces"}))
+
+
+def become_a_file(home):
+    shutil.rmtree(home)
+    home.write_text("")
+
+
+def become_a_loop(home):
+    shutil.rmtree(home)
+    home.symlink_to(home)
 
 
 @pytest.mark.parametrize(
@@ -78,9 +91,12 @@ def older_schema(home):
         flip_a_bit,
         shorten,
         spoil_labels,
-        older_schema,
+        rename,
+        become_a_file,
+        become_a_loop,
         lambda home: (home / "set.json").write_text("{"),
         lambda home: (home / "set.json").write_text("[]"),
+        lambda home: (home / "set.json").write_text("[" * 100_000),
         lambda home: (home / "images.u8").unlink(),
         lambda home: (home / "labels.npy").write_bytes(b""),
     ],
@@ -94,6 +110,36 @@ def test_a_damaged_set_is_rebuilt(tmp_path, damage):
     check(cached("faces", {}, 4, build, tmp_path))
     assert build.calls == 2
     assert list(tmp_path.iterdir()) == [home]
+
+
+FILES = st.sampled_from(["set.json", "images.u8", "labels.npy"])
+
+
+@given(FILES, st.integers(0, 2000), st.integers(1, 255))
+def test_one_byte_flipped_anywhere_is_noticed(tmp_path, name, place, flipped):
+    path = cached("faces", {}, 4, Builder(), tmp_path).path / name
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= flipped
+    path.write_bytes(content)
+    build = Builder()
+    check(cached("faces", {}, 4, build, tmp_path))
+    # JSON may be written in several ways: a tab for a space is the same set.
+    assert build.calls == 1 or name == "set.json"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(JSON | st.sampled_from(["key", "shape", "fingerprint", "label_names", "skipped", "sha256"]), JSON)
+def test_nothing_in_set_json_is_taken_on_trust(tmp_path, key, value):
+    path = cached("faces", {}, 4, Builder(), tmp_path).path / "set.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {key: value} if isinstance(key, str) else key))
+    check(cached("faces", {}, 4, Builder(), tmp_path))
 
 
 def test_a_failed_build_leaves_nothing(tmp_path):
@@ -145,8 +191,9 @@ print(found.fingerprint)
 
 def test_a_cache_folder_that_cannot_be_made_is_the_users_to_change(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="--cache-dir"):
-        cached("faces", {}, 4, Builder(), tmp_path / "file" / "cache")
+    for folder in (tmp_path / "file" / "cache", "~no-such-user/cache"):
+        with pytest.raises(UserError, match="--cache-dir"):
+            cached("faces", {}, 4, Builder(), folder)
 
 
 def test_wrong_blocks_are_refused(tmp_path):

@@ -1,0 +1,44 @@
+"""Small pictures as files, and archives of them."""
+
+import io
+import tarfile
+import zipfile
+
+from PIL import Image
+
+RED, GREEN, BLUE = (250, 0, 0), (0, 250, 0), (0, 0, 250)
+
+
+def encode(image, kind="PNG", **options):
+    """The file of `image`, as bytes."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def plain(color=RED, size=(10, 10), kind="PNG"):
+    """The file of a picture of one colour, as bytes."""
+    return encode(Image.new("RGB", size, color), kind)
+
+
+def put(folder, name, data):
+    """Write `data` to `name` under `folder`, with the folders between."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def make_zip(path, entries):
+    """A .zip of (name, bytes), in that order."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries:
+            archive.writestr(name, data)
+
+
+def make_tar(path, entries, compression=""):
+    """A .tar of (name or TarInfo, bytes), in that order; `compression` is "", "gz", "bz2" or "xz"."""
+    with tarfile.open(path, f"w:{compression}") as archive:
+        for name, data in entries:
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))

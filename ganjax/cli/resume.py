@@ -45,7 +45,7 @@ def run(words: Sequence[str]) -> int:
     from ganjax.training.run_folder import RunFolder
 
     folder = RunFolder(resume.run)
-    manifest = what_ran(folder)
+    manifest = what_ran(resume.run)
     experiment = restore(manifest, resume.data)
     if manifest.get("status") == "diverged":
         raise UserError(f"{resume.run} diverged, and would again: {manifest.get('reason')}")

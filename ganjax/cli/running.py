@@ -71,8 +71,8 @@ class Process:
 
 
 @contextmanager
-def said_in_one_line(experiment: Any, folder: RunFolder) -> Iterator[None]:
-    """Turn what can befall a run into one line.
+def said_in_one_line(experiment: Any, folder: RunFolder | None) -> Iterator[None]:
+    """Turn what can befall a run into one line; without a `folder`, there is nothing to resume.
 
     Raises:
         UserError: there is not enough memory or disk, or a file cannot be written.
@@ -88,6 +88,8 @@ def said_in_one_line(experiment: Any, folder: RunFolder) -> Iterator[None]:
             raise
         raise UserError(f"there is not enough memory for this run: give a smaller {advice}") from error
     except OSError as error:
+        if folder is None or isinstance(error, BrokenPipeError):
+            raise
         reason = f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or error
         raise UserError(
             f"{reason}; what was saved before is safe: mend that, then `ganjax resume {folder.path}`"

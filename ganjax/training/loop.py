@@ -108,7 +108,7 @@ def _fit(
     if first > last:
         raise UserError(f"{folder.path} has {first} steps already: --steps must be at least that many")
     manifest = Manifest.begin(folder, run, first, last, say)
-    state = found.state if found else _initial_state(experiment, init_key)
+    state = found.state if found else initial_state(experiment, init_key)
     chunk = compile_chunk(experiment.gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
     course = Course(
         first,
@@ -168,7 +168,8 @@ def _fit(
     return Outcome(final, step, stopped_by, scores, clock.seconds)
 
 
-def _initial_state(experiment: Experiment, key: jax.Array) -> GANState:
+def initial_state(experiment: Experiment, key: jax.Array) -> GANState:
+    """The state a run begins with, drawn from `key`."""
     # Run once: the time goes into compiling, and most of that into optimising.
     init = jax.jit(init_state, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
     return init(experiment.gan, key)

@@ -16,7 +16,7 @@ from ganjax.state import GANState
 from ganjax.training import checkpoints
 from ganjax.training.manifest import earlier_manifest, mismatch
 from ganjax.training.record import Record, rows_on_rhythm
-from ganjax.training.run_folder import MANIFEST_SCHEMA, RunFolder, step_of
+from ganjax.training.run_folder import MANIFEST_SCHEMA, RunFolder, read_manifest, step_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,33 +85,38 @@ def resume_from(
     return None
 
 
-def what_ran(folder: RunFolder) -> dict[str, Any]:
-    """The manifest of a run; where it is missing or damaged, what the last whole checkpoint says of the run.
+def what_ran(path: Path) -> dict[str, Any]:
+    """The manifest of a run, given its folder or the manifest itself.
+
+    Where a folder's manifest is missing or damaged, what its last whole checkpoint says of the run.
 
     Raises:
         UserError: neither is there, or it is of another version of ganjax.
     """
-    if folder.manifest_path.exists() or not folder.checkpoints():
-        manifest = _whole_manifest(RunFolder.open(folder.path))
-        if manifest:
-            return manifest
-    for path in reversed(folder.checkpoints()):
+    if not path.is_dir():
+        return _current(read_manifest(path), path)
+    folder = RunFolder(path)
+    damaged: UserError | None = None
+    try:
+        return _current(RunFolder.open(path).read_manifest(), path)
+    except DamagedError as error:
+        damaged = error
+    except UserError:
+        if folder.manifest_path.exists() or not folder.checkpoints():
+            raise
+    for checkpoint in reversed(folder.checkpoints()):
         try:
-            return dict(checkpoints.read(path).record["run"])
+            return dict(checkpoints.read(checkpoint).record["run"])
         except (DamagedError, KeyError, TypeError, ValueError):
             continue
-    raise UserError(f"{folder.path} has neither a manifest nor a checkpoint that can be read: train anew")
+    raise damaged or UserError(f"{path} has neither a manifest nor a checkpoint that can be read: train anew")
 
 
-def _whole_manifest(folder: RunFolder) -> dict[str, Any] | None:
-    try:
-        manifest = folder.read_manifest()
-    except DamagedError:
-        return None
+def _current(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
     if manifest["schema"] < MANIFEST_SCHEMA:
         raise UserError(
-            f"{folder.path} is a run of an older ganjax: `ganjax sample` and `explore` read it, but it can "
-            "be neither resumed nor reproduced"
+            f"{path} is a run of an older ganjax: `ganjax sample` and `explore` read it, but it can be "
+            "neither resumed nor reproduced"
         )
     return manifest
 

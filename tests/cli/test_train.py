@@ -133,7 +133,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_ends_with_130(base):
     assert process.returncode == 130
     assert "Traceback" not in said
     last = said.splitlines()[-1]
-    for part in ("stopped at step", "of 100000000", "ganjax sample runs/dots-0", "--overwrite"):
+    for part in ("stopped at step", "of 100000000", "ganjax sample runs/dots-0", "ganjax resume runs/dots-0"):
         assert part in last
     folder = RunFolder.open("runs/dots-0")
     manifest = folder.read_manifest()

@@ -16,7 +16,11 @@ from PIL import Image
 
 from ganjax import arrays_to_state, discriminate, generate, init_state, state_digest
 from ganjax.errors import UserError
-from ganjax.training import RunFolder, fit, loop
+from ganjax.training import Keeping, RunFolder, advance, checkpoints, fit
+from ganjax.training.environment import environment
+from ganjax.training.loop import initial_state
+from ganjax.training.recorder import DivergedError
+from ganjax.training.rhythm import Rhythm
 
 
 def run(path, experiment, **options):
@@ -25,12 +29,14 @@ def run(path, experiment, **options):
 
 
 def files(folder):
-    return {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()}
+    found = {str(path.relative_to(folder.path)) for path in folder.path.rglob("*") if path.is_file()}
+    return found - {".lock"}
 
 
 def checkpoint(folder, experiment, step):
-    with np.load(folder.checkpoint_path(step), allow_pickle=False) as arrays:
-        return arrays_to_state(experiment.gan, dict(arrays))
+    found = checkpoints.read(folder.checkpoint_path(step))
+    assert found.record["step"] == step
+    return arrays_to_state(experiment.gan, found.arrays)
 
 
 def rows(folder):
@@ -120,21 +126,34 @@ def test_the_manifest_says_what_ran_and_how_it_ended(tiles):
     experiment = runs.Tiles()
     assert runs.Tiles(**manifest["settings"]) == experiment
     expected = {
-        "schema": 1,
+        "schema": 2,
         "experiment": "tiles",
         "status": "finished",
+        "steps": 3,
         "steps_done": 3,
         "selected_step": 3,
         "latent": {"mean": 0.1, "scale": 1.5},
         "key": [0, 0],
         "data": {"name": "noise", "count": 10},
         "scores": {},
-        "device": "cpu",
     }
     assert {name: manifest[name] for name in expected} == expected
     assert manifest["state_sha256"] == state_digest(checkpoint(tiles, experiment, 3))
-    assert manifest["versions"]["jax"] == jax.__version__
-    assert set(manifest["seconds"]) == {"data", "compile", "steps", "pictures", "finish"}
+    assert manifest["environment"] == environment()
+    assert list(manifest["digests"]) == ["0", "1", "2"]
+    (session,) = manifest["sessions"]
+    assert set(session["seconds"]) == {"data", "compile", "steps", "pictures", "checkpoints", "finish"}
+
+
+def test_digests_are_of_the_states_at_named_steps(dots):
+    experiment = runs.Dots()
+    init_key = jax.random.split(jax.random.key(0), 4)[0]
+    digests = dots.read_manifest()["digests"]
+    assert list(digests) == ["0", "1", "2", "5", "10"]
+    assert digests["0"] == state_digest(initial_state(experiment, init_key))
+    final = checkpoints.read(dots.checkpoint_path(12))
+    assert final.record["written"]["digests"] == digests
+    assert list(final.witnesses) == [0, 1, 2, 5, 10]
 
 
 def test_scores_are_the_experiments_own(dots):
@@ -162,7 +181,7 @@ def test_another_seed_gives_another_run(dots, tmp_path):
 
 
 def test_rhythms_and_the_length_of_chunks_change_nothing_but_what_is_shown(dots, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # one step a chunk
+    monkeypatch.setattr(advance, "CHUNK_SECONDS", 0.0)  # one step a chunk
     every, outcome = run(tmp_path / "every", runs.Dots(log_every=1, picture_every=0))
     assert state_digest(outcome.state) == dots.read_manifest()["state_sha256"]
     assert rows(every).step.tolist() == list(range(1, 13))
@@ -201,7 +220,7 @@ def test_the_state_least_distant_is_kept(tmp_path):
 def test_a_run_that_diverges_stops_with_the_last_good_state_saved(tmp_path, capsys):
     experiment = runs.Dots(learning_rate=1e30, log_every=1)
     folder = RunFolder.create(tmp_path / "run")
-    with pytest.raises(loop.DivergedError) as caught:
+    with pytest.raises(DivergedError) as caught:
         fit(experiment, folder, quiet=True)
     error = caught.value
     table = rows(folder)
@@ -209,17 +228,19 @@ def test_a_run_that_diverges_stops_with_the_last_good_state_saved(tmp_path, caps
     assert table.finite.tolist() == [1.0] * (error.step - 1) + [0.0]
     assert not np.isfinite(table.iloc[-1]).all()
 
-    good = checkpoint(folder, experiment, error.good_step)
-    assert int(good.step) == error.good_step < error.step
+    good_step = int(error.good.step)
+    good = checkpoint(folder, experiment, good_step)
+    assert int(good.step) == good_step < error.step
+    assert state_digest(good) == state_digest(error.good)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(good.generator))
-    _, metrics = runs.replayed(experiment, error.good_step + 1)
+    _, metrics = runs.replayed(experiment, good_step + 1)
     assert metrics[-1]["finite"] == 1
 
     key = jax.random.key_data(good.key).tolist()
     for part in (
         f"step {error.step} ",
         str(key),
-        str(folder.checkpoint_path(error.good_step)),
+        str(folder.checkpoint_path(good_step)),
         "learning rate",
     ):
         assert part in str(error)
@@ -227,32 +248,37 @@ def test_a_run_that_diverges_stops_with_the_last_good_state_saved(tmp_path, caps
     assert isinstance(error, UserError)
     manifest = folder.read_manifest()
     assert (manifest["status"], manifest["reason"]) == ("diverged", str(error))
-    assert manifest["steps_done"] == error.good_step
+    assert manifest["steps_done"] == good_step
     assert capsys.readouterr() == ("", "")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Interrupted(runs.Dots):
-    """Presses Ctrl-C while the picture of step 4 is drawn."""
+    """Is sent a signal while the picture of step 4 is drawn."""
 
     times: ClassVar[int] = 1
+    number: ClassVar[int] = signal.SIGINT
 
     def draw(self, path, state, source, key):
         super().draw(path, state, source, key)
         if path.name == "step_0000004.png":
             for _ in range(self.times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(self.number)
 
 
 class InterruptedTwice(Interrupted):
     times: ClassVar[int] = 2
 
 
+class Terminated(Interrupted):
+    number: ClassVar[int] = signal.SIGTERM
+
+
 def test_ctrl_c_stops_between_chunks_and_saves_what_is_there(dots, tmp_path, capsys):
     before = signal.getsignal(signal.SIGINT)
     experiment = Interrupted(log_every=1)
     folder, outcome = run(tmp_path / "run", experiment, quiet=False)
-    assert (outcome.interrupted, outcome.step) == (True, 4)
+    assert (outcome.stopped_by, outcome.step) == (signal.SIGINT, 4)
     assert folder.read_manifest()["status"] == "interrupted"
     assert folder.read_manifest()["steps_done"] == 4
     assert rows(folder).step.tolist() == [1, 2, 3, 4]
@@ -261,6 +287,24 @@ def test_ctrl_c_stops_between_chunks_and_saves_what_is_there(dots, tmp_path, cap
     assert state_digest(checkpoint(folder, experiment, 4)) == state_digest(outcome.state)
     assert "Ctrl-C again stops at once" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_whoever_terminates_is_in_a_hurry(tmp_path):
+    experiment = Terminated()
+    folder, outcome = run(tmp_path / "run", experiment)
+    assert (outcome.stopped_by, outcome.step) == (signal.SIGTERM, 4)
+    assert folder.read_manifest()["status"] == "interrupted"
+    assert state_digest(checkpoint(folder, experiment, 4)) == state_digest(outcome.state)
+    assert not {"samples/final.png", "generator.keras"} & files(folder)
+
+
+@pytest.mark.parametrize("kind", [Interrupted, Terminated])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(dots, tmp_path, kind):
+    folder, _ = run(tmp_path / "run", kind())
+    fit(runs.Dots(), folder, resume=True, quiet=True)
+    assert files(folder) == files(dots)
+    for name in files(dots) - {"manifest.json", "generator.keras", "discriminator.keras"}:
+        assert (folder.path / name).read_bytes() == (dots.path / name).read_bytes(), name
 
 
 def test_a_second_ctrl_c_leaves_at_once(tmp_path, capsys):
@@ -303,10 +347,16 @@ def test_a_run_without_data_leaves_nothing_in_the_way_of_the_next(tmp_path):
 
 
 class Crashing(runs.Dots):
+    last: ClassVar[str] = "step_0000004.png"
+
     def draw(self, path, state, source, key):
-        if path.name == "step_0000004.png":
+        if path.name == self.last:
             raise RuntimeError("a bug")
         super().draw(path, state, source, key)
+
+
+class Late(Crashing):
+    last: ClassVar[str] = "step_0000012.png"
 
 
 def test_a_crash_leaves_whole_files_only(tmp_path):
@@ -314,8 +364,16 @@ def test_a_crash_leaves_whole_files_only(tmp_path):
     with pytest.raises(RuntimeError, match="a bug"):
         fit(Crashing(log_every=1), folder, quiet=True)
     assert files(folder) == {"manifest.json", "metrics.csv", "samples/step_0000000.png"}
+
     assert json.loads(folder.manifest_path.read_text())["status"] == "running"
     assert rows(folder).step.tolist() == [1, 2, 3, 4]
+
+
+def test_the_last_checkpoints_stay_while_a_run_goes_on(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    with pytest.raises(RuntimeError, match="a bug"):
+        fit(Late(), folder, quiet=True, keeping=Keeping(Rhythm(steps=3), last=2))
+    assert folder.checkpoints() == [folder.checkpoint_path(6), folder.checkpoint_path(9)]
 
 
 def test_quiet_says_nothing_and_otherwise_plain_lines_say_how_far_it_is(tmp_path, capfd):

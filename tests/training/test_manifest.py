@@ -2,13 +2,18 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import jax
+import pytest
 import runs
 
-import ganjax
-from ganjax.training.manifest import describe, versions
+from ganjax.errors import DamagedError, UserError
+from ganjax.training import RunFolder
+from ganjax.training.clock import Clock
+from ganjax.training.environment import environment
+from ganjax.training.manifest import Manifest, describe, earlier_manifest, mismatch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,7 +24,8 @@ class WithPaths(runs.Dots):
 
 
 def test_every_setting_is_in_it_as_json(key):
-    found = json.loads(json.dumps(describe(WithPaths(seed=5), key)))
+    found = describe(WithPaths(seed=5), key, {"name": "faces", "count": 3})
+    assert json.loads(json.dumps(found)) == found
     assert found["experiment"] == "dots"
     assert found["settings"] == {
         "seed": 5,
@@ -33,18 +39,78 @@ def test_every_setting_is_in_it_as_json(key):
         "cache": None,
     }
     assert found["latent"] == {"mean": 0.0, "scale": 1.0}
-    assert found["device"] == jax.devices()[0].device_kind
+    assert found["data"] == {"name": "faces", "count": 3}
 
 
 def test_the_key_comes_back_from_it():
     key = jax.random.key(2**32 - 1)
-    found = describe(runs.Dots(), key)["key"]
+    found = describe(runs.Dots(), key, {})["key"]
     again = jax.random.wrap_key_data(jax.numpy.asarray(found, jax.numpy.uint32))
     assert again == key
 
 
-def test_versions_are_those_that_run():
-    found = versions()
-    assert found["ganjax"] == ganjax.__version__
-    assert found["jax"] == jax.__version__
-    assert set(found) == {"ganjax", "python", "jax", "jaxlib", "keras", "optax", "numpy"}
+def test_equal_runs_have_equal_descriptions_wherever_their_data_lie(key):
+    mine = describe(WithPaths(), key, {"sha256": "a"})
+    assert mismatch(mine, describe(WithPaths(data=Path("elsewhere")), key, {"sha256": "a"})) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "data", "said"),
+    [
+        (WithPaths(seed=1), {}, "its seed is 1, not 0"),
+        (WithPaths(batch=8), {}, "its batch is 8, not 16"),
+        (runs.Dots(), {}, "its widths is None, not [2, 3]"),
+        (WithPaths(), {"sha256": "b"}, "its data are sha256 b, and these are"),
+        (runs.Tiles(), {}, "its experiment is tiles, not dots"),
+    ],
+)
+def test_what_differs_is_said(key, other, data, said):
+    assert said in mismatch(describe(WithPaths(), key, {}), describe(other, key, data))
+
+
+def test_times_and_processes_stand_in_sessions_alone(tmp_path, key):
+    description = describe(runs.Dots(), key, {})
+    folder = RunFolder.create(tmp_path / "run")
+    manifest = Manifest.begin(folder, description, 0, 12, print)
+    manifest.note(5, {"5": "a digest"})
+    assert folder.read_manifest()["steps_done"] == 5
+    manifest.end("interrupted", Clock(), steps_done=6)
+    again = Manifest.begin(folder, description, 6, 12, print)
+    again.end("finished", Clock(), steps_done=12)
+    found = folder.read_manifest()
+    sessions = found.pop("sessions")
+    assert [session["from_step"] for session in sessions] == [0, 6]
+    assert all(session["process"] == os.getpid() and session["ended"] for session in sessions)
+    assert found == {
+        "schema": 2,
+        **description,
+        "steps": 12,
+        "status": "finished",
+        "steps_done": 12,
+        "environment": environment(),
+        "digests": {"5": "a digest"},
+    }
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path, key, monkeypatch, capsys):
+    folder = RunFolder.create(tmp_path / "run")
+    Manifest.begin(folder, describe(runs.Dots(), key, {}), 0, 12, print)
+    elsewhere = environment() | {"threads": 99}
+    monkeypatch.setattr("ganjax.training.manifest.environment", lambda: elsewhere)
+    Manifest.begin(folder, describe(runs.Dots(), key, {}), 6, 12, print)
+    assert "threads" in capsys.readouterr().out
+    found = folder.read_manifest()
+    assert found["environment"]["threads"] != 99
+    assert found["sessions"][1]["environment"] == elsewhere
+
+
+def test_a_damaged_manifest_is_as_good_as_none_and_a_newer_one_is_not(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    assert earlier_manifest(folder) == {}
+    folder.manifest_path.write_text("{")
+    with pytest.raises(DamagedError):
+        folder.read_manifest()
+    assert earlier_manifest(folder) == {}
+    folder.manifest_path.write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="update ganjax"):
+        earlier_manifest(folder)

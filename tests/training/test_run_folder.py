@@ -2,16 +2,16 @@
 
 import json
 import os
+import time
+from pathlib import Path
 
 import keras
 import numpy as np
-import pandas
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ganjax.errors import UserError
-from ganjax.training.run_folder import MANIFEST_SCHEMA, MetricsWriter, RunFolder
+from ganjax.training.lock import Lock
+from ganjax.training.run_folder import MANIFEST_SCHEMA, RunFolder, step_of
 
 
 def a_run(path):
@@ -19,6 +19,11 @@ def a_run(path):
     folder.write_manifest({"status": "finished"})
     (folder.samples / "final.png").write_bytes(b"a picture")
     return folder
+
+
+def left(path):
+    """What is in a folder, the lock aside."""
+    return sorted(set(os.listdir(path)) - {".lock"})
 
 
 def refusal(function, *arguments, **options):
@@ -31,7 +36,7 @@ def refusal(function, *arguments, **options):
 def test_a_new_folder_is_made_with_its_parents(tmp_path):
     folder = RunFolder.create(tmp_path / "a" / "b")
     assert folder.samples.is_dir()
-    assert os.listdir(folder.path) == ["samples"]
+    assert left(folder.path) == ["samples"]
 
 
 def test_a_run_is_replaced_only_when_asked(tmp_path):
@@ -39,8 +44,15 @@ def test_a_run_is_replaced_only_when_asked(tmp_path):
     assert "--overwrite" in refusal(RunFolder.create, tmp_path / "run")
     assert (tmp_path / "run" / "samples" / "final.png").exists()
     folder = RunFolder.create(tmp_path / "run", overwrite=True)
-    assert os.listdir(folder.path) == ["samples"]
+    assert left(folder.path) == ["samples"]
     assert os.listdir(folder.samples) == []
+
+
+def test_a_link_to_a_run_stays_one(tmp_path):
+    (tmp_path / "link").symlink_to(a_run(tmp_path / "run").path)
+    RunFolder.create(tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert left(tmp_path / "run") == ["samples"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -49,7 +61,7 @@ def test_a_folder_that_is_no_run_is_never_deleted(tmp_path, overwrite):
     (tmp_path / "thesis" / "chapter" / "1.tex").write_text("ten years of work")
     assert "not a run" in refusal(RunFolder.create, tmp_path / "thesis", overwrite=overwrite)
     assert (tmp_path / "thesis" / "chapter" / "1.tex").read_text() == "ten years of work"
-    assert os.listdir(tmp_path / "thesis") == ["chapter"]
+    assert left(tmp_path / "thesis") == ["chapter"]
 
 
 @pytest.mark.parametrize("content", ['{"name": "a browser extension"}', "{", "[]"])
@@ -68,8 +80,6 @@ def test_a_folder_that_cannot_be_made_or_written_is_said_before_training(tmp_pat
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
         assert "choose another --out" in refusal(RunFolder.create, path)
-    (tmp_path / "link").symlink_to(a_run(tmp_path / "run").path)
-    assert "choose another --out" in refusal(RunFolder.create, tmp_path / "link", overwrite=True)
 
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")
@@ -122,20 +132,7 @@ def test_a_manifest_cut_short_leaves_the_one_before(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         folder.write_manifest({"status": "new"})
     assert folder.manifest_path.read_bytes() == before
-    assert sorted(os.listdir(tmp_path)) == ["manifest.json", "samples"]
-
-
-def test_arrays_cut_short_leave_nothing(tmp_path, monkeypatch):
-    folder = RunFolder.create(tmp_path)
-
-    def half(file, **_):
-        file.write(b"half of it")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(np, "savez", half)
-    with pytest.raises(KeyboardInterrupt):
-        folder.write_arrays(folder.checkpoint_path(3), {"a": np.ones(3)})
-    assert os.listdir(folder.path / "checkpoints") == []
+    assert left(tmp_path) == ["manifest.json", "samples"]
 
 
 def test_a_model_cut_short_leaves_the_one_before(tmp_path, monkeypatch):
@@ -144,54 +141,73 @@ def test_a_model_cut_short_leaves_the_one_before(tmp_path, monkeypatch):
     folder.write_model("generator", model)
     before = folder.model_path("generator").read_bytes()
 
-    def half(path, **_):
-        path.write_bytes(b"half of it")
+    def half(folder, **_):
+        (Path(folder) / "config.json").write_text("half of it")
         raise KeyboardInterrupt
 
     monkeypatch.setattr(model, "save", half)
     with pytest.raises(KeyboardInterrupt):
         folder.write_model("generator", model)
     assert folder.model_path("generator").read_bytes() == before
-    assert sorted(os.listdir(tmp_path)) == ["generator.keras", "samples"]
+    assert left(tmp_path) == ["generator.keras", "samples"]
 
 
-def test_arrays_come_back_without_pickle(tmp_path):
+def test_equal_models_give_equal_bytes_at_any_time(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path)
-    arrays = {"generator/params/0": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.int32(4)}
-    path = folder.checkpoint_path(4)
-    folder.write_arrays(path, arrays)
-    with np.load(path, allow_pickle=False) as found:
-        assert set(found) == set(arrays)
-        for name, array in arrays.items():
-            np.testing.assert_array_equal(found[name], array)
-            assert found[name].dtype == array.dtype
+    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    folder.write_model("generator", model)
+    first = folder.model_path("generator").read_bytes()
+    monkeypatch.setattr(time, "time", lambda: 0.0)  # in 1970, before zip's calendar begins
+    folder.write_model("generator", model)
+    assert folder.model_path("generator").read_bytes() == first
+    again = keras.models.load_model(folder.model_path("generator"))
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+    np.testing.assert_array_equal(again.layers[0].kernel, model.layers[0].kernel)
 
 
-def test_names_sort_as_steps_do(tmp_path):
-    folder = RunFolder(tmp_path)
-    names = [folder.picture_path(step).name for step in (9, 10, 999_999)]
-    assert names == sorted(names)
+def test_files_of_steps_are_listed_in_their_order_and_others_are_not(tmp_path):
+    folder = RunFolder.create(tmp_path)
+    paths = [folder.picture_path(step) for step in (9, 10, 9_999_999, 10_000_000)]
+    for path in [*reversed(paths), folder.samples / "step_last.png", folder.samples / "final.png"]:
+        path.write_bytes(b"")
+    assert folder.pictures() == paths
+    assert [step_of(path) for path in paths] == [9, 10, 9_999_999, 10_000_000]
 
 
-# metrics.csv
+# What is there already is said, with what can be done about it.
 
 
-def test_each_row_is_there_as_soon_as_it_is_written(tmp_path):
-    writer = MetricsWriter(tmp_path / "metrics.csv")
-    for step in (1, 2):
-        writer.write({"step": step, "loss": step / 3})
-        assert pandas.read_csv(tmp_path / "metrics.csv").step.tolist() == list(range(1, step + 1))
-    writer.close()
-    assert (tmp_path / "metrics.csv").read_bytes() == b"step,loss\n1,0.333333333\n2,0.666666667\n"
+@pytest.mark.parametrize(
+    ("manifest", "parts"),
+    [
+        ({"status": "finished"}, ["finished", "ganjax resume", "--steps", "--overwrite"]),
+        ({"status": "running", "steps_done": 3, "steps": 12}, ["3 of 12", "--resume", "--overwrite"]),
+        ({"status": "interrupted", "steps_done": 3, "steps": 12}, ["3 of 12", "--resume", "--overwrite"]),
+        ({"status": "diverged"}, ["diverged", "--overwrite"]),
+        ({"schema": 1, "status": "running"}, ["older ganjax", "--overwrite"]),
+        ({}, ["--overwrite"]),  # half a manifest
+    ],
+)
+def test_a_run_that_is_there_says_how_far_it_is(tmp_path, manifest, parts):
+    folder = RunFolder.create(tmp_path)
+    folder.write_manifest(manifest)
+    said = refusal(RunFolder.create, tmp_path)
+    for part in [*parts, "choose another --out"]:
+        assert part in said
 
 
-@given(st.lists(st.floats(width=32), min_size=1, max_size=9))
-def test_every_float32_comes_back_exactly(tmp_path, values):
-    path = tmp_path / "metrics.csv"
-    writer = MetricsWriter(path)
-    for step, value in enumerate(values):
-        writer.write({"step": step, "loss": value})
-    writer.close()
-    table = pandas.read_csv(path)
-    assert table.step.tolist() == list(range(len(values)))
-    np.testing.assert_array_equal(table.loss.to_numpy().astype(np.float32), np.float32(values))
+def test_a_run_without_its_manifest_can_be_resumed_and_is_never_deleted(tmp_path):
+    folder = RunFolder.create(tmp_path)
+    folder.checkpoint_path(3).parent.mkdir()
+    folder.checkpoint_path(3).write_bytes(b"a checkpoint")
+    for overwrite in (False, True):
+        assert "ganjax resume" in refusal(RunFolder.create, tmp_path, overwrite=overwrite)
+    assert "ganjax resume" in refusal(RunFolder.open, tmp_path)
+    assert folder.checkpoint_path(3).read_bytes() == b"a checkpoint"
+
+
+def test_a_run_that_another_process_holds_is_not_touched(tmp_path):
+    folder = a_run(tmp_path)
+    with Lock(folder.path):
+        assert "in use by process" in refusal(RunFolder.create, tmp_path, overwrite=True)
+    assert (folder.samples / "final.png").exists()

@@ -1,0 +1,104 @@
+"""`ganjax reproduce RUN`: train a run again, and say whether the same bits come out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from ganjax.cli.parsing import parse
+from ganjax.cli.running import Process, said_in_one_line
+from ganjax.errors import UserError
+
+if TYPE_CHECKING:
+    from ganjax.training.reproduce import Comparison
+
+DIFFERENT = 3  # the exit code
+SHOWN = 5  # arrays whose differences are shown
+
+
+@dataclasses.dataclass(frozen=True)
+class Reproduce:
+    """Train a run again and compare the whole state with the digests in its manifest, step by step.
+
+    $ ganjax reproduce runs/ring-0
+    $ ganjax reproduce manifest.json --steps 100
+    $ ganjax reproduce runs/ring-0 --tolerance 1e-3
+
+    Ends with 0 if all is identical (or within --tolerance), with 3 at the first difference, with 2 if there is
+    nothing to compare. Writes nothing.
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run, or its manifest.json alone: the folder's checkpoints also tell which arrays differ."""
+    steps: int | None = None
+    """Train so many steps at most."""
+    tolerance: float = 0.0
+    """Accept relative differences up to this in every array, as from another machine; needs the run's folder."""
+    data: str | None = None
+    """Where its pictures lie now, if not where they lay before."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Run `ganjax reproduce` with these words; returns the exit code."""
+    asked = parse(Reproduce, words, "ganjax reproduce")
+    if asked.steps is not None and asked.steps < 0:
+        raise UserError(f"--steps must be at least 0, got {asked.steps}")
+    if not 0 <= asked.tolerance < math.inf:
+        raise UserError(f"--tolerance must be a number in [0, inf), got {asked.tolerance}")
+
+    from ganjax.experiments.restoring import restore
+    from ganjax.training.environment import differences, environment
+    from ganjax.training.reproduce import expected_of, reproduce
+    from ganjax.training.resuming import what_ran
+    from ganjax.training.run_folder import RunFolder
+
+    manifest = what_ran(asked.run)
+    folder = RunFolder(asked.run) if asked.run.is_dir() else None
+    expected = expected_of(manifest, folder, asked.steps)
+    if asked.tolerance and not expected.witnesses:
+        raise UserError(f"--tolerance needs a run's folder with a checkpoint, and {asked.run} has none")
+    experiment = restore(manifest, asked.data)
+    its = manifest.get("environment", {})
+    Process().prepare(experiment, deterministic="deterministic" in str(its.get("flags", "")))
+    print(f"{experiment.name}, seed {experiment.seed}: {max(expected.digests)} steps", file=sys.stderr)
+    largest, last = 0.0, None
+    with said_in_one_line(experiment, None):
+        for comparison in reproduce(experiment, manifest, expected):
+            print(f"step {comparison.step:>8}  {_said(comparison)}", flush=True)
+            apart = comparison.largest
+            if apart is None or apart > asked.tolerance:
+                _say_difference(comparison, last, differences(its, environment()))
+                return DIFFERENT
+            largest, last = max(largest, apart), comparison.step
+    count = len(expected.digests)
+    if largest:
+        print(f"within {largest:.2g} at all {count} digests, up to step {last}")
+    else:
+        print(f"identical to the bit at all {count} digests, up to step {last}")
+    return 0
+
+
+def _said(comparison: Comparison) -> str:
+    if comparison.identical:
+        return "identical"
+    return "different" if comparison.largest is None else f"different by {comparison.largest:.2g}"
+
+
+def _say_difference(comparison: Comparison, last: int | None, elsewhere: list[str]) -> None:
+    before = "not even the initial state is" if last is None else f"up to step {last} all is"
+    print(f"the first difference is at step {comparison.step}: {before} the same")
+    if comparison.differences is None:
+        print("by how much is not known: the values to compare with are in the run's folder")
+    else:
+        ranked = sorted(comparison.differences.items(), key=lambda item: -item[1])
+        for path, value in ranked[:SHOWN]:
+            print(f"  {value:.2g}  {path}")
+        if len(ranked) > SHOWN:
+            print(f"  and {len(ranked) - SHOWN} more arrays")
+    print(f"what differs here: {'; '.join(elsewhere) or 'nothing that the manifest knows of'}")

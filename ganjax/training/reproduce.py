@@ -1,0 +1,131 @@
+"""Train a run again and compare, digest by digest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from ganjax.errors import DamagedError, UserError
+from ganjax.export import arrays_digest, state_to_arrays
+from ganjax.state import GANState
+from ganjax.training import checkpoints
+from ganjax.training.advance import Course, advance
+from ganjax.training.chunks import capacity_for, compile_chunk
+from ganjax.training.clock import Clock
+from ganjax.training.digests import relative_differences, witness
+from ganjax.training.experiment import Experiment
+from ganjax.training.loop import initial_state
+from ganjax.training.manifest import describe, mismatch
+from ganjax.training.run_folder import RunFolder
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What a run was like at its named steps.
+
+    Attributes:
+        digests: of the state, by step.
+        witnesses: a few values of each array of the state, float32 `(leaves, values)`, by step.
+    """
+
+    digests: Mapping[int, str]
+    witnesses: Mapping[int, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two states that should be one.
+
+    Attributes:
+        step: how many steps both have behind them.
+        identical: whether their digests are.
+        differences: the largest relative difference of the values compared, by array; None where the run left
+            only a digest.
+    """
+
+    step: int
+    identical: bool
+    differences: dict[str, float] | None
+
+    @property
+    def largest(self) -> float | None:
+        """The largest relative difference of all; None where it cannot be known."""
+        if self.identical:
+            return 0.0
+        return None if self.differences is None else max(self.differences.values())
+
+
+def expected_of(manifest: Mapping[str, Any], folder: RunFolder | None, steps: int | None) -> Expected:
+    """What there is to compare with, up to step `steps` where that is given.
+
+    Args:
+        manifest: what `manifest.json` says.
+        folder: the run's; its last whole checkpoint holds values beside the digests.
+        steps: compare nothing after this step.
+
+    Raises:
+        UserError: the manifest has no digests, or they are no digests.
+    """
+    try:
+        digests = {int(step): str(digest) for step, digest in manifest["digests"].items()}
+        if "state_sha256" in manifest:
+            digests[int(manifest["steps_done"])] = str(manifest["state_sha256"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"the manifest's digests cannot be read ({error}): nothing to compare with") from error
+    digests = {step: digests[step] for step in sorted(digests) if steps is None or step <= steps}
+    if not digests:
+        raise UserError("the manifest holds no digest of a state: nothing to compare with")
+    return Expected(digests, _witnesses(folder) if folder else {})
+
+
+def reproduce(
+    experiment: Experiment, manifest: Mapping[str, Any], expected: Expected
+) -> Iterator[Comparison]:
+    """Train `experiment` from its first step and compare at every digest, in order. Writes nothing.
+
+    Raises:
+        UserError: the data are not those of the run.
+    """
+    key = jax.random.key(experiment.seed)
+    init_key, data_key, _, _ = jax.random.split(key, 4)
+    source, data = experiment.load(False)
+    other = mismatch(describe(experiment, key, data), manifest)
+    if other:
+        raise UserError(f"this is not the run of the manifest: {other}")
+    state = initial_state(experiment, init_key)
+    if 0 in expected.digests:
+        yield _compare(state, 0, expected)
+    capacity = capacity_for(experiment.steps, experiment.batch)
+    chunk = compile_chunk(experiment.gan, experiment.batch, capacity)
+    course = Course(0, max(expected.digests), every=(), capacity=capacity)
+    for reached in advance(chunk, state, jax.device_put(source), data_key, course, Clock()):
+        if reached.step in expected.digests:
+            yield _compare(reached.state, reached.step, expected)
+
+
+def _compare(state: GANState, step: int, expected: Expected) -> Comparison:
+    arrays = state_to_arrays(state)
+    identical = arrays_digest(arrays) == expected.digests[step]
+    theirs = expected.witnesses.get(step)
+    if identical or theirs is None:
+        return Comparison(step, identical, None)
+    ours = witness(arrays)
+    if ours.shape != theirs.shape:
+        raise UserError("the run's checkpoint is of another network: nothing to compare with")
+    differences = relative_differences(ours, theirs)
+    return Comparison(step, False, dict(zip(arrays, differences.tolist(), strict=True)))
+
+
+def _witnesses(folder: RunFolder) -> dict[int, np.ndarray]:
+    for path in reversed(folder.checkpoints()):
+        try:
+            checkpoint = checkpoints.read(path)
+        except DamagedError:
+            continue
+        last = {int(checkpoint.record["step"]): witness(checkpoint.arrays)}
+        return {**checkpoint.witnesses, **last}
+    return {}

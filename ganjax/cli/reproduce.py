@@ -7,12 +7,12 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from ganjax.cli.parsing import parse
-from ganjax.cli.running import Process, said_in_one_line
+from ganjax.cli.running import Process, said_in_one_line, was_deterministic
 from ganjax.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,16 +30,16 @@ class Reproduce:
     $ ganjax reproduce manifest.json --steps 100
     $ ganjax reproduce runs/ring-0 --tolerance 1e-3
 
-    Ends with 0 if all is identical (or within --tolerance), with 3 at the first difference, with 2 if there is
-    nothing to compare. Writes nothing.
+    Ends with 0 if all is identical (or within --tolerance), with 3 at the first difference, with 2 if there
+    is nothing to compare. Writes nothing.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run, or its manifest.json alone: the folder's checkpoints also tell which arrays differ."""
+    """Folder of the run, or its manifest.json alone; with the folder, which arrays differ is known, too."""
     steps: int | None = None
     """Train so many steps at most."""
     tolerance: float = 0.0
-    """Accept relative differences up to this in every array, as from another machine; needs the run's folder."""
+    """Accept relative differences up to this in every array, as across machines; needs the run's folder."""
     data: str | None = None
     """Where its pictures lie now, if not where they lay before."""
 
@@ -63,9 +63,8 @@ def run(words: Sequence[str]) -> int:
     expected = expected_of(manifest, folder, asked.steps)
     if asked.tolerance and not expected.witnesses:
         raise UserError(f"--tolerance needs a run's folder with a checkpoint, and {asked.run} has none")
-    experiment = restore(manifest, asked.data)
-    its = manifest.get("environment", {})
-    Process().prepare(experiment, deterministic="deterministic" in str(its.get("flags", "")))
+    experiment: Any = restore(manifest, asked.data)
+    Process().prepare(experiment, deterministic=was_deterministic(manifest))
     print(f"{experiment.name}, seed {experiment.seed}: {max(expected.digests)} steps", file=sys.stderr)
     largest, last = 0.0, None
     with said_in_one_line(experiment, None):
@@ -73,7 +72,7 @@ def run(words: Sequence[str]) -> int:
             print(f"step {comparison.step:>8}  {_said(comparison)}", flush=True)
             apart = comparison.largest
             if apart is None or apart > asked.tolerance:
-                _say_difference(comparison, last, differences(its, environment()))
+                _say_difference(comparison, last, differences(manifest.get("environment", {}), environment()))
                 return DIFFERENT
             largest, last = max(largest, apart), comparison.step
     count = len(expected.digests)

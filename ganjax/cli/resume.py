@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 
 from ganjax.cli.parsing import parse
-from ganjax.cli.running import Process, run_to_its_end
+from ganjax.cli.running import Process, run_to_its_end, was_deterministic
 from ganjax.errors import UserError
 
 
@@ -53,6 +53,5 @@ def run(words: Sequence[str]) -> int:
     if manifest.get("status") == "finished" and steps == done:
         print(f"{resume.run} is finished: --steps N, above {done}, makes it longer", file=sys.stderr)
         return 0
-    environment = manifest.get("environment", {})
-    process.prepare(experiment, deterministic="deterministic" in str(environment.get("flags", "")))
+    process.prepare(experiment, deterministic=was_deterministic(manifest))
     return run_to_its_end(experiment, folder, process, steps=steps, resume=True)

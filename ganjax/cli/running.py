@@ -6,7 +6,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,12 @@ class Process:
             stateless.without_values(lambda: experiment.gan)
         except ValueError as error:
             raise UserError(str(error)) from error
+
+
+def was_deterministic(manifest: Mapping[str, Any]) -> bool:
+    """Whether the run a manifest speaks of was made with `--deterministic`."""
+    environment = manifest.get("environment")
+    return isinstance(environment, Mapping) and environment.get("deterministic") is True
 
 
 @contextmanager

@@ -16,7 +16,16 @@ def make_deterministic() -> None:
     On CPUs nothing is needed: see "What is promised" in README. On GPUs it costs speed. A flag that the user
     has set stands.
     """
-    flags = os.environ.get("XLA_FLAGS", "").split()
+    flags = _flags()
     names = {flag.split("=")[0] for flag in flags}
     flags += [flag for flag in XLA_FLAGS if flag.split("=")[0] not in names]
     os.environ["XLA_FLAGS"] = " ".join(flags)
+
+
+def is_deterministic() -> bool:
+    """Whether XLA was asked for such kernels, by `make_deterministic` or by the user."""
+    return set(XLA_FLAGS) <= set(_flags())
+
+
+def _flags() -> list[str]:
+    return os.environ.get("XLA_FLAGS", "").split()

@@ -17,6 +17,7 @@ from typing import Any
 import jax
 
 import ganjax
+from ganjax.training.determinism import is_deterministic
 
 CPUINFO = Path("/proc/cpuinfo")
 FLAGS = ("XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_ENABLE_X64", "NVIDIA_TF32_OVERRIDE")
@@ -36,12 +37,15 @@ def environment() -> dict[str, Any]:
         "processor": _processor()[0],
         "instructions": " ".join(sorted(_processor()[1])),
         "threads": threads(),
+        "deterministic": is_deterministic(),
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
     }
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
     """What differs between two environments, a line each: `"versions jax: 0.10.2, here 0.12.0"`."""
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+        return ["all that is known of one of them"]
     lines = []
     for name in sorted(one.keys() | other.keys()):
         a, b = one.get(name), other.get(name)

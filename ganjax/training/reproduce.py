@@ -75,7 +75,7 @@ def expected_of(manifest: Mapping[str, Any], folder: RunFolder | None, steps: in
         if "state_sha256" in manifest:
             digests[int(manifest["steps_done"])] = str(manifest["state_sha256"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"the manifest's digests cannot be read ({error}): nothing to compare with") from error
+        raise UserError(f"the digests cannot be read ({error}): nothing to compare with") from error
     digests = {step: digests[step] for step in sorted(digests) if steps is None or step <= steps}
     if not digests:
         raise UserError("the manifest holds no digest of a state: nothing to compare with")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
-from pathlib import Path
 from typing import Any
 
 from benchmarks import nvidia
-
-CPUINFO = Path("/proc/cpuinfo")
+from ganjax.processor import cores, processor
 
 # Words of a device's name that tell nobody anything, or that a folder's name has no room for.
 _NOISE = re.compile(
@@ -30,7 +28,7 @@ def describe(gpu: int | None = None) -> dict[str, Any]:
         process may use), `memory_bytes`, `system`, `python`, `gpus` (of `nvidia.gpus`), `gpu` (the argument)
         and `gpu_note` (why no GPU is listed, or None).
     """
-    name, flags = processor(CPUINFO.read_text() if CPUINFO.exists() else "")
+    name, flags = processor()
     gpus, note = nvidia.gpus()
     return {
         "processor": name,
@@ -45,31 +43,12 @@ def describe(gpu: int | None = None) -> dict[str, Any]:
     }
 
 
-def processor(cpuinfo: str) -> tuple[str, set[str]]:
-    """`(name, instruction flags)` from the text of Linux's /proc/cpuinfo; elsewhere what Python knows."""
-    fields = {}
-    for line in cpuinfo.splitlines():
-        name, colon, value = line.partition(":")
-        if colon:
-            fields.setdefault(name.strip(), value.strip())
-    name = fields.get("model name") or fields.get("Hardware") or platform.processor() or platform.machine()
-    flags = fields.get("flags") or fields.get("Features") or ""
-    return " ".join(name.split()), set(flags.split())
-
-
 def instructions(flags: set[str]) -> str:
     """The widest vector instructions among a processor's flags, and whether it multiplies bfloat16."""
     kinds = (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"), ("sve", "SVE"), ("asimd", "NEON"))
     width = next((kind for flag, kind in kinds if flag in flags), "unknown")
     bfloat16 = sorted(flags & {"amx_bf16", "avx512_bf16", "bf16"})
     return f"{width} ({', '.join(bfloat16)})" if bfloat16 else width
-
-
-def cores() -> int:
-    """Processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def memory() -> int | None:

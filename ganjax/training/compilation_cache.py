@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ganjax.datasets.cache import cache_folder
+from ganjax.processor import processor
 
 LARGEST = 500_000_000  # bytes of kept programs, about: the oldest go when a run finds more
 _SHORTEST = 0.1  # seconds of compiling that are worth a file
@@ -91,9 +92,5 @@ def _is_ours_alone(folder: Path) -> bool:
 
 def _processor() -> str:
     """A name for this kind of processor: programs hold its instructions."""
-    facts = [platform.machine(), platform.processor()]
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text().splitlines()
-        facts += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+    name, flags = processor()
+    return hashlib.sha256(" ".join([platform.machine(), name, *sorted(flags)]).encode()).hexdigest()[:16]

@@ -17,9 +17,9 @@ from typing import Any
 import jax
 
 import ganjax
+from ganjax.processor import cores, processor
 from ganjax.training.determinism import is_deterministic
 
-CPUINFO = Path("/proc/cpuinfo")
 FLAGS = ("XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_ENABLE_X64", "NVIDIA_TF32_OVERRIDE")
 
 # What XLA looks for before it chooses instructions; the dozens of other flags change no program.
@@ -28,15 +28,16 @@ INSTRUCTIONS = re.compile(r"sse4_\d|avx\w*|fma|f16c|amx\w*|asimd|sve\w*|bf16")
 
 def environment() -> dict[str, Any]:
     """Everything outside of a run's settings that its bits may depend on, as JSON values."""
+    name, flags = processor()
     return {
         "versions": versions(),
         "platform": platform.platform(),
         "backend": jax.default_backend(),
         "device": jax.devices()[0].device_kind,
         "devices": jax.device_count(),
-        "processor": _processor()[0],
-        "instructions": " ".join(sorted(_processor()[1])),
-        "threads": threads(),
+        "processor": name,
+        "instructions": " ".join(sorted(filter(INSTRUCTIONS.fullmatch, flags))),
+        "threads": cores(),
         "deterministic": is_deterministic(),
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
     }
@@ -67,26 +68,6 @@ def versions() -> dict[str, str]:
     commit = _commit()
     named = {"ganjax": ganjax.__version__} | ({"ganjax commit": commit} if commit else {})
     return named | {"python": platform.python_version(), **installed}
-
-
-def threads() -> int:
-    """Processors this process may run on: as many threads compute."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@functools.cache
-def _processor() -> tuple[str, frozenset[str]]:
-    fields: dict[str, str] = {}
-    if CPUINFO.exists():
-        for line in CPUINFO.read_text().splitlines():
-            name, colon, value = line.partition(":")
-            if colon:
-                fields.setdefault(name.strip(), value.strip())
-    name = fields.get("model name") or fields.get("Hardware") or platform.processor() or platform.machine()
-    flags = fields.get("flags") or fields.get("Features") or ""
-    return " ".join(name.split()), frozenset(filter(INSTRUCTIONS.fullmatch, flags.split()))
 
 
 @functools.cache

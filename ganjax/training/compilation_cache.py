@@ -59,8 +59,16 @@ def keep_compilations(folder: Path | None = None) -> bool:
 
 
 def _forget_the_damaged(home: Path) -> None:
-    """Remove what a full disk or a killed process has left half-written: JAX would never write it again."""
+    """Remove what a full disk or a killed process has left half-written: JAX would never write it again.
+
+    Looked at is only what was written since the last look: reading everything would cost seconds.
+    """
+    looked = home / "looked"
+    since = looked.stat().st_mtime_ns if looked.exists() else 0
+    looked.touch()
     for file in home.glob("*-cache"):
+        if file.stat().st_mtime_ns < since:
+            continue
         content = file.read_bytes()
         try:
             # Where the package zstandard is installed, JAX writes another format: only JAX can check it.

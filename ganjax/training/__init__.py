@@ -2,7 +2,8 @@
 
 from ganjax.training.experiment import Experiment
 from ganjax.training.keeper import Keeping
-from ganjax.training.loop import Outcome, fit
+from ganjax.training.loop import fit
 from ganjax.training.run_folder import RunFolder
+from ganjax.training.session import Outcome
 
 __all__ = ["Experiment", "Keeping", "Outcome", "RunFolder", "fit"]

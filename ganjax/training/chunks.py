@@ -37,6 +37,7 @@ PLANNED = 2**18  # samples planned for a chunk, about: a plan may cost a permuta
 BEFOREHAND = 2**20  # numbers drawn before a chunk's loop, at most: 4 MB
 
 Chunk = Callable[[GANState, Source, jax.Array, int], tuple[GANState, Metrics]]
+Traceable = Callable[[GANState, Source, jax.Array, Any], tuple[GANState, Metrics]]
 
 
 def compile_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
@@ -50,6 +51,19 @@ def compile_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
     return form(gan, batch * gan.discriminator_updates, capacity)
 
 
+def compile_population(gan: GAN, batch: int, capacity: int, *, one_source: bool) -> Chunk:
+    """A chunk for many states at once: like `compile_chunk`, in the form of the compiled loop.
+
+    State and data keys have a first axis of members (and the source, unless all share `one_source`); metrics
+    are `(capacity, members)`. All members take the same number of steps. A member's bits depend on how many
+    there are, but not on who the others are.
+    """
+    steps = _steps(gan, batch * gan.discriminator_updates, capacity)
+    # The bound of the loop is nobody's own: it stays a number, and the loop stays a loop.
+    axes = (0, None if one_source else 0, 0, None)
+    return jax.jit(jax.vmap(steps, in_axes=axes, out_axes=(0, 1)), donate_argnums=0)
+
+
 def capacity_for(steps: int, batch: int) -> int:
     """A sensible `capacity` for a run of so many steps on batches of so many samples."""
     return max(1, min(LONGEST, steps, PLANNED // batch))
@@ -61,7 +75,16 @@ def has_convolutions(gan: GAN) -> bool:
     return any(len(v.shape) > 2 for model in models for v in model.trainable_variables)
 
 
+def same_under_vmap(*keys: jax.Array) -> bool:
+    """Whether these kinds of key draw the same numbers for many steps at once as for one after another."""
+    return all(str(jax.random.key_impl(key)) == "threefry2x32" for key in keys)
+
+
 def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
+    return jax.jit(_steps(gan, batch, capacity), donate_argnums=0)
+
+
+def _steps(gan: GAN, batch: int, capacity: int) -> Traceable:
     def chunk(state, source, data_key, steps):
         def inputs(planned, step):
             real = source.fetch(planned, batch)
@@ -71,7 +94,7 @@ def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
         numbers = state.step + jnp.arange(capacity, dtype=jnp.int32)
         plan = (source.plan(data_key, state.step, capacity, batch), numbers)
         one = jax.eval_shape(inputs, *_at(plan, 0))
-        beforehand = capacity * _size(one) <= BEFOREHAND and _same_under_vmap(state.key, data_key)
+        beforehand = capacity * _size(one) <= BEFOREHAND and same_under_vmap(state.key, data_key)
         drawn = jax.vmap(inputs)(*plan) if beforehand else None
 
         def body(i, carry):
@@ -84,7 +107,7 @@ def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
         state, rows = jax.lax.fori_loop(0, steps, body, (state, _no_rows(capacity)))
         return state, _by_name(rows)
 
-    return jax.jit(chunk, donate_argnums=0)
+    return chunk
 
 
 def _queued_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
@@ -126,8 +149,3 @@ def _at(plan: Any, i: Any) -> Any:
 
 def _size(tree: Any) -> int:
     return sum(x.size for x in jax.tree.leaves(tree))
-
-
-def _same_under_vmap(*keys: jax.Array) -> bool:
-    """Whether these kinds of key draw the same numbers for many steps at once as for one after another."""
-    return all(str(jax.random.key_impl(key)) == "threefry2x32" for key in keys)

@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import signal
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
+import numpy as np
 
 from ganjax.errors import UserError
-from ganjax.export import export_models, state_digest
 from ganjax.files import remove_unfinished
 from ganjax.state import GANState, init_state
-from ganjax.training.advance import Course, advance
+from ganjax.training.advance import Course, Reached, advance
 from ganjax.training.chunks import capacity_for, compile_chunk
 from ganjax.training.clock import Clock
 from ganjax.training.experiment import Experiment
 from ganjax.training.interruption import Interruption
-from ganjax.training.keeper import Keeper, Keeping
+from ganjax.training.keeper import Keeping
 from ganjax.training.lock import Lock
-from ganjax.training.manifest import Manifest, describe
 from ganjax.training.progress import Progress
-from ganjax.training.recorder import DivergedError, Recorder
+from ganjax.training.recorder import DivergedError
 from ganjax.training.resuming import resume_from
 from ganjax.training.rhythm import Beat
 from ganjax.training.run_folder import RunFolder
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        state: the state that was saved as models: the last, or the best where the experiment selects.
-        step: how many steps were done.
-        stopped_by: the signal that ended it before its last step, or 0.
-        scores: the experiment's own judgement of `state`.
-        timings: seconds by phase: data, compile (up to the end of the first chunk), steps, pictures,
-            checkpoints (for which training stood still), finish.
-    """
-
-    state: GANState
-    step: int
-    stopped_by: int
-    scores: dict[str, float]
-    timings: dict[str, float]
+from ganjax.training.session import Ingredients, Outcome, Session
 
 
 def fit(
@@ -92,80 +71,80 @@ def _fit(
     quiet: bool,
     leave: Callable[[int], None] | None,
 ) -> Outcome:
-    def say(text: str) -> None:
-        if not quiet:
-            print(text, file=sys.stderr)
-
-    clock, key = Clock(), jax.random.key(experiment.seed)
-    init_key, data_key, picture_key, score_key = jax.random.split(key, 4)
+    say, clock, gan = (lambda text: None) if quiet else _say, Clock(), experiment.gan
     with clock("data"):
-        source, data = experiment.load(not quiet)
-        source = jax.device_put(source)
+        run = Ingredients(experiment, not quiet)
     # Nothing is written before: a run whose data cannot be had leaves its folder as it was.
-    run = describe(experiment, key, data)
-    found = resume_from(folder, experiment.gan, run, last, experiment.log_every, say) if resume else None
+    found = resume_from(folder, gan, run.description, last, experiment.log_every, say) if resume else None
     first = found.step if found else 0
     if first > last:
         raise UserError(f"{folder.path} has {first} steps already: --steps must be at least that many")
-    manifest = Manifest.begin(folder, run, first, last, say)
-    state = found.state if found else initial_state(experiment, init_key)
-    chunk = compile_chunk(experiment.gan, experiment.batch, capacity_for(experiment.steps, experiment.batch))
-    course = Course(
-        first,
-        last,
-        every=(experiment.picture_every, experiment.select_every, keeping.every.steps),
-        capacity=capacity_for(experiment.steps, experiment.batch),
-    )
+    session = Session(run, folder, last, keeping, say, clock, found)
+    state = found.state if found else initial_state(experiment, run.init_key)
+    capacity = capacity_for(experiment.steps, experiment.batch)
+    chunk = compile_chunk(gan, experiment.batch, capacity)
+    course = Course(first, last, stops(experiment, keeping), capacity)
+    steps = ([reached] for reached in advance(chunk, state, run.source, run.data_key, course, clock))
+    (outcome,) = carry_out([session], [state], steps, course, keeping, quiet, leave)
+    if isinstance(outcome, DivergedError):
+        raise outcome
+    return outcome
+
+
+def carry_out(
+    sessions: Sequence[Session],
+    states: Sequence[GANState],
+    steps: Iterable[Sequence[Reached]],
+    course: Course,
+    keeping: Keeping,
+    quiet: bool,
+    leave: Callable[[int], None] | None,
+) -> list[Outcome | DivergedError]:
+    """Lead runs that take their steps together from `states` to their end, or to where a signal stops all.
+
+    Args:
+        sessions: one a run.
+        states: what each begins with.
+        steps: chunk by chunk, what each has reached. Those that have diverged are passed over.
+        course: from where to where.
+        keeping, quiet, leave: as in `fit`.
+
+    Returns:
+        How each run ended.
+    """
     beat = Beat(keeping.every)
     with (
         Interruption(quiet, leave) as interruption,
-        Keeper(folder, keeping.last) as keeper,
-        Recorder(experiment, run, folder, source, picture_key, score_key, last, clock, found) as recorder,
-        Progress(last, quiet, done=first) as progress,
+        contextlib.ExitStack() as opened,
+        Progress(course.last, quiet, done=course.first) as progress,
     ):
+        for session, state in zip(sessions, states, strict=True):
+            opened.enter_context(session).begin(state)
         interruption.nothing_to_lose = True
-        if not found:
-            recorder.begin(state)
-        try:
-            for reached in advance(chunk, state, source, data_key, course, clock):
-                interruption.nothing_to_lose = False
-                recorder.note(reached)
-                state = reached.state
-                if reached.step == last or interruption.asked or beat.due(reached.step):
-                    with clock("checkpoints"):
-                        keeper.save(*recorder.checkpoint(state))
-                manifest.note(reached.step, recorder.record.digests)
-                progress.advance(
-                    reached.step - reached.first,
-                    {name: float(values[-1]) for name, values in reached.rows.items()},
-                )
-                if interruption.asked:
-                    break
-        except DivergedError as error:
-            keeper.save(*recorder.checkpoint(error.good))
-            manifest.end("diverged", clock, reason=str(error), steps_done=int(error.good.step))
-            raise
-        with clock("checkpoints"):
-            keeper.wait()
+        for all_reached in steps:
+            interruption.nothing_to_lose = False
+            going = [pair for pair in zip(sessions, all_reached, strict=True) if not pair[0].diverged]
+            for session, reached in going:
+                session.note(reached)
+            going = [(session, reached) for session, reached in going if not session.diverged]
+            if not going:
+                break
+            reached, asked = going[0][1], interruption.asked
+            if reached.step == course.last or asked or beat.due(reached.step):
+                for session, _ in going:
+                    session.save()
+            progress.advance(reached.step - reached.first, _means([reached.rows for _, reached in going]))
+            if asked:
+                break
+        for session in sessions:
+            session.wait()
         interruption.nothing_to_lose = True
-        step = int(state.step)
-        stopped_by = interruption.asked if step < last else 0
-        final = recorder.best or state
-        scores: dict[str, float] = {}
-        if stopped_by != signal.SIGTERM:  # whoever sends that is about to switch off
-            with clock("finish"):
-                scores = _finish(experiment, folder, recorder, final)
-        if not stopped_by:
-            keeper.keep_last(1)
-        manifest.end(
-            "interrupted" if stopped_by else "finished",
-            clock,
-            steps_done=step,
-            selected_step=int(final.step),
-            scores=scores,
-            state_sha256=state_digest(state),
-        )
-    return Outcome(final, step, stopped_by, scores, clock.seconds)
+        return [session.diverged or session.end(interruption.asked) for session in sessions]
+
+
+def stops(experiment: Experiment, keeping: Keeping) -> tuple[int, ...]:
+    """At the multiples of which steps a run returns to Python."""
+    return experiment.picture_every, experiment.select_every, keeping.every.steps
 
 
 def initial_state(experiment: Experiment, key: jax.Array) -> GANState:
@@ -175,18 +154,10 @@ def initial_state(experiment: Experiment, key: jax.Array) -> GANState:
     return init(experiment.gan, key)
 
 
-def _finish(
-    experiment: Experiment, folder: RunFolder, recorder: Recorder, final: GANState
-) -> dict[str, float]:
-    """Final picture, film, curves, models; returns the scores."""
-    from ganjax import viewing
+def _means(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, float]:
+    """Of the last row of each run, by name."""
+    return {name: float(np.mean([each[name][-1] for each in rows])) for name in rows[0]}
 
-    experiment.draw(folder.samples / "final.png", final, recorder.source, recorder.picture_key)
-    frames = folder.pictures()
-    if frames:
-        viewing.save_film(folder.path / "film.gif", [*frames, folder.samples / "final.png"])
-    if folder.metrics_path.stat().st_size:
-        viewing.save_curves(folder.path / "curves.png", folder.metrics_path)
-    for role, model in zip(("generator", "discriminator"), export_models(experiment.gan, final), strict=True):
-        folder.write_model(role, model)
-    return experiment.judge(final, recorder.source, recorder.score_key)
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -7,7 +7,7 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -41,6 +41,8 @@ def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[s
 
 def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
     """The first thing in which two descriptions are of different runs, in words; None where they agree."""
+    if mine.get("population") != its.get("population"):
+        return f"it is {_company(its)}, not {_company(mine)}"
     for part, value in mine.items():
         other = its.get(part)
         if part == "settings" and isinstance(other, Mapping):
@@ -53,6 +55,13 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
         elif value != other:
             return f"its {part} is {other}, not {value}"
     return None
+
+
+def seeds_as_text(seeds: Sequence[int]) -> str:
+    """Seeds as `--seeds` takes them: `0:10` where they follow one another, else `0,3,7`."""
+    if len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]}:{seeds[-1] + 1}"
+    return ",".join(map(str, seeds))
 
 
 class Manifest:
@@ -133,6 +142,19 @@ def earlier_manifest(folder: RunFolder) -> dict[str, Any]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _company(description: Mapping[str, Any]) -> str:
+    population = description.get("population")
+    if population is None:
+        return "a run of its own"
+    seeds = seeds_as_text(population["seeds"]) if _is_population(population) else "?"
+    return f"one of the population `ganjax train {description.get('experiment')} --seeds {seeds}`"
+
+
+def _is_population(value: Any) -> bool:
+    seeds = value.get("seeds") if isinstance(value, Mapping) else None
+    return isinstance(seeds, list) and bool(seeds) and all(isinstance(seed, int) for seed in seeds)
 
 
 def _data(data: Mapping[str, Any]) -> str:

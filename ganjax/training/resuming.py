@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,25 +63,49 @@ def resume_from(
         UserError: the checkpoints are of another run or network.
         OSError: the folder cannot be read or written.
     """
-    earlier = earlier_manifest(folder)
-    other = mismatch(description, earlier) if earlier else None
-    if other:
-        raise UserError(f"{folder.path} is another run: {other}")
-    for path in reversed(folder.checkpoints()):
-        try:
-            found = _read(folder, path, gan, description)
-        except DamagedError as error:
-            say(f"{error}: going on from the one before")
-            path.unlink()
-            continue
-        _forget_what_came_after(folder, found.step)
-        if found.step < last:
-            _end_on_rhythm(folder, found.record, log_every)
-        return found
-    if earlier.get("status") == "finished":
-        raise UserError(f"{folder.path} has no checkpoint left to go on from: --overwrite trains it anew")
-    say(f"{folder.path} has no checkpoint to go on from: beginning with the first step")
-    _forget_what_came_after(folder, -1)
+    found = resume_together([folder], gan, [description], last, log_every, say)
+    return found[0] if found else None
+
+
+def resume_together(
+    folders: Sequence[RunFolder],
+    gan: GAN,
+    descriptions: Sequence[Mapping[str, Any]],
+    last: int,
+    log_every: int,
+    say: Callable[[str], None],
+) -> list[Resumed] | None:
+    """`resume_from` for runs of one game that go on as one: the latest step all have a whole checkpoint of.
+
+    None to begin all of them anew. For arguments and errors see there.
+    """
+    runs = list(zip(folders, descriptions, strict=True))
+    for folder, description in runs:
+        _refuse_another(folder, description)
+    paths = [{step_of(path): path for path in folder.checkpoints()} for folder in folders]
+    for step in sorted(set.intersection(*map(set, paths)), reverse=True):
+        found = []
+        for (folder, description), path in zip(runs, (its[step] for its in paths), strict=True):
+            try:
+                found.append(_read(folder, path, gan, description))
+            except DamagedError as error:
+                say(f"{error}: going on from the one before")
+                path.unlink()
+        if len(found) == len(runs):
+            for folder, resumed in zip(folders, found, strict=True):
+                _forget_what_came_after(folder, step)
+                if step < last:
+                    _end_on_rhythm(folder, resumed.record, log_every)
+            return found
+    for folder in folders:
+        if not folder.checkpoints() and earlier_manifest(folder).get("status") == "finished":
+            raise UserError(f"{folder.path} has no checkpoint left to go on from: --overwrite trains it anew")
+    where = f"{folders[0].path} has no checkpoint"
+    if len(folders) > 1:
+        where = f"{folders[0].path} to {folders[-1].path} have no checkpoint in common"
+    say(f"{where} to go on from: beginning with the first step")
+    for folder in folders:
+        _forget_what_came_after(folder, -1)
     return None
 
 
@@ -119,6 +143,13 @@ def _current(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
             "neither resumed nor reproduced"
         )
     return manifest
+
+
+def _refuse_another(folder: RunFolder, description: Mapping[str, Any]) -> None:
+    earlier = earlier_manifest(folder)
+    other = mismatch(description, earlier) if earlier else None
+    if other:
+        raise UserError(f"{folder.path} is another run: {other}")
 
 
 def _read(folder: RunFolder, path: Path, gan: GAN, description: Mapping[str, Any]) -> Resumed:

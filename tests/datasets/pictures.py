@@ -4,6 +4,7 @@ import io
 import tarfile
 import zipfile
 
+import numpy as np
 from PIL import Image
 
 RED, GREEN, BLUE = (250, 0, 0), (0, 250, 0), (0, 0, 250)
@@ -19,6 +20,11 @@ def encode(image, kind="PNG", **options):
 def plain(color=RED, size=(10, 10), kind="PNG"):
     """The file of a picture of one colour, as bytes."""
     return encode(Image.new("RGB", size, color), kind)
+
+
+def photograph():
+    """A JPEG that needs all of its bytes."""
+    return encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), "JPEG")
 
 
 def put(folder, name, data):

@@ -21,6 +21,8 @@ class Resume:
 
     $ ganjax resume runs/cartoon-0
     $ ganjax resume runs/cartoon-0 --steps 5000
+
+    A population goes on as a whole: `ganjax train ring --seeds 0:10 --resume`.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -41,12 +43,15 @@ def run(words: Sequence[str]) -> int:
         raise UserError(f"--steps must be a whole number in [1, {2**31 - 1}], got {resume.steps}")
 
     from ganjax.experiments.restoring import restore
+    from ganjax.training.manifest import company
     from ganjax.training.resuming import what_ran
     from ganjax.training.run_folder import RunFolder
 
     folder = RunFolder(resume.run)
     manifest = what_ran(resume.run)
     experiment = restore(manifest, resume.data)
+    if "population" in manifest:
+        raise UserError(f"{resume.run} is {company(manifest)}: that, with --resume, goes on with all of them")
     if manifest.get("status") == "diverged":
         raise UserError(f"{resume.run} diverged, and would again: {manifest.get('reason')}")
     done, steps = manifest.get("steps_done"), resume.steps or manifest.get("steps", experiment.steps)

@@ -77,8 +77,12 @@ def was_deterministic(manifest: Mapping[str, Any]) -> bool:
 
 
 @contextmanager
-def said_in_one_line(experiment: Any, folder: RunFolder | None) -> Iterator[None]:
-    """Turn what can befall a run into one line; without a `folder`, there is nothing to resume.
+def said_in_one_line(experiment: Any, again: str | None) -> Iterator[None]:
+    """Turn what can befall a run into one line.
+
+    Args:
+        experiment: what is trained.
+        again: what goes on with it, in words; None where there is nothing to go on with.
 
     Raises:
         UserError: there is not enough memory or disk, or a file cannot be written.
@@ -94,12 +98,10 @@ def said_in_one_line(experiment: Any, folder: RunFolder | None) -> Iterator[None
             raise
         raise UserError(f"there is not enough memory for this run: give a smaller {advice}") from error
     except OSError as error:
-        if folder is None or isinstance(error, BrokenPipeError):
+        if again is None or isinstance(error, BrokenPipeError):
             raise
         reason = f"{error.strerror or error}: {error.filename}" if error.filename else error.strerror or error
-        raise UserError(
-            f"{reason}; what was saved before is safe: mend that, then `ganjax resume {folder.path}`"
-        ) from error
+        raise UserError(f"{reason}; what was saved before is safe: mend that, then {again}") from error
 
 
 def run_to_its_end(
@@ -114,7 +116,7 @@ def run_to_its_end(
     from ganjax import training
 
     keeping = process.check()
-    with said_in_one_line(experiment, folder):
+    with said_in_one_line(experiment, f"`ganjax resume {folder.path}`"):
         outcome = training.fit(
             experiment,
             folder,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ganjax.cli.parsing import choose, parse
 from ganjax.cli.running import Process, run_to_its_end
+from ganjax.cli.seeds import parse_seeds, run_seeds
 from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
 
@@ -16,8 +17,12 @@ from ganjax.experiments import EXPERIMENTS
 class Options:
     """Where the run goes."""
 
+    seeds: str | None = None
+    """Train with several seeds, at once where the networks allow it: 0:10 for 0 to 9, or 0,3,7. A table shows
+    mean, standard error, least and most of each score."""
     out: Path | None = None
-    """Folder of the run; runs/<experiment>-<seed> by default."""
+    """Folder of the run; runs/<experiment>-<seed> by default. With --seeds: folder of their folders, runs by
+    default."""
     overwrite: bool = False
     """Replace a run that is there already."""
     resume: bool = False
@@ -40,7 +45,13 @@ def run(words: Sequence[str]) -> int:
     if options.resume and options.overwrite:
         raise UserError("--resume goes on with a run and --overwrite begins it anew: give one of them")
     process.check()
+    seeds = parse_seeds(options.seeds) if options.seeds is not None else ()
+    if seeds and any(word.split("=")[0] == "--seed" for word in words):
+        raise UserError("--seed is one and --seeds are several: give one of them")
     process.prepare(experiment, deterministic=options.deterministic)
+    if seeds:
+        where, again = options.out or Path("runs"), options.resume
+        return run_seeds(experiment, seeds, where, process, overwrite=options.overwrite, resume=again)
 
     from ganjax.training import RunFolder
 
@@ -64,6 +75,7 @@ def _usage() -> str:
             "  ganjax train cartoon                      into runs/cartoon-0",
             "  ganjax train cartoon --data faces.zip     your own pictures",
             "  ganjax train ring --seed 1 --steps 5000",
+            "  ganjax train ring --seeds 0:10            ten seeds at once, and a table of their scores",
             "",
             "ganjax train EXPERIMENT --help shows every flag of one.",
         ]

@@ -42,7 +42,7 @@ def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[s
 def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
     """The first thing in which two descriptions are of different runs, in words; None where they agree."""
     if mine.get("population") != its.get("population"):
-        return f"it is {_company(its)}, not {_company(mine)}"
+        return f"it is {company(its)}, not {company(mine)}"
     for part, value in mine.items():
         other = its.get(part)
         if part == "settings" and isinstance(other, Mapping):
@@ -55,6 +55,15 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
         elif value != other:
             return f"its {part} is {other}, not {value}"
     return None
+
+
+def company(description: Mapping[str, Any]) -> str:
+    """Whether a run is one of a population, and of which, in words."""
+    population = description.get("population")
+    if population is None:
+        return "a run of its own"
+    seeds = seeds_as_text(population["seeds"]) if _is_population(population) else "?"
+    return f"one of the population `ganjax train {description.get('experiment')} --seeds {seeds}`"
 
 
 def seeds_as_text(seeds: Sequence[int]) -> str:
@@ -142,14 +151,6 @@ def earlier_manifest(folder: RunFolder) -> dict[str, Any]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _company(description: Mapping[str, Any]) -> str:
-    population = description.get("population")
-    if population is None:
-        return "a run of its own"
-    seeds = seeds_as_text(population["seeds"]) if _is_population(population) else "?"
-    return f"one of the population `ganjax train {description.get('experiment')} --seeds {seeds}`"
 
 
 def _is_population(value: Any) -> bool:

@@ -83,8 +83,9 @@ class RunFolder:
         if manifest["schema"] < MANIFEST_SCHEMA:
             return "holds a run of an older ganjax: --overwrite starts it anew"
         if status == "finished":
-            more = f"`ganjax resume {self.path} --steps N` makes it longer"
-            return f"holds a finished run: {more}, --overwrite starts it anew"
+            more = f"`ganjax resume {self.path} --steps N` makes it longer, "
+            more = "" if "population" in manifest else more
+            return f"holds a finished run: {more}--overwrite starts it anew"
         if status == "diverged":
             return "holds a run that diverged: --overwrite starts it anew"
         return (

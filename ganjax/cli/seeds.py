@@ -1,0 +1,108 @@
+"""`ganjax train EXPERIMENT --seeds A:B`: many seeds of one experiment, and their scores in a table."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import re
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganjax.cli.running import Process, said_in_one_line
+from ganjax.errors import UserError
+
+MOST = 256  # each keeps two files open, and many systems allow a process 1024
+AGAIN = "the same command with --resume"
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """The seeds that `0:10` (half open, as Python's slices) or `0,3,7` names.
+
+    Raises:
+        UserError: it names none, one of them twice, or too many.
+    """
+    if re.fullmatch(r"[0-9]{1,10}:[0-9]{1,10}", text, re.ASCII):
+        first, end = map(int, text.split(":"))
+        seeds: Sequence[int] = range(first, end)
+    elif re.fullmatch(r"[0-9]{1,10}(,[0-9]{1,10})*", text, re.ASCII):
+        seeds = [int(word) for word in text.split(",")]
+    else:
+        raise UserError(f"--seeds must be as 0:10 (for 0 to 9) or as 0,3,7, got {text!r}")
+    if not 1 <= len(seeds) <= MOST:
+        raise UserError(f"--seeds must name 1 to {MOST} seeds; {text} names {len(seeds)}")
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"--seeds {text} names a seed twice")
+    return tuple(seeds)
+
+
+def run_seeds(
+    experiment: Any,
+    seeds: Sequence[int],
+    parent: Path,
+    process: Process,
+    *,
+    overwrite: bool,
+    resume: bool,
+) -> int:
+    """`fit_population` with these seeds, and their scores in a table; returns the exit code.
+
+    Raises:
+        UserError: a run is in the way, cannot be written, or has diverged.
+    """
+    experiments = [dataclasses.replace(experiment, seed=seed) for seed in seeds]
+
+    from ganjax.training import Diverged, RunFolder, fit_population
+
+    folders = [RunFolder(parent / f"{experiment.name}-{seed}") for seed in seeds]
+    # Those that are there come first: what is in the way is found before anything is made.
+    for folder in sorted(folders, key=RunFolder.is_empty):
+        if not (resume and folder.manifest_path.exists()):
+            RunFolder.create(folder.path, overwrite=overwrite)
+    with said_in_one_line(experiment, AGAIN):
+        ended = fit_population(
+            experiments,
+            folders,
+            resume=resume,
+            keeping=process.check(),
+            quiet=process.quiet,
+            leave=os._exit,
+        )
+    outcomes = [how for how in ended if not isinstance(how, Diverged)]
+    stopped = [outcome for outcome in outcomes if outcome.stopped_by]
+    if not process.quiet:
+        lines = score_table([outcome.scores for outcome in outcomes if outcome.scores])
+        lines.append(f"{parent}/{experiment.name}-*: look at samples/final.png, film.gif and curves.png")
+        if stopped:
+            step = stopped[0].step
+            lines.append(f"stopped at step {step} of {experiment.steps}; all is saved: {AGAIN} goes on")
+        print("\n".join(lines), file=sys.stderr)
+    if stopped:
+        return 128 + stopped[0].stopped_by
+    diverged = [(seed, how.step) for seed, how in zip(seeds, ended, strict=True) if isinstance(how, Diverged)]
+    if diverged:
+        places = ", ".join(f"seed {seed} in step {step}" for seed, step in diverged)
+        raise UserError(
+            f"{len(diverged)} of {len(seeds)} runs diverged: {places}; the last good state of each is in its "
+            "checkpoints/: try a smaller learning rate"
+        )
+    return 0
+
+
+def score_table(scores: Sequence[Mapping[str, float]]) -> list[str]:
+    """Lines with mean, standard error of the mean, least and most of each score over the runs."""
+    if not scores:
+        return []
+    rows = [[f"{len(scores)} runs", "mean", "error", "least", "most"]]
+    for name in scores[0]:
+        values = [each[name] for each in scores]
+        error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+        numbers = (statistics.fmean(values), error, min(values), max(values))
+        rows.append([name, *(f"{number:.4g}" for number in numbers)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([name.ljust(widths[0]), *map(str.rjust, numbers, widths[1:])]) for name, *numbers in rows
+    ]

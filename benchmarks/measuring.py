@@ -184,7 +184,7 @@ def _judge(entries: list[_Entry], work: Work) -> None:
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:
-    with np.load(file) as arrays:
+    with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
 
 

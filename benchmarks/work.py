@@ -47,17 +47,17 @@ class Work:
     @cached_property
     def batches(self) -> np.ndarray:
         """float32 `(BATCHES, batch, *sample_shape)`; step s trains on number s modulo BATCHES."""
-        return np.load(self.folder / "batches.npy")
+        return np.load(self.folder / "batches.npy", allow_pickle=False)
 
     @cached_property
     def latents(self) -> np.ndarray:
         """float32 `(seeds, CHECKED_STEPS, batch, *latent_shape)`."""
-        return np.load(self.folder / "latents.npy")
+        return np.load(self.folder / "latents.npy", allow_pickle=False)
 
     @cached_property
     def initial(self) -> dict[str, np.ndarray]:
         """Arrays by name, `"generator/0"` and so on, each with a leading axis of seeds; and `"keys"`."""
-        with np.load(self.folder / "initial.npz") as arrays:
+        with np.load(self.folder / "initial.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
     def initial_weights(self, network: str, seed: int | slice, *, nudged: bool = False) -> list[np.ndarray]:

@@ -44,7 +44,9 @@ class Ganjax:
 
     def __init__(self, work: Work, path: str, deterministic: bool):
         self.device = jax_device.describe(work.spec["device"])
-        models = [keras.saving.load_model(work.model(name), compile=False) for name in NETWORKS]
+        models = [
+            keras.saving.load_model(work.model(name), compile=False, safe_mode=True) for name in NETWORKS
+        ]
         self.gan = game(work.spec, *models)
         self.seeds = work.spec["seeds"] if work.spec["population"] else None
         self.work = work

@@ -46,7 +46,9 @@ class StockKeras:
     def __init__(self, work: Work, path: str, deterministic: bool):
         self.device = jax_device.describe(work.spec["device"])
         self.work, self.spec = work, work.spec
-        self.models = [keras.saving.load_model(work.model(name), compile=False) for name in NETWORKS]
+        self.models = [
+            keras.saving.load_model(work.model(name), compile=False, safe_mode=True) for name in NETWORKS
+        ]
         self.optimizers = [self._adam(model) for model in self.models]
         self.batches = [jnp.asarray(batch) for batch in work.batches]
         self.states = [self._initial(seed) for seed in range(self.spec["seeds"])]

@@ -27,7 +27,9 @@ class TensorFlow:
     def __init__(self, work: Work, path: str, deterministic: bool):
         self.work, self.spec = work, work.spec
         self.device = self._set_up_device(deterministic)
-        self.models = [keras.saving.load_model(work.model(name), compile=False) for name in NETWORKS]
+        self.models = [
+            keras.saving.load_model(work.model(name), compile=False, safe_mode=True) for name in NETWORKS
+        ]
         self.optimizers = [self._adam(model) for model in self.models]
         self.fresh = {
             name: [v.numpy() for v in adam.variables]

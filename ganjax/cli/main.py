@@ -12,6 +12,7 @@ import io
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from ganjax.cli.parsing import choose
@@ -48,8 +49,9 @@ def main(words: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     _prepare_streams()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks at length of caches it cannot write
     try:
-        with _without_tensorflow(), _quiet_matplotlib():
+        with _without_tensorflow(), _with_a_home():
             try:
                 code = run(words)
             except SystemExit as end:  # help ends so
@@ -100,7 +102,8 @@ def _prepare_streams() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  (it lives as long as the process)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, open(nowhere, "w", closefd=False))  # noqa: SIM115  (as long as the process)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
@@ -111,15 +114,23 @@ def _forget_output() -> None:
 
 
 @contextlib.contextmanager
-def _quiet_matplotlib() -> Iterator[None]:
-    """Where no home folder can be written, Matplotlib works but says at length that it could be faster."""
-    logger = logging.getLogger("matplotlib")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
+def _with_a_home() -> Iterator[None]:
+    """Where there is no home folder to write to, give the libraries one that is gone at the end.
+
+    Keras would take /tmp/.keras, where anybody may have left settings for it.
+    """
+    home = os.path.expanduser("~")
+    if os.path.isdir(home) and os.access(home, os.W_OK):
         yield
-    finally:
-        logger.setLevel(before)
+        return
+    before = os.environ.get("HOME")
+    with tempfile.TemporaryDirectory(prefix="ganjax-home-") as os.environ["HOME"]:
+        try:
+            yield
+        finally:
+            del os.environ["HOME"]
+            if before is not None:
+                os.environ["HOME"] = before
 
 
 @contextlib.contextmanager

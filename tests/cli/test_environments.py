@@ -1,0 +1,106 @@
+"""Where a command is started must not matter: without a home folder, without a user, in 1970."""
+
+import os
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import runs
+
+from ganjax.cli import main as cli
+from ganjax.experiments import EXPERIMENTS
+from ganjax.training import RunFolder
+
+# `ganjax` as a container runs it under a number that is no user's.
+UNKNOWN_USER = """
+import pwd
+def unknown(number):
+    raise KeyError(number)
+pwd.getpwuid = unknown
+from ganjax.cli.main import main
+main()
+"""
+
+
+def homeless(base, tmp_path, words, home=None, program="from ganjax.cli.main import main; main()"):
+    """The command without the variables that lead to a user's folders."""
+    hidden = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "KERAS_HOME", "MPLCONFIGDIR")
+    environment = {name: value for name, value in runs.environment(base).items() if name not in hidden}
+    (tmp_path / "temporary").mkdir(exist_ok=True)
+    environment |= {"TMPDIR": str(tmp_path / "temporary")} | ({"HOME": str(home)} if home else {})
+    return runs.python(base, "-c", program, *words, env=environment, cwd=tmp_path)
+
+
+def found(folder):
+    """Names of what lies in the folder, without the temporary folder, which must be empty."""
+    assert not list((folder / "temporary").iterdir())
+    return {path.name for path in folder.iterdir()} - {"temporary"}
+
+
+def test_a_run_needs_no_home_and_no_user(base, tmp_path):
+    words = "train original-toy --steps 2 --batch 50 --out run --quiet"
+    result = homeless(base, tmp_path, words.split(), program=UNKNOWN_USER)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert RunFolder(tmp_path / "run").read_manifest()["status"] == "finished"
+    assert found(tmp_path) == {"run"}  # no folder called ~
+
+
+@pytest.mark.parametrize("home", ["nowhere", "file"])
+def test_samples_need_no_home(base, dots, tmp_path, home):
+    (tmp_path / "file").write_text("no folder can be made in here")
+    result = homeless(
+        base, tmp_path, ["sample", dots.path, "--n", "2", "--out", "a.png"], home=tmp_path / home
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "a.png\n", "")
+    assert found(tmp_path) == {"file", "a.png"}
+
+
+def test_a_home_that_can_be_written_is_the_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with cli._with_a_home():
+        assert Path.home() == tmp_path
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("before", [None, "/nonexistent", "read only"])
+def test_another_home_lasts_as_long_as_the_command(monkeypatch, tmp_path, before):
+    if before is None:
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    else:
+        monkeypatch.setenv("HOME", str(tmp_path) if before == "read only" else before)
+        monkeypatch.setattr(os, "access", lambda *_: False)  # as for anybody but root
+    home = os.environ.get("HOME")
+
+    def fail():
+        with cli._with_a_home():
+            lent.append(Path(os.environ["HOME"]))
+            (lent[0] / "settings").write_text("kept as long as the command runs")
+            raise ZeroDivisionError
+
+    lent = []
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert os.environ.get("HOME") == home
+    assert lent[0] != tmp_path
+    assert not lent[0].exists()
+
+
+def test_a_run_can_be_made_in_1970(monkeypatch, tmp_path):
+    """A zip file holds no date before 1980, and models are zip files."""
+    monkeypatch.setattr(time, "time", lambda: 10.0)
+    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        "train dots --steps 4 --out run --quiet",
+        "train dots --steps 4 --out run --overwrite --quiet",
+        "sample run --n 2 --out a.npz",
+        "sample run --n 2 --out a.png",
+    ):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words.split())
+        assert end.value.code == 0
+    assert zipfile.is_zipfile("run/generator.keras")
+    with pytest.raises(ValueError, match="1980"):
+        zipfile.ZipFile("a.zip", "w").writestr("a", "")  # the clock is what it seems to be

@@ -1,0 +1,127 @@
+"""What is printed where nobody reads, where there is no room, and where letters are few."""
+
+import os
+import pty
+import shlex
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+import runs
+
+from ganjax.training import RunFolder
+
+GANJAX = [sys.executable, "-W", "error", "-m", "ganjax"]
+DOTS = [sys.executable, "-W", "error", "-c", "import runs; runs.command_line()"]
+
+
+def ended(base, words, command=GANJAX, redirect="", **options):
+    """A process that a shell starts with streams redirected: `>&-` closes standard output."""
+    line = f"{shlex.join([*command, *map(str, words)])} {redirect}"
+    environment = runs.environment(base) | options.pop("env", {})
+    return subprocess.run(
+        ["sh", "-c", line], env=environment, capture_output=True, text=True, timeout=300, **options
+    )
+
+
+@pytest.fixture
+def deaf():
+    """The writing end of a pipe that nobody reads any more, as after `| head -0`."""
+    ours, its = os.pipe()
+    os.close(ours)
+    yield its
+    os.close(its)
+
+
+@pytest.mark.parametrize("words", ["--help", "train --help", "train ring --help", "info"])
+def test_output_that_nobody_reads_ends_the_command_without_a_word(base, deaf, words):
+    result = subprocess.run(
+        [*GANJAX, *words.split()], env=runs.environment(base), stdout=deaf, stderr=subprocess.PIPE, text=True
+    )
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+@pytest.mark.parametrize("words", ["--version", "train --help", "train ring --help"])
+def test_a_closed_output_is_no_mistake(base, words):
+    result = ended(base, words.split(), redirect=">&-")
+    assert (result.returncode, result.stderr) == (0, "")
+    narrow = ended(base, words.split(), redirect=">&-", env={"COLUMNS": "20"})
+    assert (narrow.returncode, narrow.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_full_disk_is_said_in_one_line(base):
+    result = ended(base, ["train", "--help"], redirect=">/dev/full")
+    assert (result.returncode, result.stderr) == (2, "ganjax: No space left on device\n")
+
+
+@pytest.mark.parametrize("redirect", ["2>&-", "2>/dev/full"])
+def test_a_mistake_that_nobody_can_read_has_its_exit_code(base, redirect):
+    assert ended(base, ["train", "rign"], redirect=redirect).returncode == 2
+
+
+def test_a_run_goes_on_when_nobody_watches_it_any_more(base, deaf, tmp_path):
+    words = [*DOTS, "train", "dots", "--steps", "2", "--out", "run"]
+    result = subprocess.run(words, env=runs.environment(base), stderr=deaf, cwd=tmp_path, timeout=300)
+    assert result.returncode == 141
+    assert RunFolder(tmp_path / "run").read_manifest()["status"] == "finished"
+    assert (tmp_path / "run" / "generator.keras").exists()
+
+
+def test_help_fits_a_terminal_of_20_columns(base):
+    ours, its = pty.openpty()
+    termios.tcsetwinsize(its, (24, 20))
+    environment = {k: v for k, v in runs.environment(base).items() if k not in ("COLUMNS", "LINES")}
+    process = subprocess.Popen(
+        [*GANJAX, "train", "cartoon", "--help"], env=environment, stdout=its, stderr=its
+    )
+    os.close(its)
+    said = b""
+    while True:
+        try:
+            part = os.read(ours, 10_000)
+        except OSError:  # Linux's way of saying that the other end is closed
+            break
+        if not part:
+            break
+        said += part
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    lines = said.decode().replace("\r", "").splitlines()
+    assert "--seed INT" in lines
+    assert not set("│╭╮╰╯─") & set(said.decode())
+    # What is wider is one word, a flag say, to be copied whole.
+    assert all(len(line) <= 20 or len(line.split()) == 1 for line in lines)
+
+
+ASCII = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"LANG": "C", "LC_ALL": "", "PYTHONUTF8": "", "PYTHONIOENCODING": ""},
+]
+
+
+@pytest.mark.parametrize("variables", ASCII, ids=lambda variables: next(iter(variables)))
+def test_help_and_mistakes_need_no_letters_beyond_ascii(base, variables):
+    result = ended(base, ["train", "ring", "--help"], env=variables)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "--seed INT" in result.stdout
+    result = ended(base, ["train", "ring", "--größe", "3"], env=variables)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert runs.one_line(result.stderr)
+    assert result.stderr.startswith("ganjax: Unrecognized options: --gr")
+
+
+@pytest.mark.parametrize("variables", ASCII[1:2], ids=["LC_ALL"])
+def test_names_need_no_letters_beyond_ascii(base, dots, tmp_path, variables):
+    (tmp_path / "Läufe").symlink_to(dots.path)
+    words = ["sample", "Läufe", "--n", "2", "--out", "größe.npz"]
+    result = ended(base, words, env=variables, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.isascii()
+    assert (tmp_path / "größe.npz").exists()
+    result = ended(base, ["sample", "Müll"], env=variables, cwd=tmp_path)
+    assert result.returncode == 2
+    assert runs.one_line(result.stderr)

@@ -24,17 +24,32 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     content has reached the disk before the name has, so that no crash leaves an empty file under it.
     """
     path = Path(path)
-    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f"{UNFINISHED}{path.stem}-", dir=path.parent)
-    os.close(handle)
+    with naming(path):
+        handle, name = tempfile.mkstemp(
+            suffix=path.suffix, prefix=f"{UNFINISHED}{path.stem}-", dir=path.parent
+        )
+        os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with naming(path):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Let an error of the system's that names no file, as of a full disk, or a temporary one name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and (not error.filename or UNFINISHED in str(error.filename)):
+            error.filename = os.fspath(path)
+        raise
 
 
 def remove_unfinished(folder: str | os.PathLike) -> None:

@@ -1,4 +1,4 @@
-"""Two tiny experiments, and runs of them that many tests look at."""
+"""Three tiny experiments, and runs of them that many tests look at."""
 
 import contextlib
 import dataclasses
@@ -62,6 +62,21 @@ class Dots(Experiment):
         return {
             "mean_radius": float(np.linalg.norm(sampling.generate(self.gan, state, key, 64), axis=1).mean())
         }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Nearest(Dots):
+    """Keeps the state whose step is nearest 6.
+
+    ganjax train nearest
+    """
+
+    name: ClassVar[str] = "nearest"
+    select_every: ClassVar[int] = 2
+    select_by: ClassVar[str] = "distance from step 6"
+
+    def distance(self, state, source, key):
+        return abs(int(state.step) - 6.5)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,10 +150,10 @@ def tiles_run(base):
 
 
 def command_line():
-    """`ganjax` with the two experiments above among its own."""
+    """`ganjax` with the experiments above among its own."""
     from ganjax.cli.main import main
 
-    EXPERIMENTS.update(dots=Dots, tiles=Tiles)
+    EXPERIMENTS.update(dots=Dots, tiles=Tiles, nearest=Nearest)
     main()
 
 

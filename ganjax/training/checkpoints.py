@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ from ganjax.files import write_zip
 
 RECORD = "record.json"
 WITNESSES = "witnesses"
+
+# What zipfile says of a file that is none, or no longer.
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,10 +65,7 @@ def read(path: Path) -> Checkpoint:
         DamagedError: one of its bytes is not what was written, or it is no checkpoint.
         OSError: it cannot be read.
     """
-    try:
-        members, seal = _members(path)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError) as error:
-        raise DamagedError(f"{path} is damaged: {error}") from error
+    members, seal = _members(path)
     if seal != _seal(members):
         raise DamagedError(f"{path} is damaged: its SHA-256 is not that of its content")
     try:
@@ -72,7 +73,7 @@ def read(path: Path) -> Checkpoint:
         arrays = {name.removesuffix(".npy"): _array(content) for name, content in members.items()}
         steps = {name: int(name.split("/")[1]) for name in arrays if name.startswith(f"{WITNESSES}/")}
         witnesses = {step: arrays.pop(name) for name, step in steps.items()}
-    except (KeyError, ValueError, EOFError) as error:
+    except Exception as error:  # over a forged array's header NumPy stumbles in many ways
         raise DamagedError(f"{path} is no checkpoint of ganjax: {error}") from error
     if not isinstance(record, dict):
         raise DamagedError(f"{path} is no checkpoint of ganjax: its record is no JSON object")
@@ -80,17 +81,28 @@ def read(path: Path) -> Checkpoint:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record of the checkpoint in `path`, which this process has written or read just before."""
-    with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read(RECORD))
+    """The record alone of the checkpoint in `path`.
+
+    Raises:
+        DamagedError, OSError: see `read`. Damage elsewhere in the file goes unnoticed.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(RECORD))
+    except DAMAGE as error:
+        raise DamagedError(f"{path} is no checkpoint of ganjax: {error}") from error
 
 
 def _members(path: Path) -> tuple[dict[str, bytes], bytes]:
-    with zipfile.ZipFile(path) as archive:
-        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-            # A small file could claim to hold any amount of memory.
-            raise ValueError("it is compressed, which no checkpoint is")
-        return {name: archive.read(name) for name in archive.namelist()}, archive.comment
+    content = path.read_bytes()
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                # A small file could claim to hold any amount of memory.
+                raise ValueError("it is compressed, which no checkpoint is")
+            return {name: archive.read(name) for name in archive.namelist()}, archive.comment
+    except DAMAGE as error:
+        raise DamagedError(f"{path} is damaged: {error}") from error
 
 
 def _npy(array: np.ndarray) -> bytes:

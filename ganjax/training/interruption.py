@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+from ganjax.training.progress import tell
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -56,9 +56,7 @@ class Interruption:
         if self.asked and not self.leave:
             raise KeyboardInterrupt
         if not self.asked and not self.quiet:
-            # Where the signal came in the middle of another print, Python refuses this one.
-            with contextlib.suppress(RuntimeError):
-                print("\nstopping after this chunk; Ctrl-C again stops at once", file=sys.stderr)
+            tell("\nstopping after this chunk; Ctrl-C again stops at once")
         self.asked = self.asked or number
 
     def _watch(self) -> None:

@@ -6,8 +6,10 @@ import dataclasses
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from ganjax.errors import DamagedError
 from ganjax.training import checkpoints
 from ganjax.training.checkpoints import Checkpoint
+from ganjax.training.record import Record
 from ganjax.training.rhythm import Rhythm
 from ganjax.training.run_folder import RunFolder
 
@@ -88,5 +90,8 @@ class Keeper:
                 path.unlink(missing_ok=True)
 
     def _best_of(self, path: Path) -> Path | None:
-        best = checkpoints.read_record(path)["written"]["best"]
+        try:
+            best = Record.from_json(checkpoints.read_record(path)["written"]).best
+        except (DamagedError, KeyError, TypeError, ValueError):
+            return None  # an older one that nobody can go on from
         return self.folder.best_path(best["step"]) if best else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from ganjax.errors import UserError
+from ganjax.files import naming
 
 
 class Lock:
@@ -27,12 +28,12 @@ class Lock:
         self.folder, self.path = folder, folder / self.NAME
 
     def __enter__(self) -> Lock:
-        self.file: IO[str] = self.path.open("a+")
+        self.file = self.path.open("ab+", buffering=0)
         try:
             _take(self.file)
         except BlockingIOError:
             self.file.seek(0)
-            owner = self.file.read().strip() or "another process"
+            owner = self.file.read().decode(errors="replace").strip() or "another process"
             self.file.close()
             raise UserError(
                 f"{self.folder} is in use by {owner}: wait for it, or choose another --out"
@@ -45,12 +46,12 @@ class Lock:
         self.file.close()
 
     def _write(self, text: str) -> None:
-        self.file.truncate(0)
-        self.file.write(text)
-        self.file.flush()
+        with naming(self.path):
+            self.file.truncate(0)
+            self.file.write(text.encode())
 
 
-def _take(file: IO[str]) -> None:
+def _take(file: IO[bytes]) -> None:
     try:
         import fcntl
     except ImportError:

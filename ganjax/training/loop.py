@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterable, Sequence
 
 import jax
@@ -19,7 +18,7 @@ from ganjax.training.experiment import Experiment
 from ganjax.training.interruption import Interruption
 from ganjax.training.keeper import Keeping
 from ganjax.training.lock import Lock
-from ganjax.training.progress import Progress
+from ganjax.training.progress import Progress, tell
 from ganjax.training.recorder import DivergedError
 from ganjax.training.resuming import resume_from
 from ganjax.training.rhythm import Beat
@@ -71,11 +70,11 @@ def _fit(
     quiet: bool,
     leave: Callable[[int], None] | None,
 ) -> Outcome:
-    say, clock, gan = (lambda text: None) if quiet else _say, Clock(), experiment.gan
+    say, clock, gan = (lambda text: None) if quiet else tell, Clock(), experiment.gan
     with clock("data"):
         run = Ingredients(experiment, not quiet)
     # Nothing is written before: a run whose data cannot be had leaves its folder as it was.
-    found = resume_from(folder, gan, run.description, last, experiment.log_every, say) if resume else None
+    found = resume_from(folder, gan, run.description, say) if resume else None
     first = found.step if found else 0
     if first > last:
         raise UserError(f"{folder.path} has {first} steps already: --steps must be at least that many")
@@ -157,7 +156,3 @@ def initial_state(experiment: Experiment, key: jax.Array) -> GANState:
 def _means(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, float]:
     """Of the last row of each run, by name."""
     return {name: float(np.mean([each[name][-1] for each in rows])) for name in rows[0]}
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ from ganjax.training.keeper import Keeping
 from ganjax.training.lock import Lock
 from ganjax.training.loop import carry_out, fit, initial_state, stops
 from ganjax.training.manifest import earlier_manifest, mismatch
+from ganjax.training.progress import tell
 from ganjax.training.recorder import DivergedError
 from ganjax.training.resuming import resume_together
 from ganjax.training.run_folder import RunFolder
@@ -71,7 +71,7 @@ def fit_population(
         UserError: another process is running in one of the folders, or what is there is another run.
         OSError: something cannot be written. What was safe stays safe.
     """
-    say = (lambda text: None) if quiet else _say
+    say = (lambda text: None) if quiet else tell
     clock, seeds, runs = Clock(), [experiment.seed for experiment in experiments], []
     apart = what_keeps_apart(experiments)
     if not apart:
@@ -147,8 +147,6 @@ def _train(
             [folders[i] for i in going],
             experiment.gan,
             [runs[i].description for i in going],
-            experiment.steps,
-            experiment.log_every,
             say,
         )
     if not found:
@@ -248,7 +246,3 @@ def _can_be_stacked(trees: Sequence[Any]) -> bool:
 
 def _stack(trees: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 
 from tqdm import tqdm
 
 LINE_SECONDS = 10.0  # between two plain lines
+
+
+def tell(text: str) -> None:
+    """Print `text` to standard error, where somebody still listens: a closed pipe is no reason to stop."""
+    # Python refuses to print in a signal's handler that has interrupted another print.
+    with contextlib.suppress(OSError, RuntimeError):
+        print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -48,6 +56,4 @@ class Progress:
         if due and not self.quiet and not self.in_terminal:
             self.last_line = now
             speed = (self.step - self.done) / (now - self.start)
-            print(
-                f"step {self.step}/{self.steps}  {speed:.3g} steps/s  {losses}", file=sys.stderr, flush=True
-            )
+            tell(f"step {self.step}/{self.steps}  {speed:.3g} steps/s  {losses}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from ganjax.files import naming
 from ganjax.training.run_folder import RunFolder
 
 
@@ -17,13 +19,16 @@ class Record:
     """What stands in a run's folder at a step.
 
     Attributes:
-        metrics: length in bytes and SHA-256 of metrics.csv.
+        metrics: length in bytes and SHA-256 of metrics.csv, without `end`.
+        end: what stands behind that in metrics.csv only because the run ended there: a row off the rhythm, or
+            nothing. A run that is made longer loses it.
         pictures: SHA-256 of the pictures in samples/ by name, `final.png` aside.
         digests: of the state, at the named steps (`training.digests`).
         best: step and value of the best state so far, where the experiment selects one.
     """
 
     metrics: tuple[int, str] = (0, hashlib.sha256().hexdigest())
+    end: str = ""
     pictures: dict[str, str] = dataclasses.field(default_factory=dict)
     digests: dict[str, str] = dataclasses.field(default_factory=dict)
     best: dict[str, Any] | None = None
@@ -31,7 +36,7 @@ class Record:
     def as_json(self) -> dict[str, Any]:
         """JSON values; equal records give equal values."""
         return {
-            "metrics": {"bytes": self.metrics[0], "sha256": self.metrics[1]},
+            "metrics": {"bytes": self.metrics[0], "sha256": self.metrics[1], "end": self.end},
             "pictures": dict(self.pictures),
             "digests": dict(self.digests),
             "best": self.best,
@@ -42,14 +47,18 @@ class Record:
         """The record that `as_json` gave these values of.
 
         Raises:
-            KeyError, TypeError: these are not values of a record.
+            KeyError, TypeError, ValueError: these are not values of a record.
         """
-        metrics = values["metrics"]
+        metrics, best = values["metrics"], values["best"]
+        pictures = {str(name): str(digest) for name, digest in dict(values["pictures"]).items()}
+        if not all(re.fullmatch(r"step_[0-9]+\.png", name) for name in pictures):
+            raise ValueError("a picture of no step")
         return cls(
-            metrics=(int(metrics["bytes"]), str(metrics["sha256"])),
-            pictures=dict(values["pictures"]),
-            digests=dict(values["digests"]),
-            best=values["best"],
+            metrics=(_natural(metrics["bytes"]), str(metrics["sha256"])),
+            end=str(metrics["end"]),
+            pictures=pictures,
+            digests={str(step): str(digest) for step, digest in dict(values["digests"]).items()},
+            best=None if best is None else _best(best["step"], best["score"], best["value"]),
         )
 
     def missing_from(self, folder: RunFolder) -> str | None:
@@ -80,45 +89,65 @@ class MetricsWriter:
     Args:
         path: the file.
         size: how many of the bytes that are there already belong to the run; the rest is cut off.
+        end: what comes behind them, only because the run ends there.
+
+    Attributes:
+        end: that, or what `write` was told so of.
     """
 
-    def __init__(self, path: Path, size: int = 0) -> None:
+    def __init__(self, path: Path, size: int = 0, end: str = "") -> None:
+        self.path, self.end = path, end
         self._file: IO[bytes] = path.open("r+b" if path.exists() else "w+b")
         kept = self._file.read(size)
         self._file.seek(len(kept))
         self._file.truncate()
         self._digest, self._size = hashlib.sha256(kept), len(kept)
         self._names = kept.split(b"\n", 1)[0].decode().split(",") if kept else []
+        self._append(end)
 
     def secure(self) -> tuple[int, str]:
-        """Wait until all rows are on the disk; returns length in bytes and SHA-256 of the file."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Wait until all rows are on the disk; returns length and SHA-256 of the file without `end`."""
+        with naming(self.path):
+            os.fsync(self._file.fileno())
         return self._size, self._digest.hexdigest()
 
-    def write(self, row: dict[str, float]) -> None:
-        """Append one row; the first row's names are the header."""
-        if not self._names:
-            self._names = list(row)
-            self._append(",".join(self._names))
-        self._append(",".join(_number(row[name]) for name in self._names))
-        self._file.flush()
+    def write(self, row: dict[str, float], *, ends: bool = False) -> None:
+        """Append one row; the first row's names are the header.
+
+        Args:
+            row: numbers by name.
+            ends: it is there only because the run ends here.
+        """
+        header = "" if self._names else ",".join(row) + "\n"
+        self._names = self._names or list(row)
+        lines = header + ",".join(_number(row[name]) for name in self._names) + "\n"
+        self._append(lines)
+        if ends:
+            self.end += lines
+        else:
+            self._digest.update(lines.encode())
+            self._size += len(lines.encode())
 
     def close(self) -> None:
-        self._file.close()
+        with naming(self.path):
+            self._file.close()
 
-    def _append(self, line: str) -> None:
-        content = line.encode() + b"\n"
-        self._file.write(content)
-        self._digest.update(content)
-        self._size += len(content)
+    def _append(self, lines: str) -> None:
+        with naming(self.path):
+            self._file.write(lines.encode())
+            self._file.flush()
 
 
-def rows_on_rhythm(content: bytes, log_every: int) -> int:
-    """How many bytes of a metrics.csv are left without a last row that is there only because a run ended."""
-    last = content[:-1].rfind(b"\n") + 1
-    step = content[last:].split(b",", 1)[0]
-    return last if step.isdigit() and int(step) % log_every else len(content)
+def _best(step: Any, score: Any, value: Any) -> dict[str, Any]:
+    if type(value) is not float:
+        raise ValueError(f"{value!r} where a number should be")
+    return {"step": _natural(step), "score": str(score), "value": value}
+
+
+def _natural(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} where a count should be")
+    return value
 
 
 def _number(value: float) -> str:

@@ -74,7 +74,10 @@ class Recorder:
         self.witnesses = dict(resumed.witnesses) if resumed else {}
         self.best = resumed.best if resumed else None
         self.good: GANState | None = None
-        self.metrics = MetricsWriter(folder.metrics_path, size=self.record.metrics[0])
+        ended = resumed is not None and resumed.step == last  # what is made longer loses its last row
+        self.metrics = MetricsWriter(
+            folder.metrics_path, size=self.record.metrics[0], end=self.record.end if ended else ""
+        )
 
     def __enter__(self) -> Recorder:
         return self
@@ -103,27 +106,35 @@ class Recorder:
         self.picture(reached.state, reached.step)
         self.digest(reached.state, reached.step)
 
-    def checkpoint(self, state: GANState) -> tuple[Checkpoint, Checkpoint | None]:
-        """`state` and what is recorded of the run, as a checkpoint; and one of the best state, if any."""
-        self.record.metrics = self.metrics.secure()
+    def checkpoint(
+        self, state: GANState, diverged: DivergedError | None = None
+    ) -> tuple[Checkpoint, Checkpoint | None]:
+        """`state` and what is recorded of the run, as a checkpoint; and one of the best state, if any.
+
+        With `diverged`, nothing can go on from it.
+        """
+        self.record.metrics, self.record.end = self.metrics.secure(), self.metrics.end
         best = self._checkpoint(self.best, {}) if self.best else None
-        return self._checkpoint(state, {"written": self.record.as_json()}, self.witnesses), best
+        written: dict[str, Any] = {"written": self.record.as_json()}
+        if diverged:
+            written["diverged"] = str(diverged)
+        return self._checkpoint(state, written, self.witnesses), best
 
     def log(self, reached: Reached) -> None:
         """Write the rows that are due, and last of all the first one that is not finite."""
         for i, finite in enumerate(reached.rows["finite"]):
             now = reached.first + i + 1
-            if now % self.experiment.log_every == 0 or now == self.last or not finite:
-                self.metrics.write(
-                    {"step": now, **{name: float(values[i]) for name, values in reached.rows.items()}}
-                )
+            due = now % self.experiment.log_every == 0
+            if due or now == self.last or not finite:
+                row = {"step": now, **{name: float(values[i]) for name, values in reached.rows.items()}}
+                self.metrics.write(row, ends=not due)
             if not finite:
                 break
 
     def select(self, state: GANState, step: int) -> None:
         every = self.experiment.select_every
         if every > 0 and step % every == 0:
-            distance = self.experiment.distance(state, self.source, self.score_key)
+            distance = float(self.experiment.distance(state, self.source, self.score_key))
             if distance < (self.record.best["value"] if self.record.best else float("inf")):
                 self.best = jax.tree.map(jnp.copy, state)
                 self.record.best = {"step": step, "score": self.experiment.select_by, "value": distance}

@@ -14,8 +14,9 @@ from ganjax.export import arrays_digest, arrays_to_state
 from ganjax.gan import GAN
 from ganjax.state import GANState
 from ganjax.training import checkpoints
+from ganjax.training.checkpoints import Checkpoint
 from ganjax.training.manifest import earlier_manifest, mismatch
-from ganjax.training.record import Record, rows_on_rhythm
+from ganjax.training.record import Record
 from ganjax.training.run_folder import MANIFEST_SCHEMA, RunFolder, read_manifest, step_of
 
 
@@ -42,28 +43,24 @@ def resume_from(
     folder: RunFolder,
     gan: GAN,
     description: Mapping[str, Any],
-    last: int,
-    log_every: int,
     say: Callable[[str], None],
 ) -> Resumed | None:
     """The latest checkpoint to go on from, the folder put back to what it was then; None to begin anew.
 
-    A checkpoint that is damaged, or some of whose files are gone or changed, is passed over and removed:
-    what came after it will be made again, the same.
+    A checkpoint that is damaged, or some of whose files are gone or changed, is passed over: what came after
+    the one before will be made again, the same.
 
     Args:
         folder: the run's, locked by this process.
         gan: the game whose state it must be.
         description: of the run that is to go on, from `manifest.describe`.
-        last: the step it is to end with. What goes on loses the row of metrics.csv that only its end had.
-        log_every: its rhythm of rows.
         say: told what is passed over, and why.
 
     Raises:
-        UserError: the checkpoints are of another run or network.
+        UserError: the checkpoints are of another run, network or version of ganjax, or the run diverged.
         OSError: the folder cannot be read or written.
     """
-    found = resume_together([folder], gan, [description], last, log_every, say)
+    found = resume_together([folder], gan, [description], say)
     return found[0] if found else None
 
 
@@ -71,8 +68,6 @@ def resume_together(
     folders: Sequence[RunFolder],
     gan: GAN,
     descriptions: Sequence[Mapping[str, Any]],
-    last: int,
-    log_every: int,
     say: Callable[[str], None],
 ) -> list[Resumed] | None:
     """`resume_from` for runs of one game that go on as one: the latest step all have a whole checkpoint of.
@@ -80,25 +75,22 @@ def resume_together(
     None to begin all of them anew. For arguments and errors see there.
     """
     runs = list(zip(folders, descriptions, strict=True))
-    for folder, description in runs:
-        _refuse_another(folder, description)
+    earlier = [_refuse_another(folder, description) for folder, description in runs]
     paths = [{step_of(path): path for path in folder.checkpoints()} for folder in folders]
     for step in sorted(set.intersection(*map(set, paths)), reverse=True):
-        found = []
-        for (folder, description), path in zip(runs, (its[step] for its in paths), strict=True):
-            try:
-                found.append(_read(folder, path, gan, description))
-            except DamagedError as error:
-                say(f"{error}: going on from the one before")
-                path.unlink()
-        if len(found) == len(runs):
-            for folder, resumed in zip(folders, found, strict=True):
-                _forget_what_came_after(folder, step)
-                if step < last:
-                    _end_on_rhythm(folder, resumed.record, log_every)
-            return found
-    for folder in folders:
-        if not folder.checkpoints() and earlier_manifest(folder).get("status") == "finished":
+        try:
+            found = [
+                _read(folder, its[step], gan, description)
+                for (folder, description), its in zip(runs, paths, strict=True)
+            ]
+        except DamagedError as error:
+            say(f"{error}: going on from the one before")
+            continue
+        for folder in folders:
+            _forget_what_came_after(folder, step)
+        return found
+    for folder, manifest in zip(folders, earlier, strict=True):
+        if manifest.get("status") == "finished":
             raise UserError(f"{folder.path} has no checkpoint left to go on from: --overwrite trains it anew")
     where = f"{folders[0].path} has no checkpoint"
     if len(folders) > 1:
@@ -137,7 +129,7 @@ def what_ran(path: Path) -> dict[str, Any]:
 
 
 def _current(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
-    if manifest["schema"] < MANIFEST_SCHEMA:
+    if manifest.get("schema", MANIFEST_SCHEMA) < MANIFEST_SCHEMA:
         raise UserError(
             f"{path} is a run of an older ganjax: `ganjax sample` and `explore` read it, but it can be "
             "neither resumed nor reproduced"
@@ -145,51 +137,53 @@ def _current(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _refuse_another(folder: RunFolder, description: Mapping[str, Any]) -> None:
-    earlier = earlier_manifest(folder)
+def _refuse_another(folder: RunFolder, description: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest of the run says; nothing where it is missing or damaged."""
+    earlier = _current(earlier_manifest(folder), folder.path)
     other = mismatch(description, earlier) if earlier else None
     if other:
         raise UserError(f"{folder.path} is another run: {other}")
+    if earlier.get("status") == "diverged":
+        raise UserError(f"{folder.path} diverged, and would again: {earlier.get('reason')}")
+    return earlier
 
 
 def _read(folder: RunFolder, path: Path, gan: GAN, description: Mapping[str, Any]) -> Resumed:
-    checkpoint = checkpoints.read(path)
+    checkpoint, state = _whole(path, gan, description)
+    if "diverged" in checkpoint.record:
+        raise DamagedError(f"{path} is of no use: the run diverged behind it")
     try:
-        its = checkpoint.record["run"]
-        step, sha256 = checkpoint.record["step"], checkpoint.record["state_sha256"]
         record = Record.from_json(checkpoint.record["written"])
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(f"{path} is no checkpoint of ganjax: its record lacks {error}") from error
-    if step != step_of(path) or sha256 != arrays_digest(checkpoint.arrays):
-        raise DamagedError(f"{path} is damaged: its record is of another state")
-    other = mismatch(description, its)
-    if other:
-        raise UserError(f"{path} is of another run: {other}")
-    missing = record.missing_from(folder)
-    if missing:
-        raise DamagedError(f"{path} is of no use: {missing}")
+        raise DamagedError(
+            f"{path} is no checkpoint of ganjax: what it says was written is {error}"
+        ) from error
     best = None
     if record.best:
         best_path = folder.best_path(record.best["step"])
         if not best_path.exists():
             raise DamagedError(f"{path} is of no use: {best_path.name} is missing")
-        try:
-            best = checkpoints.read(best_path)
-        except DamagedError:
-            best_path.unlink()
-            raise
-    return Resumed(
-        step=step,
-        state=_state(path, gan, checkpoint.arrays),
-        record=record,
-        witnesses=checkpoint.witnesses,
-        best=_state(path, gan, best.arrays) if best else None,
-    )
+        _, best = _whole(best_path, gan, description)
+    missing = record.missing_from(folder)
+    if missing:
+        raise DamagedError(f"{path} is of no use: {missing}")
+    return Resumed(step_of(path), state, record, checkpoint.witnesses, best)
 
 
-def _state(path: Path, gan: GAN, arrays: Mapping[str, np.ndarray]) -> GANState:
+def _whole(path: Path, gan: GAN, description: Mapping[str, Any]) -> tuple[Checkpoint, GANState]:
+    checkpoint = checkpoints.read(path)
     try:
-        return arrays_to_state(gan, arrays)
+        its, step = checkpoint.record["run"], checkpoint.record["step"]
+        sha256 = checkpoint.record["state_sha256"]
+    except KeyError as error:
+        raise DamagedError(f"{path} is no checkpoint of ganjax: its record lacks {error}") from error
+    if step != step_of(path) or sha256 != arrays_digest(checkpoint.arrays):
+        raise DamagedError(f"{path} is damaged: its record is of another state")
+    other = mismatch(description, its) if isinstance(its, Mapping) else "it does not say of which"
+    if other:
+        raise UserError(f"{path} is of another run: {other}")
+    try:
+        return checkpoint, arrays_to_state(gan, checkpoint.arrays)
     except ValueError as error:
         raise UserError(f"{path} is of another network: {error}") from error
 
@@ -198,8 +192,3 @@ def _forget_what_came_after(folder: RunFolder, step: int) -> None:
     for path in [*folder.pictures(), *folder.checkpoints(), *folder.best_states()]:
         if step_of(path) > step:
             path.unlink()
-
-
-def _end_on_rhythm(folder: RunFolder, record: Record, log_every: int) -> None:
-    content = folder.metrics_path.read_bytes()[: record.metrics[0]] if record.metrics[0] else b""
-    record.metrics = (rows_on_rhythm(content, log_every), "")

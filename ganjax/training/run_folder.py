@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ganjax.errors import DamagedError, UserError
-from ganjax.files import UNFINISHED, atomic, write_zip
+from ganjax.files import UNFINISHED, atomic, naming, write_zip
 from ganjax.training.lock import Lock
 
 MANIFEST_SCHEMA = 2
@@ -65,7 +65,8 @@ class RunFolder:
         if not overwrite:
             raise UserError(f"{self.path} {self._what_is_there()}; or choose another --out")
         self.read_manifest()  # only what is surely a run is deleted
-        for item in self.path.iterdir():
+        # The manifest goes last: what is killed on the way stays a run, and can be deleted again.
+        for item in sorted(self.path.iterdir(), key=lambda item: item == self.manifest_path):
             if item.is_dir() and not item.is_symlink():
                 shutil.rmtree(item)
             elif item.name != Lock.NAME:
@@ -107,8 +108,9 @@ class RunFolder:
         return folder
 
     def is_empty(self) -> bool:
-        """Whether there is no file in it, or it is not there."""
-        return all(item.is_dir() or item.name == Lock.NAME for item in self.path.rglob("*"))
+        """Whether there is no whole file in it, or it is not there."""
+        unwritten = (Lock.NAME, UNFINISHED)
+        return all(item.is_dir() or item.name.startswith(unwritten) for item in self.path.rglob("*"))
 
     @property
     def manifest_path(self) -> Path:
@@ -164,7 +166,10 @@ class RunFolder:
 
     def write_model(self, role: str, model: Any) -> None:
         """Write a Keras model to its file. Equal models give equal bytes: the date Keras adds is left out."""
-        with tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}model-", dir=self.path) as temporary:
+        with (
+            naming(self.model_path(role)),
+            tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}model-", dir=self.path) as temporary,
+        ):
             with warnings.catch_warnings():
                 # Keras's variables do not know NumPy 2's argument `copy` yet.
                 warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
@@ -195,4 +200,6 @@ def step_of(path: Path) -> int:
 
 
 def _by_step(folder: Path, pattern: str) -> list[Path]:
-    return sorted((path for path in folder.glob(pattern) if re.search(r"_[0-9]+$", path.stem)), key=step_of)
+    return sorted(
+        (path for path in folder.glob(pattern) if re.fullmatch(r"[a-z]+_[0-9]+", path.stem)), key=step_of
+    )

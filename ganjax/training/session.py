@@ -127,6 +127,8 @@ class Session:
         self.state = state
         if not self.found:
             self.recorder.begin(state)
+        # What a checkpoint knows, a manifest that was damaged or gone does not.
+        self.manifest.note(int(state.step), self.recorder.record.digests)
 
     def note(self, reached: Reached) -> None:
         """Record what a chunk has done. A run that diverges is saved as it last was good, and closed.
@@ -139,6 +141,7 @@ class Session:
         except DivergedError as error:
             self.diverged, self.state = error, error.good
             self.save()
+            self.wait()
             done, at = int(error.good.step), error.step
             self.manifest.end("diverged", self.clock, reason=str(error), steps_done=done, diverged_at=at)
         else:
@@ -152,7 +155,7 @@ class Session:
             OSError: what was saved before could not be written.
         """
         with self.clock("checkpoints"):
-            self.keeper.save(*self.recorder.checkpoint(self.state))
+            self.keeper.save(*self.recorder.checkpoint(self.state, self.diverged))
 
     def wait(self) -> None:
         """Return when everything that was saved is on the disk."""

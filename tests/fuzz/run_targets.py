@@ -158,7 +158,7 @@ def whole_runs():
 def read_whole_run(folder, scratch):
     said = []
     what_ran(folder)
-    found = resume_from(RunFolder(folder), game(), MANIFEST, last=6, log_every=2, say=said.append)
+    found = resume_from(RunFolder(folder), game(), MANIFEST, say=said.append)
     assert all(len(line.splitlines()) == 1 for line in said), said
     if found is not None:
         # Damage is noticed: what is gone on from is what was written.

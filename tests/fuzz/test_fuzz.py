@@ -13,15 +13,9 @@ from . import unattended
 from .exploring import Link, Stuck, Tally, Target, explore, read
 from .targets import TARGETS
 
-escape = pytest.mark.xfail(
-    strict=True, reason="checkpoints.read lets OSError and TokenError of damage through"
-)
-
 
 @pytest.mark.filterwarnings("ignore")  # of what is read
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=escape) if n in ("checkpoint", "resume") else n for n in TARGETS]
-)
+@pytest.mark.parametrize("name", TARGETS)
 def test_a_target_gives_values_and_refusals_and_nothing_else(name, tmp_path):
     tally = Tally()
     explore(TARGETS[name], tmp_path, seed=0, inputs=60, tally=tally)

@@ -1,0 +1,111 @@
+"""A process that counts what it does to a folder's files, and dies at one of these operations.
+
+    python tests/dying.py FOLDER LOG AT MOMENT WORDS...
+
+runs `ganjax WORDS` with the experiments of `runs.py`. Every operation on a file below FOLDER is a line in
+LOG. At the AT-th, from 0, the process kills itself with SIGKILL: "before" it, "amid" it (a write of half the
+bytes) or "after" it; it is the last line in LOG. With AT -1 it lives.
+"""
+
+import builtins
+import io
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+MOMENTS = ("before", "amid", "after")
+
+
+class Operations:
+    """Counts operations on files below `folder`, in whatever thread, and ends the process at one of them."""
+
+    def __init__(self, folder, log, at, moment):
+        self.folder, self.at, self.moment = os.path.abspath(folder), at, moment
+        self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        self.count, self.lock = 0, threading.Lock()
+
+    def watch(self):
+        """From now on, what Python does to files goes through here. What C code writes does not."""
+        for name in ("unlink", "mkdir", "rmdir", "chmod"):
+            setattr(os, name, self.counted(name, getattr(os, name)))
+        os.replace = self.counted("replace", os.replace, which=1)
+        os.fsync = self.counted("fsync", os.fsync)
+        plain = io.open
+
+        def open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **options):
+            if set(mode) & set("wa+x") and not options:
+                return self.opened(file, mode, buffering, encoding, errors, newline)
+            return plain(file, mode, buffering, encoding, errors, newline, **options)
+
+        io.open = builtins.open = open
+
+    def opened(self, file, mode, buffering, encoding, errors, newline):
+        """As `open` does for a file to be written, with a count of what goes to the system."""
+        raw = Raw(self, file, mode.replace("b", "").replace("t", ""))
+        if buffering == 0:
+            return raw
+        buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+        return buffered if "b" in mode else io.TextIOWrapper(buffered, encoding, errors, newline)
+
+    def counted(self, name, function, which=0):
+        def call(*arguments, **options):
+            if "dir_fd" in options:  # shutil.rmtree's way
+                folder = options["dir_fd"]
+                path = os.path.join(path_of(folder) if folder is not None else "", arguments[which])
+            else:
+                path = path_of(arguments[which])
+            return self.do(name, path, lambda: function(*arguments, **options))
+
+        return call
+
+    def do(self, name, path, whole, half=None):
+        """Do `whole`, and count it where `path` is in the folder."""
+        if not os.path.abspath(path).startswith(self.folder):
+            return whole()
+        with self.lock:
+            mine, self.count = self.count, self.count + 1
+            os.write(self.log, f"{name} {os.path.relpath(path, self.folder)}\n".encode())
+            if mine == self.at and self.moment != "after":
+                if half and self.moment == "amid":
+                    half()
+                os.kill(os.getpid(), signal.SIGKILL)
+        result = whole()
+        if mine == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+
+class Raw(io.FileIO):
+    """A file without a buffer: each of its writes is one of the system's."""
+
+    def __init__(self, operations, file, mode):
+        self.operations, self.path = operations, path_of(file)
+        operations.do("open", self.path, lambda: super(Raw, self).__init__(file, mode))
+
+    def write(self, content):
+        content = memoryview(content).cast("B")
+        return self.operations.do(
+            "write",
+            self.path,
+            whole=lambda: super(Raw, self).write(content),
+            half=lambda: super(Raw, self).write(content[: len(content) // 2]),
+        )
+
+    def truncate(self, size=None):
+        return self.operations.do("truncate", self.path, lambda: super(Raw, self).truncate(size))
+
+
+def path_of(file):
+    """The path of a file that is named by a path or an open descriptor."""
+    return os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else os.fspath(file)
+
+
+if __name__ == "__main__":
+    folder, log, at, moment = sys.argv[1:5]
+    del sys.argv[1:5]
+    import runs
+
+    Operations(Path(folder), log, int(at), moment).watch()
+    runs.command_line()

@@ -1,0 +1,242 @@
+"""Kills training at random instants and holds what comes out against runs that nobody killed.
+
+    PYTHONPATH=. python tests/kills.py --kills 50 --seed 0
+
+A third of the kills come at a random time; the others at a random operation on a random kind of file: before
+it, after it, or in the middle of a write (`dying.py`). Each run is resumed, and now and then killed again
+while it goes on. At the end every file must have the SHA-256 it has in an uninterrupted run, with no file too
+few or too many; of manifest.json all must be equal but `sessions` and `environment`. Exits with 1 if anything
+differs.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import runs
+from dying import MOMENTS
+
+FLAGS = ("--quiet", "--checkpoint-every", "3steps")
+KINDS = {
+    r".*model-.*|.*\.keras": "model",
+    r"checkpoints/.*best_.*": "best state",
+    r"checkpoints/.*step_.*": "checkpoint",
+    r"samples/.*": "picture",
+    r".*manifest.*": "manifest",
+    r".*metrics.*": "metrics",
+    r".*film.*": "film",
+    r".*curves.*": "curves",
+    r"\.lock": "lock",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scenario:
+    """A run to kill: `first`, if any, is done in peace; `words` and their resumption are what is killed."""
+
+    name: str
+    words: tuple[str, ...]
+    resume: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+
+
+SCENARIOS = (
+    Scenario("dots", ("train", "dots", "--steps", "20")),
+    Scenario("tiles", ("train", "tiles", "--steps", "10", "--log-every", "4")),
+    Scenario("nearest", ("train", "nearest", "--steps", "20")),
+    Scenario("longer", ("resume",), ("--steps", "20"), first=("train", "nearest", "--steps", "7")),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A scenario as nobody killed it.
+
+    Attributes:
+        before: the folder as it is when the part that is killed begins; None where that makes it.
+        content: what it leaves, by file.
+        operations: what was done to its files.
+        seconds: from the first of these to the end.
+    """
+
+    scenario: Scenario
+    before: Path | None
+    content: dict[str, str]
+    operations: list[str]
+    seconds: float
+
+
+class Child:
+    """A process of `dying.py` that trains in `folder`."""
+
+    def __init__(self, base, folder, words, at=-1, moment="after"):
+        self.log = folder.with_suffix(".log")
+        self.log.unlink(missing_ok=True)
+        command = [sys.executable, runs.TESTS / "dying.py", folder, self.log, str(at), moment, *words]
+        self.process = subprocess.Popen(
+            command, env=runs.environment(base), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def wait_for_its_first_operation(self):
+        while self.process.poll() is None and not (self.log.exists() and self.log.stat().st_size):
+            time.sleep(0.01)
+        return time.monotonic()
+
+    def end(self):
+        """Wait for it; returns its exit code, negative for a signal."""
+        said = self.process.communicate(timeout=300)
+        if self.process.returncode not in (0, -signal.SIGKILL):
+            raise RuntimeError(f"{self.process.args} ended with {self.process.returncode}: {said}")
+        return self.process.returncode
+
+    def operations(self):
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+
+def reference(base, scenario):
+    """Run `scenario` without a kill."""
+    folder, before = base / scenario.name, None
+    words = [*scenario.words, *scenario.resume, *FLAGS]
+    if scenario.first:
+        Child(base, folder, [*scenario.first, *FLAGS, "--out", folder]).end()
+        before = base / f"{scenario.name}-before"
+        shutil.copytree(folder, before)
+    for again in (
+        False,
+        True,
+    ):  # twice: the second time from the cache of compiled programs, as those to come
+        if again:
+            shutil.rmtree(folder)
+            if before:
+                shutil.copytree(before, folder)
+        child = Child(base, folder, _on(folder, words))
+        start = child.wait_for_its_first_operation()
+        child.end()
+        seconds = time.monotonic() - start
+    return Reference(scenario, before, content(folder), child.operations(), seconds)
+
+
+def kill_and_resume(base, reference, number, draw):
+    """Kill a run like `reference` once or more, and resume it; returns what was killed, and what differs."""
+    scenario, folder = reference.scenario, base / f"{reference.scenario.name}-{number}"
+    if reference.before:
+        shutil.copytree(reference.before, folder)
+    begin = _on(folder, [*scenario.words, *scenario.resume, *FLAGS])
+    go_on = ["resume", folder, *scenario.resume, *FLAGS]
+    hits = []
+    while not hits:  # what is drawn may come too late
+        hits += _kill(
+            base, folder, begin if not started(folder) or reference.before else go_on, reference, draw
+        )
+    while draw.random() < 0.3:
+        hits += _kill(base, folder, go_on if started(folder) else begin, reference, draw)
+    Child(base, folder, go_on if started(folder) else begin).end()
+    found = content(folder)
+    names = found.keys() | reference.content.keys()
+    different = sorted(name for name in names if found.get(name) != reference.content.get(name))
+    if not different:
+        shutil.rmtree(folder)
+    return hits, different
+
+
+def _kill(base, folder, words, reference, draw):
+    """Begin with `words` and kill that; returns in a list what was hit, nothing if it came too late."""
+    if draw.random() < 1 / 3:
+        child = Child(base, folder, words)
+        start = child.wait_for_its_first_operation()
+        seconds = draw.uniform(0, reference.seconds)
+        time.sleep(max(0.0, start + seconds - time.monotonic()))
+        child.process.kill()
+        when = f"after {seconds:.2f} s, when the last was"
+    else:
+        by_kind = collections.defaultdict(list)
+        for i, operation in enumerate(reference.operations):
+            by_kind[kind(operation)].append(i)
+        at = draw.choice(by_kind[draw.choice(sorted(by_kind))])
+        when = draw.choice(MOMENTS if reference.operations[at].startswith("write") else ("before", "after"))
+        child = Child(base, folder, words, at, when)
+    if child.end() == 0:
+        return []
+    last = (child.operations() or ["nothing"])[-1]
+    return [f"{when} {last}"]
+
+
+def started(folder):
+    """Whether there is something to resume; a run without a manifest is simply begun again."""
+    return (folder / "manifest.json").exists()
+
+
+def _on(folder, words):
+    return [*words[:1], folder, *words[1:]] if words[0] == "resume" else [*words, "--out", folder]
+
+
+def kind(operation):
+    """What sort of file an operation is on."""
+    path = operation.split(" ")[-1]
+    return next((kind for pattern, kind in KINDS.items() if re.fullmatch(pattern, path)), "folder")
+
+
+def content(folder):
+    """What is in a run's folder, by name: SHA-256s, and of the manifest what is not about time and place."""
+    found = {str(path.relative_to(folder)): digest(path) for path in folder.rglob("*")}
+    if started(folder):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        for name in ("sessions", "environment"):
+            del manifest[name]
+        found["manifest.json"] = json.dumps(manifest)
+    return found
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+
+
+def run(base, kills, seed, scenarios=SCENARIOS, say=print):
+    """Kill so many runs, two at a time; returns how many came out identical."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        references = list(pool.map(lambda scenario: reference(base, scenario), scenarios))
+        for one in references:
+            say(f"{one.scenario.name}: {len(one.operations)} operations in {one.seconds:.1f} s")
+        draws = [random.Random(f"{seed} {number}") for number in range(kills)]
+        chosen = [references[number % len(references)] for number in range(kills)]
+        ended = pool.map(lambda *case: kill_and_resume(base, *case), chosen, range(kills), draws)
+        identical, counts = 0, collections.Counter()
+        for number, (one, (hits, different)) in enumerate(zip(chosen, ended, strict=True)):
+            identical += not different
+            counts.update(kind(hit) for hit in hits)
+            say(f"{number:3} {one.scenario.name:8} {'; then '.join(hits)}", flush=True)
+            if different:
+                say(
+                    f"    DIFFERENT: {', '.join(different)} ({base / one.scenario.name}-{number})", flush=True
+                )
+    say(f"kills by kind of file: {', '.join(f'{count} {kind}' for kind, count in counts.most_common())}")
+    say(f"{identical} of {kills} identical")
+    return identical
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="kills-"))
+    identical = run(scratch, asked.kills, asked.seed)
+    if identical < asked.kills:
+        sys.exit(1)
+    shutil.rmtree(scratch)

@@ -116,6 +116,18 @@ def test_the_seed_decides_the_random_grids_only(tiles, tmp_path):
         assert (a == c) == (name in ("constant", "flipped"))
 
 
+def test_a_file_in_the_way_is_kept(tiles, tmp_path, capsys):
+    (tmp_path / "file").write_text("a thesis")
+    for out in (tmp_path / "file", tmp_path / "file" / "folder"):
+        assert ended(tiles.path, "--rows", 1, "--columns", 2, "--out", out) == 2
+        said, err = capsys.readouterr()
+        assert said == ""
+        assert runs.one_line(err)
+        assert err.startswith(f"ganjax: cannot write to {out}: ")
+        assert err.endswith("; choose another --out\n")
+    assert (tmp_path / "file").read_text() == "a thesis"
+
+
 def test_points_have_nothing_to_explore(dots, capsys):
     assert ended(dots.path) == 2
     err = capsys.readouterr().err

@@ -4,6 +4,7 @@ import dataclasses
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import get_type_hints
 
 import pytest
@@ -107,6 +108,21 @@ def test_a_mistake_is_said_in_one_line_on_stderr(capsys, monkeypatch, tmp_path, 
     for part in parts:
         assert part in err
     assert list(tmp_path.iterdir()) == []  # nothing was begun
+
+
+@pytest.mark.parametrize("out", ["thesis", "thesis/run"])
+def test_a_file_in_the_way_of_a_run_is_kept(capsys, monkeypatch, tmp_path, out):
+    monkeypatch.chdir(tmp_path)
+    Path("thesis").write_text("ten years of work")
+    for flags in ([], ["--overwrite"], ["--resume"]):
+        assert ended("train", "original-toy", "--out", out, *flags) == 2
+        said, err = capsys.readouterr()
+        assert said == ""
+        assert runs.one_line(err)
+        assert err.startswith(f"ganjax: cannot write to {out}: ")
+        assert err.endswith("; choose another --out\n")
+    assert Path("thesis").read_text() == "ten years of work"
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis"]
 
 
 def test_debug_shows_the_traceback_wherever_it_stands():

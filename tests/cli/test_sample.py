@@ -1,11 +1,15 @@
 """`ganjax sample`: pictures and points, to every kind of file; the same seed gives the same bytes."""
 
+import shutil
+
+import keras
 import numpy as np
 import pytest
 import runs
 from PIL import Image
 
 from ganjax.cli import main as cli
+from ganjax.training import RunFolder
 from ganjax.training.saved import SavedGenerator
 
 
@@ -89,12 +93,29 @@ def test_without_flags_64_samples_of_seed_1_are_drawn_here(tiles, tmp_path):
     assert (tmp_path / "samples.png").read_bytes() == (tmp_path / "a.png").read_bytes()
 
 
-@pytest.mark.parametrize("out", ["taken.png", "file/a.png"])
+@pytest.mark.parametrize("out", ["taken.png", "file/a.png", "file"])
 def test_what_cannot_be_written_is_said_in_one_line(tiles, tmp_path, capsys, out):
     (tmp_path / "taken.png").mkdir()
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("a thesis")
     assert ended(tiles.path, "--n", 1, "--out", out) == 2
-    assert runs.one_line(capsys.readouterr().err)
+    out_said, err = capsys.readouterr()
+    assert out_said == ""
+    assert runs.one_line(err)
+    assert err.startswith(f"ganjax: cannot write to {out}: ")
+    assert err.endswith("; choose another --out\n")
+    assert (tmp_path / "file").read_text() == "a thesis"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken.png"]
+
+
+def test_a_generator_that_carries_code_is_refused_in_one_line(tiles, tmp_path, capsys):
+    shutil.copytree(tiles.path, tmp_path / "run")
+    layers = [keras.layers.Input((100,)), keras.layers.Lambda(lambda x: x)]
+    RunFolder(tmp_path / "run").write_model("generator", keras.Sequential(layers))
+    assert ended("run", "--out", "a.png") == 2
+    err = capsys.readouterr().err
+    assert runs.one_line(err)
+    assert "code beyond Keras's own layers, which is not run" in err
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_a_seed_that_jax_would_fold_is_refused(tiles, capsys):

@@ -1,20 +1,24 @@
 """A saved generator: the same samples anywhere, and no code run on loading it."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import jax
 import keras
 import numpy as np
 import pytest
 import runs
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ganjax import arrays_to_state, generate
 from ganjax.errors import UserError
-from ganjax.training import RunFolder, saved
+from ganjax.training import RunFolder, checkpoints, saved
 from ganjax.training.saved import SavedGenerator, load_model
 
 
@@ -54,8 +58,7 @@ def test_seeds_that_jax_would_fold_are_refused(generator, seed):
 
 def test_its_samples_are_those_of_the_trained_state(generator, tiles):
     experiment = runs.Tiles()
-    with np.load(tiles.checkpoint_path(3)) as arrays:
-        state = arrays_to_state(experiment.gan, dict(arrays))
+    state = arrays_to_state(experiment.gan, checkpoints.read(tiles.checkpoint_path(3)).arrays)
     samples = generator.decode(generator.draw_latents(3, 5))
     # The saved model is plain Keras, whose convolutions round otherwise than Winograd's.
     np.testing.assert_allclose(samples, generate(experiment.gan, state, jax.random.key(3), 5), atol=1e-5)
@@ -106,6 +109,86 @@ def test_a_file_that_carries_code_is_refused_and_the_code_not_run(copy, tmp_path
     copy.write_model("generator", model)
     assert "code beyond Keras's own layers, which is not run" in refusal(load_model, copy, "generator")
     assert not os.path.exists(mark)
+
+
+def rewritten(folder, change):
+    """The generator's file again, its configuration changed by a function of JSON values."""
+    path = folder.model_path("generator")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    members["config.json"] = json.dumps(change(config)).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def of_class(module, name):
+    """Give the first layer another class."""
+
+    def change(config):
+        first = config["config"]["layers"][1]
+        first |= {"module": module, "class_name": name, "registered_name": f"{module}>{name}"}
+        return config
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("my.layers", "Mine"),  # a custom class that nobody has registered
+        ("os", "system"),
+        ("builtins", "eval"),
+        ("keras.utils", "get_file"),
+        ("keras.config", "enable_unsafe_deserialization"),
+        ("keras.src.saving.saving_lib", "load_model"),
+    ],
+)
+def test_a_file_that_asks_for_foreign_code_is_refused(copy, module, name):
+    rewritten(copy, of_class(module, name))
+    assert "code beyond Keras's own layers, which is not run" in refusal(load_model, copy, "generator")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config: None,
+        lambda config: [],
+        lambda config: config["config"]["layers"][1],  # a layer is no model
+        lambda config: config | {"config": {}},
+        lambda config: config | {"config": config["config"] | {"layers": [3]}},
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_said_in_one_line(copy, change):
+    rewritten(copy, change)
+    assert "cannot be loaded" in refusal(load_model, copy, "generator")
+
+
+def weights_or_refusal(folder):
+    try:
+        return [np.asarray(weight.value) for weight in load_model(folder, "generator").weights]
+    except UserError as error:
+        return str(error)
+
+
+@settings(max_examples=15)
+@given(data=st.data())
+def test_a_bit_that_turned_is_noticed_or_does_not_matter(copy, generator, data):
+    path = copy.model_path("generator")
+    content = path.read_bytes()
+    place = data.draw(st.integers(0, 8 * len(content) - 1))
+    damaged = bytearray(content)
+    damaged[place // 8] ^= 1 << place % 8
+    path.write_bytes(damaged)
+    found = weights_or_refusal(copy)
+    path.write_bytes(content)
+    if isinstance(found, str):
+        assert "cannot be loaded" in found
+        assert "\n" not in found
+    else:
+        for ours, its in zip(found, generator.model.weights, strict=True):
+            np.testing.assert_array_equal(ours, its.value)
 
 
 # In a process that never imported ganjax.

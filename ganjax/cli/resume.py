@@ -55,7 +55,8 @@ def run(words: Sequence[str]) -> int:
     if manifest.get("status") == "diverged":
         raise UserError(f"{resume.run} diverged, and would again: {manifest.get('reason')}")
     done, steps = manifest.get("steps_done"), resume.steps or manifest.get("steps", experiment.steps)
-    if manifest.get("status") == "finished" and steps == done:
+    whole = manifest.get("models") == folder.model_digests()
+    if manifest.get("status") == "finished" and steps == done and whole:
         print(f"{resume.run} is finished: --steps N, above {done}, makes it longer", file=sys.stderr)
         return 0
     process.prepare(experiment, deterministic=was_deterministic(manifest))

@@ -11,6 +11,7 @@ runs/<name>/
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -148,6 +149,11 @@ class RunFolder:
     def model_path(self, role: str) -> Path:
         """Path of the `"generator"` or `"discriminator"` as a Keras file."""
         return self.path / f"{role}.keras"
+
+    def model_digests(self) -> dict[str, str]:
+        """SHA-256 of the models' files that are there, by name."""
+        paths = [self.model_path(role) for role in ("generator", "discriminator")]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.exists()}
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Write `manifest.json`, replacing the one before."""

@@ -73,7 +73,7 @@ def load_model(folder: RunFolder, role: str) -> keras.Model:
     """The run's `"generator"` or `"discriminator"`, in Keras's safe mode; it has one input and one output.
 
     Raises:
-        UserError: there is none, or its file is damaged or carries code.
+        UserError: there is none, or its file is damaged, carries code, or is not the one this run wrote.
     """
     path = folder.model_path(role)
     if not path.exists():
@@ -82,8 +82,15 @@ def load_model(folder: RunFolder, role: str) -> keras.Model:
         model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)  # type: ignore[assignment]
         stateless.output_shape(model)  # it has one input and one output
     except Exception as error:  # in a damaged file Keras stumbles over anything
-        raise UserError(f"{path} cannot be loaded: {_reason(error)}; train the run again") from error
+        raise UserError(f"{path} cannot be loaded: {_reason(error)}; {_again(folder)}") from error
+    written = folder.read_manifest().get("models")
+    if isinstance(written, dict) and written.get(path.name) != folder.model_digests()[path.name]:
+        raise UserError(f"{path} is not the file that this run wrote: {_again(folder)}")
     return model
+
+
+def _again(folder: RunFolder) -> str:
+    return f"`ganjax resume {folder.path}` writes it anew"
 
 
 def _reason(error: Exception) -> str:

@@ -168,9 +168,10 @@ class Session:
         stopped_by = asked if step < self.last else 0
         final = self.recorder.best or self.state
         scores: dict[str, float] = {}
+        models: dict[str, str] = {}
         if stopped_by != signal.SIGTERM:  # whoever sends that is about to switch off
             with self.clock("finish"):
-                scores = self._finish(final)
+                scores, models = self._finish(final)
         if not stopped_by:
             self.keeper.keep_last(1)
         self.manifest.end(
@@ -179,12 +180,13 @@ class Session:
             steps_done=step,
             selected_step=int(final.step),
             scores=scores,
+            models=models,
             state_sha256=state_digest(self.state),
         )
         return Outcome(final, step, stopped_by, scores, self.clock.seconds)
 
-    def _finish(self, final: GANState) -> dict[str, float]:
-        """Final picture, film, curves, models; returns the scores."""
+    def _finish(self, final: GANState) -> tuple[dict[str, float], dict[str, str]]:
+        """Final picture, film, curves, models; returns the scores, and the SHA-256 of the models' files."""
         from ganjax import viewing
 
         experiment, run, folder = self.run.experiment, self.run, self.folder
@@ -197,4 +199,4 @@ class Session:
         models = export_models(experiment.gan, final)
         for role, model in zip(("generator", "discriminator"), models, strict=True):
             folder.write_model(role, model)
-        return experiment.judge(final, run.source, run.score_key)
+        return experiment.judge(final, run.source, run.score_key), folder.model_digests()

@@ -101,6 +101,12 @@ def test_a_manifest_without_a_latent_distribution_is_said_in_one_line(copy, late
     assert "latents" in refusal(SavedGenerator, copy)
 
 
+def test_models_that_were_swapped_are_noticed(copy, dots):
+    for path in (copy.model_path("discriminator"), dots.model_path("generator")):
+        shutil.copy(path, copy.model_path("generator"))
+        assert "is not the file that this run wrote: `ganjax resume" in refusal(SavedGenerator, copy)
+
+
 def test_a_file_that_carries_code_is_refused_and_the_code_not_run(copy, tmp_path):
     mark = str(tmp_path / "the code ran")
     evil = keras.layers.Lambda(lambda x: (open(mark, "w").close(), x)[1])
@@ -165,30 +171,18 @@ def test_a_configuration_that_makes_no_sense_is_said_in_one_line(copy, change):
     assert "cannot be loaded" in refusal(load_model, copy, "generator")
 
 
-def weights_or_refusal(folder):
-    try:
-        return [np.asarray(weight.value) for weight in load_model(folder, "generator").weights]
-    except UserError as error:
-        return str(error)
-
-
 @settings(max_examples=15)
 @given(data=st.data())
-def test_a_bit_that_turned_is_noticed_or_does_not_matter(copy, generator, data):
+def test_a_bit_that_turned_is_noticed(copy, data):
     path = copy.model_path("generator")
     content = path.read_bytes()
     place = data.draw(st.integers(0, 8 * len(content) - 1))
     damaged = bytearray(content)
     damaged[place // 8] ^= 1 << place % 8
     path.write_bytes(damaged)
-    found = weights_or_refusal(copy)
+    said = refusal(load_model, copy, "generator")
     path.write_bytes(content)
-    if isinstance(found, str):
-        assert "cannot be loaded" in found
-        assert "\n" not in found
-    else:
-        for ours, its in zip(found, generator.model.weights, strict=True):
-            np.testing.assert_array_equal(ours, its.value)
+    assert "`ganjax resume" in said
 
 
 # In a process that never imported ganjax.

@@ -1,9 +1,14 @@
 """A bar in a terminal, plain lines elsewhere, nothing when quiet."""
 
 import contextlib
+import io
 import os
 import pty
+import sys
 import termios
+import time
+
+import pytest
 
 from ganjax.training import progress
 from ganjax.training.progress import Progress
@@ -12,11 +17,11 @@ LOSSES = {"generator_loss": 0.25, "discriminator_loss": 1.5}
 
 
 @contextlib.contextmanager
-def terminal():
+def terminal(columns=80):
     """Standard error in a terminal of its own; yields a function that reads what was written there."""
     ours, its = pty.openpty()
     os.set_blocking(ours, False)
-    termios.tcsetwinsize(its, (24, 80))
+    termios.tcsetwinsize(its, (24, columns))
 
     def written():
         stream.flush()
@@ -68,3 +73,41 @@ def test_quiet_is_quiet_in_a_terminal():
 def test_quiet_is_quiet_elsewhere(capsys):
     advance_to_the_end(quiet=True)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("columns", [20, 40])
+def test_the_bar_stays_on_one_line_of_a_narrow_terminal(columns):
+    with terminal(columns) as written:
+        advance_to_the_end(quiet=False)
+        bars = written().strip().split("\r")
+    assert bars[-1].startswith("100%")
+    assert all(len(bar) < columns for bar in bars)
+
+
+@pytest.mark.parametrize("in_terminal", [True, False])
+def test_a_run_goes_on_when_whoever_watched_has_left(monkeypatch, in_terminal):
+    class Gone(io.StringIO):
+        left = False
+
+        def isatty(self):
+            return in_terminal
+
+        def write(self, text):
+            if self.left:
+                raise BrokenPipeError(32, "Broken pipe")
+            return super().write(text)
+
+    stream = Gone()
+    monkeypatch.setattr(progress, "LINE_SECONDS", -1.0)
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress(10, quiet=False) as shown:
+        shown.advance(2, LOSSES)
+        before = stream.getvalue()
+        stream.left = True
+        time.sleep(0.2)  # the bar is not painted more often than every 0.1 s
+        for _ in range(4):
+            shown.advance(2, LOSSES)
+        stream.left = False
+    assert before
+    assert stream.getvalue() == before
+    assert shown.step == 10

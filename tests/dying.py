@@ -26,12 +26,20 @@ class Operations:
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self.count, self.lock = 0, threading.Lock()
 
-    def watch(self):
+    def due(self, number, name, path):
+        """Whether this operation is the one that is not survived."""
+        return number == self.at
+
+    def end(self):
+        """What happens then."""
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def watch(self, setattr=setattr):
         """From now on, what Python does to files goes through here. What C code writes does not."""
         for name in ("unlink", "mkdir", "rmdir", "chmod"):
             setattr(os, name, self.counted(name, getattr(os, name)))
-        os.replace = self.counted("replace", os.replace, which=1)
-        os.fsync = self.counted("fsync", os.fsync)
+        setattr(os, "replace", self.counted("replace", os.replace, which=1))
+        setattr(os, "fsync", self.counted("fsync", os.fsync))
         plain = io.open
 
         def open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **options):
@@ -39,7 +47,8 @@ class Operations:
                 return self.opened(file, mode, buffering, encoding, errors, newline)
             return plain(file, mode, buffering, encoding, errors, newline, **options)
 
-        io.open = builtins.open = open
+        setattr(io, "open", open)
+        setattr(builtins, "open", open)
 
     def opened(self, file, mode, buffering, encoding, errors, newline):
         """As `open` does for a file to be written, with a count of what goes to the system."""
@@ -65,15 +74,16 @@ class Operations:
         if not os.path.abspath(path).startswith(self.folder):
             return whole()
         with self.lock:
-            mine, self.count = self.count, self.count + 1
-            os.write(self.log, f"{name} {os.path.relpath(path, self.folder)}\n".encode())
-            if mine == self.at and self.moment != "after":
+            path = os.path.relpath(path, self.folder)
+            due, self.count = self.due(self.count, name, path), self.count + 1
+            os.write(self.log, f"{name} {path}\n".encode())
+            if due and self.moment != "after":
                 if half and self.moment == "amid":
                     half()
-                os.kill(os.getpid(), signal.SIGKILL)
+                self.end()
         result = whole()
-        if mine == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if due:
+            self.end()
         return result
 
 

@@ -116,7 +116,7 @@ def reference(base, scenario):
     if scenario.first:
         Child(base, folder, [*scenario.first, *FLAGS, "--out", folder]).end()
         before = base / f"{scenario.name}-before"
-        shutil.copytree(folder, before)
+        copied(folder, before)
     for again in (
         False,
         True,
@@ -124,7 +124,7 @@ def reference(base, scenario):
         if again:
             shutil.rmtree(folder)
             if before:
-                shutil.copytree(before, folder)
+                copied(before, folder)
         child = Child(base, folder, _on(folder, words))
         start = child.wait_for_its_first_operation()
         child.end()
@@ -136,7 +136,7 @@ def kill_and_resume(base, reference, number, draw):
     """Kill a run like `reference` once or more, and resume it; returns what was killed, and what differs."""
     scenario, folder = reference.scenario, base / f"{reference.scenario.name}-{number}"
     if reference.before:
-        shutil.copytree(reference.before, folder)
+        copied(reference.before, folder)
     begin = _on(folder, [*scenario.words, *scenario.resume, *FLAGS])
     go_on = ["resume", folder, *scenario.resume, *FLAGS]
     hits = []
@@ -201,6 +201,11 @@ def content(folder):
             del manifest[name]
         found["manifest.json"] = json.dumps(manifest)
     return found
+
+
+def copied(folder, path):
+    """A copy of `folder` at `path`."""
+    return Path(shutil.copytree(folder, path))
 
 
 def digest(path):

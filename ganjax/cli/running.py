@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -132,6 +131,8 @@ def run_to_its_end(
 
 
 def _say_how_it_ended(outcome: Outcome, folder: RunFolder, last: int) -> None:
+    from ganjax.training.progress import tell
+
     lines = []
     if outcome.scores:
         lines.append("  ".join(f"{score} {value:.4g}" for score, value in outcome.scores.items()))
@@ -142,4 +143,4 @@ def _say_how_it_ended(outcome: Outcome, folder: RunFolder, last: int) -> None:
             f"stopped at step {outcome.step} of {last}; all is saved: `ganjax resume {folder.path}` goes on, "
             f"`ganjax sample {folder.path}` draws from it"
         )
-    print("\n".join(lines), file=sys.stderr)
+    tell("\n".join(lines))

@@ -117,9 +117,9 @@ def carry_out(
         contextlib.ExitStack() as opened,
         Progress(course.last, quiet, done=course.first) as progress,
     ):
+        interruption.nothing_to_lose = True
         for session, state in zip(sessions, states, strict=True):
             opened.enter_context(session).begin(state)
-        interruption.nothing_to_lose = True
         for all_reached in steps:
             interruption.nothing_to_lose = False
             going = [pair for pair in zip(sessions, all_reached, strict=True) if not pair[0].diverged]

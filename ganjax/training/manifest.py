@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 
-from ganjax.errors import DamagedError
+from ganjax.errors import DamagedError, UserError
 from ganjax.training.clock import Clock
 from ganjax.training.environment import differences, environment
 from ganjax.training.run_folder import RunFolder
@@ -57,13 +57,30 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
     return None
 
 
-def company(description: Mapping[str, Any]) -> str:
-    """Whether a run is one of a population, and of which, in words."""
+def population_of(description: Mapping[str, Any]) -> list[int]:
+    """Seeds of the population a run is a member of, in their order; none for a run of its own.
+
+    Raises:
+        UserError: what is said of a population makes no sense.
+    """
     population = description.get("population")
     if population is None:
+        return []
+    seeds = population.get("seeds") if isinstance(population, Mapping) else None
+    if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) for seed in seeds):
+        raise UserError(
+            f"a population is named by its seeds, not by {population!r}: the manifest was changed"
+        )
+    return seeds
+
+
+def company(description: Mapping[str, Any]) -> str:
+    """Whether a run is one of a population, and of which, in words."""
+    seeds = population_of(description)
+    if not seeds:
         return "a run of its own"
-    seeds = seeds_as_text(population["seeds"]) if _is_population(population) else "?"
-    return f"one of the population `ganjax train {description.get('experiment')} --seeds {seeds}`"
+    command = f"ganjax train {description.get('experiment')} --seeds {seeds_as_text(seeds)}"
+    return f"one of the population `{command}`"
 
 
 def seeds_as_text(seeds: Sequence[int]) -> str:
@@ -151,11 +168,6 @@ def earlier_manifest(folder: RunFolder) -> dict[str, Any]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _is_population(value: Any) -> bool:
-    seeds = value.get("seeds") if isinstance(value, Mapping) else None
-    return isinstance(seeds, list) and bool(seeds) and all(isinstance(seed, int) for seed in seeds)
 
 
 def _data(data: Mapping[str, Any]) -> str:

@@ -197,17 +197,16 @@ def advance_together(
     state, source, data_key = _spread(everything, one_source, len(runs), say)
     experiment = runs[0].experiment
     chunk = compile_population(experiment.gan, experiment.batch, course.capacity, one_source=one_source)
-    # Compiled, with a member's number as an argument: dozens of arrays for each of them, chunk by chunk.
-    member = jax.jit(lambda states, i: jax.tree.map(lambda leaf: leaf[i], states))
     for all_reached in advance(chunk, state, source, data_key, course, clock):
+        pairs = zip(_apart(all_reached.state), _apart(all_reached.before), strict=True)
         yield [
             dataclasses.replace(
                 all_reached,
-                state=member(all_reached.state, i),
-                before=member(all_reached.before, i),
+                state=state,
+                before=before,
                 rows={name: values[:, i] for name, values in all_reached.rows.items()},
             )
-            for i in range(len(runs))
+            for i, (state, before) in enumerate(pairs)
         ]
 
 
@@ -229,6 +228,24 @@ def _spread(everything: tuple[Any, ...], one_source: bool, members: int, say: Ca
     mesh = jax.make_mesh((count,), ("members",), axis_types=(AxisType.Auto,), devices=devices[:count])
     each, all_alike = NamedSharding(mesh, PartitionSpec("members")), NamedSharding(mesh, PartitionSpec())
     return jax.device_put(everything, (each, all_alike if one_source else each, each))
+
+
+def _apart(states: GANState) -> Iterator[GANState]:
+    """The members' own states, each on the device it is stepped on: nothing passes between devices.
+
+    Programs that do pass something can wait for each other for ever, where processors play several devices.
+    """
+    devices = len(states.step.addressable_shards)
+    for device in range(devices):
+        part = jax.tree.map(lambda leaf, device=device: leaf.addressable_shards[device].data, states)
+        for i in range(len(states.step) // devices):
+            yield _member(part, i)
+
+
+@jax.jit
+def _member(states: GANState, i: int) -> GANState:
+    # Compiled, and the number an argument: there are dozens of arrays for each member, chunk by chunk.
+    return jax.tree.map(lambda leaf: leaf[i], states)
 
 
 def _equal(one: Source, other: Source) -> bool:

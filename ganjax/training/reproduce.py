@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
 from ganjax.errors import DamagedError, UserError
@@ -17,10 +16,11 @@ from ganjax.training.advance import Course, advance
 from ganjax.training.chunks import capacity_for, compile_chunk
 from ganjax.training.clock import Clock
 from ganjax.training.digests import relative_differences, witness
-from ganjax.training.experiment import Experiment
 from ganjax.training.loop import initial_state
-from ganjax.training.manifest import describe, mismatch
+from ganjax.training.manifest import mismatch, population_of
+from ganjax.training.population import advance_together
 from ganjax.training.run_folder import RunFolder
+from ganjax.training.session import Ingredients
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,27 +82,34 @@ def expected_of(manifest: Mapping[str, Any], folder: RunFolder | None, steps: in
     return Expected(digests, _witnesses(folder) if folder else {})
 
 
-def reproduce(
-    experiment: Experiment, manifest: Mapping[str, Any], expected: Expected
-) -> Iterator[Comparison]:
+def reproduce(experiment: Any, manifest: Mapping[str, Any], expected: Expected) -> Iterator[Comparison]:
     """Train `experiment` from its first step and compare at every digest, in order. Writes nothing.
+
+    The whole population is trained again of which a run was a member: its bits depend on their number.
 
     Raises:
         UserError: the data are not those of the run.
     """
-    key = jax.random.key(experiment.seed)
-    init_key, data_key, _, _ = jax.random.split(key, 4)
-    source, data = experiment.load(False)
-    other = mismatch(describe(experiment, key, data), manifest)
+    seeds = population_of(manifest)
+    runs = [Ingredients(dataclasses.replace(experiment, seed=seed), False, seeds) for seed in seeds]
+    runs = runs or [Ingredients(experiment, False)]
+    own = seeds.index(experiment.seed) if experiment.seed in seeds else 0
+    other = mismatch(runs[own].description, manifest)
     if other:
         raise UserError(f"this is not the run of the manifest: {other}")
-    state = initial_state(experiment, init_key)
+    states = [initial_state(experiment, run.init_key) for run in runs]
     if 0 in expected.digests:
-        yield _compare(state, 0, expected)
-    capacity = capacity_for(experiment.steps, experiment.batch)
-    chunk = compile_chunk(experiment.gan, experiment.batch, capacity)
+        yield _compare(states[own], 0, expected)
+    capacity = capacity_for(experiment.steps, experiment.batch * len(runs))
     course = Course(0, max(expected.digests), every=(), capacity=capacity)
-    for reached in advance(chunk, state, jax.device_put(source), data_key, course, Clock()):
+    if seeds:
+        chunks = (
+            each[own] for each in advance_together(runs, states, course, Clock(), say=lambda text: None)
+        )
+    else:
+        chunk = compile_chunk(experiment.gan, experiment.batch, capacity)
+        chunks = advance(chunk, states[0], runs[0].source, runs[0].data_key, course, Clock())
+    for reached in chunks:
         if reached.step in expected.digests:
             yield _compare(reached.state, reached.step, expected)
 

@@ -9,11 +9,11 @@ from ganjax.experiments import Cartoon
 
 
 def test_rendered_faces_are_described_by_count_and_digest(base):
-    source, about = Cartoon(size=32, images=4, cache_dir=str(base / "cache")).load(False)
+    source, about = Cartoon(size=32, images=4, batch=4, cache_dir=str(base / "cache")).load(False)
     assert source.array.shape == (4, 32, 32, 3)
     assert source.array.dtype == np.uint8
     assert (about["name"], about["count"], about["skipped"]) == ("avatars", 4, 0)
-    again = Cartoon(size=32, images=4, cache_dir=str(base / "cache")).load(False)[1]
+    again = Cartoon(size=32, images=4, batch=4, cache_dir=str(base / "cache")).load(False)[1]
     assert again == about
 
 
@@ -22,13 +22,22 @@ def test_a_folder_of_pictures_is_learnt_from_instead(tmp_path, capsys):
     for i in range(3):
         Image.new("RGB", (50, 40), (80 * i, 10, 20)).save(tmp_path / "faces" / f"{i}.png")
     (tmp_path / "faces" / "broken.png").write_bytes(b"no picture")
-    experiment = Cartoon(size=32, data=str(tmp_path / "faces"), cache_dir=str(tmp_path / "cache"))
+    experiment = Cartoon(size=32, batch=2, data=str(tmp_path / "faces"), cache_dir=str(tmp_path / "cache"))
     source, about = experiment.load(True)
     assert source.array.shape == (3, 32, 32, 3)
     assert (about["count"], about["skipped"]) == (3, 1)
     assert "broken.png" in capsys.readouterr().err
     assert experiment.load(False)[1] == about
     assert capsys.readouterr() == ("", "")
+
+
+def test_more_in_a_batch_than_there_are_is_refused(tmp_path):
+    (tmp_path / "faces").mkdir()
+    for i in range(3):
+        Image.new("RGB", (32, 32), (80 * i, 10, 20)).save(tmp_path / "faces" / f"{i}.png")
+    experiment = Cartoon(size=32, batch=4, data=str(tmp_path / "faces"), cache_dir=str(tmp_path / "cache"))
+    with pytest.raises(UserError, match="--batch 4 is more than the 3 usable pictures of faces"):
+        experiment.load(False)
 
 
 def test_pictures_that_are_not_there_are_the_users_to_find(tmp_path):

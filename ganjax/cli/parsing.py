@@ -38,13 +38,13 @@ _RULES = ConstructorRegistry()
 @_RULES.primitive_rule
 def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
     """`--data STR`, not `--data {None}|STR`: who wants None leaves the flag out."""
-    kinds = {str | None: str, Path | None: Path}
+    kinds = {str | None: str, Path | None: Path, int | None: int, float | None: float}
     if info.type not in kinds:
         return None
     kind = kinds[info.type]
     return PrimitiveConstructorSpec(
         nargs=1,
-        metavar="PATH" if kind is Path else "STR",
+        metavar={str: "STR", Path: "PATH", int: "INT", float: "FLOAT"}[kind],
         instance_from_str=lambda words: kind(words[0]),
         is_instance=lambda value: value is None or isinstance(value, kind),
         str_from_instance=lambda value: ["none" if value is None else str(value)],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import numbers
+from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from ganjax.errors import UserError
@@ -55,7 +56,7 @@ def range_of(kind: Any) -> Range | None:
 def check_settings(settings: Any) -> None:
     """Raise UserError, naming flag and range, unless every field of the dataclass `settings` is in its own.
 
-    Checked are fields with a `Range`, and those with a `Literal` choice.
+    Checked are fields with a `Range` (None passes where the field may be None), and `Literal` choices.
     """
     for name, kind in _kinds(type(settings)).items():
         value = getattr(settings, name)
@@ -73,13 +74,19 @@ def _fits(value: Any, kind: Any) -> bool:
     if get_origin(kind) is Literal:
         return value in get_args(kind)
     allowed = range_of(kind)
-    if allowed is None:
+    if allowed is None or (value is None and NoneType in _plain(kind)):
         return True
-    number = numbers.Integral if get_args(kind)[0] is int else numbers.Real
+    number = numbers.Integral if int in _plain(kind) else numbers.Real
     return isinstance(value, number) and value in allowed
 
 
 def _wanted(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
-    return f"a {'whole ' if get_args(kind)[0] is int else ''}number in {range_of(kind)}"
+    return f"a {'whole ' if int in _plain(kind) else ''}number in {range_of(kind)}"
+
+
+def _plain(kind: Any) -> tuple[type, ...]:
+    """`(int, NoneType)` of `Annotated[int | None, Range(...)]`."""
+    inner = get_args(kind)[0]
+    return get_args(inner) or (inner,)

@@ -33,6 +33,8 @@ class Form:
     """What from."""
     out: Path | None = None
     """Where to."""
+    most: Annotated[int | None, Range(1, 9)] = None
+    """How many at most."""
 
 
 def filled(*words):
@@ -54,8 +56,8 @@ def test_without_words_the_defaults_stand():
 
 
 def test_every_flag_arrives_with_its_type():
-    words = "--count 3 --rate 1e-3 --loud --size 16 --data a.zip --out b/c"
-    assert filled(*words.split()) == Form(3, 1e-3, True, 16, "a.zip", Path("b/c"))
+    words = "--count 3 --rate 1e-3 --loud --size 16 --data a.zip --out b/c --most 5"
+    assert filled(*words.split()) == Form(3, 1e-3, True, 16, "a.zip", Path("b/c"), 5)
     assert filled("--data", "None") == Form(data="None")  # a file may be called so
 
 
@@ -63,6 +65,7 @@ def test_every_flag_arrives_with_its_type():
     ("words", "parts"),
     [
         ("--count x", ["--count", "'x'"]),
+        ("--most x", ["--most", "'x'"]),
         ("--count 1.5", ["--count", "'1.5'"]),
         ("--count", ["--count", "Missing value"]),
         (f"--count {'x' * 120}", ["--count", "x" * 120]),  # not broken in two
@@ -128,7 +131,15 @@ def test_help_shows_the_example_every_flag_and_its_default(capsys):
     for field in dataclasses.fields(Form):
         assert f"--{field.name}" in said
     assert "How fast. (default: 0.5; in [0, 1))" in said
-    for part in ("How many. (default: 1)", "--data STR", "--out PATH", "(default: none)", "{8,16}"):
+    assert "How many at most. (default: none; in [1, 9])" in said
+    for part in (
+        "How many. (default: 1)",
+        "--data STR",
+        "--out PATH",
+        "--most INT",
+        "(default: none)",
+        "{8,16}",
+    ):
         assert part in said
 
 

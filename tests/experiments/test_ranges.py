@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from typing import Literal, get_args, get_origin, get_type_hints
+import re
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -110,6 +111,20 @@ def test_a_range_is_shown_as_in_mathematics(allowed, shown, inside, outside):
     assert str(allowed) == shown
     assert all(value in allowed for value in inside)
     assert not any(value in allowed for value in [*outside, math.nan, math.inf, -math.inf])
+
+
+def test_a_number_that_may_be_left_out_has_a_range_too():
+    @dataclasses.dataclass
+    class Optional:
+        steps: Annotated[int | None, Range(1, 5)] = None
+        rate: Annotated[float | None, Range(0, 1, "(]")] = None
+
+    for settings in (Optional(), Optional(steps=5, rate=1), Optional(steps=1, rate=0.5)):
+        check_settings(settings)
+    with pytest.raises(UserError, match=re.escape("--steps must be a whole number in [1, 5], got 0")):
+        check_settings(Optional(steps=0))
+    with pytest.raises(UserError, match=re.escape("--rate must be a number in (0, 1], got nan")):
+        check_settings(Optional(rate=math.nan))
 
 
 def test_fields_without_a_range_are_let_be():

@@ -16,6 +16,7 @@ COMMANDS = {
     "throughput": ("throughput", "steps a second of every path, workload by workload"),
     "compare": ("compare", "two result folders side by side"),
     "step-breakdown": ("breakdown", "where a step's time goes"),
+    "reproducibility": ("reproducibility", "under which conditions runs are the same to the bit"),
     "checkpoint-cost": ("checkpoint_cost", "what it costs to keep a run safe"),
 }
 

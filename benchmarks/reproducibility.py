@@ -25,7 +25,6 @@ from ganjax.cli.parsing import choose, parse
 from ganjax.errors import UserError
 
 PROG = "python -m benchmarks reproducibility"
-SCHEMA = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Options:
     """Under which conditions two runs are the same to the bit."""
 
     out: Path | None = None
-    """Folder; by default benchmarks/results/reproducibility-MACHINE-DATE."""
+    """Folder; by default benchmarks/results/reproducibility-MACHINE-DATE. What it has of others stays."""
     experiments: tuple[str, ...] = EXPERIMENTS
     """What is trained."""
     conditions: tuple[str, ...] = ()
@@ -56,14 +55,8 @@ def main(words: Sequence[str]) -> int:
     folder = options.out or ROOT / "benchmarks/results" / (
         f"reproducibility-{machine.slug(here)}-{datetime.date.today()}"
     )
-    found: dict[str, Any] = {
-        "schema": SCHEMA,
-        "command": ["python", "-m", "benchmarks", "reproducibility", *without_folders(words)],
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "machine": here,
-        "steps": options.steps,
-        "rows": [],
-    }
+    command = ["python", "-m", "benchmarks", "reproducibility", *without_folders(words)]
+    found = reproducibility_report.opened(folder, here, command, options.experiments)
     for experiment in options.experiments:
         with tempfile.TemporaryDirectory() as scratch:
             for row in measured(experiment, options.steps, conditions, Path(scratch)):

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shlex
 import statistics
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.reproducibility_conditions import CONDITIONS, USUAL, Condition
+from benchmarks.reproducibility_conditions import CONDITIONS, Condition
 from benchmarks.tables import markdown
+from ganjax.errors import UserError
 from ganjax.files import atomic
 
+SCHEMA = 1
+FILE = "results.json"
 HEADER = ("condition", "compared with", "first step that differs", "after 1 step", "after the last", "scores")
 IDENTICAL = "identical at every digest"
 NOTE = """\
@@ -28,10 +32,30 @@ converged, and its scores are as far apart as chaos makes them: "another seed" i
 
 Threads are those of XLA's pool, set by the variable `NPROC` (by default as many as cores the process may
 use) and counted in the process. A row on other instructions is this same processor, told to use fewer of
-them.
+them (--xla_cpu_max_isa), which reaches only the code that XLA generates: products come from libraries that
+choose by themselves. It says nothing of another processor.
 
 Not measured: GPU with deterministic kernels (`--xla_gpu_deterministic_ops=true
 --xla_gpu_autotune_level=0`): there was no GPU; another processor."""
+
+
+def opened(
+    folder: Path, here: Mapping[str, Any], command: Sequence[str], experiments: Collection[str]
+) -> dict[str, Any]:
+    """What `folder` has of other experiments than these, as JSON values, ready for rows of these.
+
+    Raises:
+        UserError: what is there was measured on another machine.
+    """
+    file, earlier = folder / FILE, {"machine": dict(here), "commands": [], "rows": []}
+    if file.exists():
+        earlier = json.loads(file.read_text())
+        if earlier["machine"] != here:
+            raise UserError(f"{file} is of another machine, system or Python: choose another folder by --out")
+    rows = [row for row in earlier["rows"] if row["experiment"] not in experiments]
+    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    commands = [*earlier["commands"], list(command)]
+    return {"schema": SCHEMA, "date": date, "machine": earlier["machine"], "commands": commands, "rows": rows}
 
 
 def row(
@@ -98,7 +122,7 @@ def line(row: Mapping[str, Any]) -> str:
 def save(folder: Path, found: Mapping[str, Any]) -> None:
     """Write `results.json` and `README.md` into `folder`, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic(folder / "results.json") as path:
+    with atomic(folder / FILE) as path:
         path.write_text(_compact(found))
     with atomic(folder / "README.md") as path:
         path.write_text(report(found))
@@ -106,19 +130,25 @@ def save(folder: Path, found: Mapping[str, Any]) -> None:
 
 def report(found: Mapping[str, Any]) -> str:
     """The whole as Markdown."""
-    rows = found["rows"]
-    usual = next(row for row in rows if row["condition"] == USUAL)
-    versions = ", ".join(f"{name} {version}" for name, version in (usual["versions"] or {}).items())
+    commands = "\n".join(map(shlex.join, found["commands"]))
     parts = [
         f"# Which bits are the same, {found['date'][:10]}",
         f"{machine.sentence(found['machine'])}.",
-        f"```bash\n{shlex.join(found['command'])}\n```",
-        f"{found['steps']} steps a run, each in a fresh process; {usual['threads']} threads. {versions}.",
+        f"```bash\n{commands}\n```",
+        "Every run is a fresh process.",
     ]
-    for experiment in dict.fromkeys(row["experiment"] for row in rows):
-        body = [_cells(row) for row in rows if row["experiment"] == experiment and row["condition"] != USUAL]
-        parts += [f"### {experiment}", markdown(HEADER, body)]
+    for experiment in dict.fromkeys(row["experiment"] for row in found["rows"]):
+        usual, *others = (row for row in found["rows"] if row["experiment"] == experiment)
+        parts += [f"### {experiment}", _circumstances(usual), markdown(HEADER, list(map(_cells, others)))]
     return "\n\n".join([*parts, NOTE]) + "\n"
+
+
+def _circumstances(usual: Mapping[str, Any]) -> str:
+    """Of the runs of one experiment, from the usual one."""
+    if usual["error"]:
+        return usual["error"]
+    versions = ", ".join(f"{name} {version}" for name, version in usual["versions"].items())
+    return f"{max(map(int, usual['digests']))} steps; {usual['threads']} threads; {versions}."
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import reproducibility, reproducibility_report, small_run
+from benchmarks import machine, reproducibility, reproducibility_report, small_run
 from benchmarks.reproducibility_conditions import CONDITIONS, USUAL, Condition, with_interpreters
 from ganjax.errors import UserError
 
 RING = "ring"
+MACHINE = machine.describe()
 
 
 def ran(folder, digests=("a", "b", "c"), weights=(1.0, 2.0), bias=(0.0,), **more):
@@ -104,6 +105,17 @@ def test_a_condition_brings_what_it_is_compared_with():
     assert list(reproducibility.chosen(options)) == [USUAL, "threads-2", "threads-2-on-one-core"]
 
 
+def test_a_folder_keeps_other_experiments_of_the_same_machine(tmp_path):
+    found = reproducibility_report.opened(tmp_path, {"cores": 2}, ["first"], ["ring"])
+    row = reproducibility_report.row(RING, USUAL, CONDITIONS[USUAL], ran(tmp_path / "a"), None)
+    reproducibility_report.save(tmp_path, found | {"machine": MACHINE, "rows": [row]})
+    again = reproducibility_report.opened(tmp_path, MACHINE, ["second"], ["cartoon"])
+    assert (again["commands"], len(again["rows"])) == ([["first"], ["second"]], 1)
+    assert reproducibility_report.opened(tmp_path, MACHINE, ["third"], ["ring"])["rows"] == []
+    with pytest.raises(UserError, match="another machine"):
+        reproducibility_report.opened(tmp_path, {"cores": 4}, [], ["ring"])
+
+
 @pytest.mark.filterwarnings("ignore:os.fork")  # JAX is running in this process
 def test_measures_real_runs(tmp_path, capsys):
     words = ["--experiments", "original-toy", "--steps", "2", "--out", str(tmp_path / "out")]
@@ -113,7 +125,10 @@ def test_measures_real_runs(tmp_path, capsys):
     assert [row["first_difference"] for row in rows] == [None, None, 0]
     assert rows[0]["digests"].keys() == {"0", "1", "2"}
     assert rows[0]["scores"]
+    assert reproducibility.main([*words, "--conditions", "again"]) == 0  # in place of what was there
+    rows = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
+    assert [row["condition"] for row in rows] == [USUAL, "again"]
     report = (tmp_path / "out" / "README.md").read_text()
-    assert "two processes at once" in report
+    assert "another fresh process" in report
     assert str(tmp_path) not in report
     assert "original-toy" in capsys.readouterr().out

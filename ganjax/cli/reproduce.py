@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from ganjax.cli.parsing import parse
-from ganjax.cli.running import Process, said_in_one_line, was_deterministic
+from ganjax.cli.running import Process, prepare_like, said_in_one_line
 from ganjax.errors import UserError
+from ganjax.experiments.ranges import Range, check_settings
 
 if TYPE_CHECKING:
     from ganjax.training.reproduce import Comparison
@@ -36,21 +37,20 @@ class Reproduce:
 
     run: Annotated[Path, tyro.conf.Positional]
     """Folder of the run, or its manifest.json alone; with the folder, which arrays differ is known, too."""
-    steps: int | None = None
+    steps: Annotated[int | None, Range(0, 2**31 - 1)] = None
     """Train so many steps at most."""
-    tolerance: float = 0.0
+    tolerance: Annotated[float, Range(0, math.inf, "[)")] = 0.0
     """Accept relative differences up to this in every array, as across machines; needs the run's folder."""
     data: str | None = None
     """Where its pictures lie now, if not where they lay before."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 def run(words: Sequence[str]) -> int:
     """Run `ganjax reproduce` with these words; returns the exit code."""
     asked = parse(Reproduce, words, "ganjax reproduce")
-    if asked.steps is not None and asked.steps < 0:
-        raise UserError(f"--steps must be at least 0, got {asked.steps}")
-    if not 0 <= asked.tolerance < math.inf:
-        raise UserError(f"--tolerance must be a number in [0, inf), got {asked.tolerance}")
 
     from ganjax.experiments.restoring import restore
     from ganjax.training.environment import differences, environment
@@ -64,7 +64,7 @@ def run(words: Sequence[str]) -> int:
     if asked.tolerance and not expected.witnesses:
         raise UserError(f"--tolerance needs a run's folder with a checkpoint, and {asked.run} has none")
     experiment: Any = restore(manifest, asked.data)
-    Process().prepare(experiment, deterministic=was_deterministic(manifest))
+    prepare_like(manifest, experiment, Process())
     print(f"{experiment.name}, seed {experiment.seed}: {max(expected.digests)} steps", file=sys.stderr)
     largest, last = 0.0, None
     with said_in_one_line(experiment, None):

@@ -11,8 +11,9 @@ from typing import Annotated
 import tyro
 
 from ganjax.cli.parsing import parse
-from ganjax.cli.running import Process, run_to_its_end, was_deterministic
+from ganjax.cli.running import Process, prepare_like, run_to_its_end
 from ganjax.errors import UserError
+from ganjax.experiments.ranges import Range, check_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +28,14 @@ class Resume:
 
     run: Annotated[Path, tyro.conf.Positional]
     """Folder of the run."""
-    steps: int | None = None
+    steps: Annotated[int | None, Range(1, 2**31 - 1)] = None
     """Go on to this step, also with a finished run. Learning rates and penalties stay on their schedules,
     which end where the run was first meant to end."""
     data: str | None = None
     """Where its pictures lie now, if not where they lay before."""
+
+    def __post_init__(self) -> None:
+        check_settings(self)
 
 
 def run(words: Sequence[str]) -> int:
@@ -39,8 +43,6 @@ def run(words: Sequence[str]) -> int:
     form = dataclasses.make_dataclass("Form", [("resume", Resume), ("process", Process)], frozen=True)
     asked = parse(form, words, "ganjax resume", Resume.__doc__)
     resume, process = asked.resume, asked.process
-    if resume.steps is not None and not 1 <= resume.steps < 2**31:
-        raise UserError(f"--steps must be a whole number in [1, {2**31 - 1}], got {resume.steps}")
 
     from ganjax.experiments.restoring import restore
     from ganjax.training.manifest import company
@@ -59,5 +61,5 @@ def run(words: Sequence[str]) -> int:
     if manifest.get("status") == "finished" and steps == done and whole:
         print(f"{resume.run} is finished: --steps N, above {done}, makes it longer", file=sys.stderr)
         return 0
-    process.prepare(experiment, deterministic=was_deterministic(manifest))
+    prepare_like(manifest, experiment, process)
     return run_to_its_end(experiment, folder, process, steps=steps, resume=True)

@@ -7,12 +7,16 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ganjax.errors import UserError
+from ganjax.experiments.ranges import Range, check_settings
 
 if TYPE_CHECKING:
     from ganjax.training import Keeping, Outcome, RunFolder
+
+
+MOST_THREADS = 1024  # that a manifest can ask for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Process:
 
     checkpoint_every: str = "60s"
     """How often the whole state is saved on the way: so many seconds (60s) or steps (500steps)."""
-    keep: int = 2
+    keep: Annotated[int, Range(1, 1_000_000)] = 2
     """How many of the last checkpoints stay until the run is finished."""
     quiet: bool = False
     """Show no progress."""
@@ -30,29 +34,32 @@ class Process:
     no_compilation_cache: bool = False
     """Compile everything anew, in place of keeping compiled programs in the user's cache folder."""
 
+    def __post_init__(self) -> None:
+        check_settings(self)
+
     def check(self) -> Keeping:
         """How checkpoints are kept.
 
         Raises:
-            UserError: a flag's value makes no sense.
+            UserError: `checkpoint_every` is no rhythm.
         """
         from ganjax.training.keeper import Keeping
         from ganjax.training.rhythm import Rhythm
 
-        if self.keep < 1:
-            raise UserError(f"--keep must be at least 1, got {self.keep}")
         return Keeping(Rhythm.parse(self.checkpoint_every), self.keep)
 
-    def prepare(self, experiment: Any, *, deterministic: bool) -> None:
-        """Set up this process for `experiment`, before JAX starts.
+    def prepare(self, experiment: Any, *, deterministic: bool, threads: Any = None) -> None:
+        """Set up this process for `experiment`, before JAX starts; with so many `threads`, if it is a number.
 
         Raises:
             UserError: the experiment's networks refuse its settings.
         """
-        from ganjax.training.determinism import make_deterministic
+        from ganjax.training.determinism import compute_with, make_deterministic
 
         if deterministic:
             make_deterministic()
+        if isinstance(threads, int) and 1 <= threads <= MOST_THREADS:
+            compute_with(threads)
 
         from ganjax import stateless
         from ganjax.training.allocator import keep_freed_memory
@@ -69,10 +76,11 @@ class Process:
             raise UserError(str(error)) from error
 
 
-def was_deterministic(manifest: Mapping[str, Any]) -> bool:
-    """Whether the run a manifest speaks of was made with `--deterministic`."""
+def prepare_like(manifest: Mapping[str, Any], experiment: Any, process: Process) -> None:
+    """Set up this process as the one was that a manifest speaks of: its threads, its kind of kernels."""
     environment = manifest.get("environment")
-    return isinstance(environment, Mapping) and environment.get("deterministic") is True
+    its = environment if isinstance(environment, Mapping) else {}
+    process.prepare(experiment, deterministic=its.get("deterministic") is True, threads=its.get("threads"))
 
 
 @contextmanager

@@ -59,9 +59,9 @@ def run_seeds(
 
     folders = [RunFolder(parent / f"{experiment.name}-{seed}") for seed in seeds]
     # Those that are there come first: what is in the way is found before anything is made.
-    for folder in sorted(folders, key=RunFolder.is_empty):
+    for i, folder in sorted(enumerate(folders), key=lambda pair: pair[1].is_empty()):
         if not (resume and folder.manifest_path.exists()):
-            RunFolder.create(folder.path, overwrite=overwrite)
+            folders[i] = RunFolder.create(folder.path, overwrite=overwrite)
     with said_in_one_line(experiment, AGAIN):
         ended = fit_population(
             experiments,

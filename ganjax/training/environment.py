@@ -17,8 +17,8 @@ from typing import Any
 import jax
 
 import ganjax
-from ganjax.processor import cores, processor
-from ganjax.training.determinism import is_deterministic
+from ganjax.processor import processor
+from ganjax.training.determinism import is_deterministic, threads
 
 FLAGS = ("XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_ENABLE_X64", "NVIDIA_TF32_OVERRIDE")
 
@@ -37,7 +37,7 @@ def environment() -> dict[str, Any]:
         "devices": jax.device_count(),
         "processor": name,
         "instructions": " ".join(sorted(filter(INSTRUCTIONS.fullmatch, flags))),
-        "threads": cores(),
+        "threads": threads(),
         "deterministic": is_deterministic(),
         "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
     }
@@ -84,7 +84,7 @@ def _commit() -> str | None:
     if not git or not (root / ".git").exists():
         return None
     commit = _output([git, "-C", str(root), "rev-parse", "HEAD"])
-    changes = _output([git, "-C", str(root), "status", "--porcelain", "--", "ganjax"])
+    changes = _output([git, "--no-optional-locks", "-C", str(root), "status", "--porcelain", "--", "ganjax"])
     return f"{commit}-modified" if commit and changes else commit
 
 

@@ -38,7 +38,11 @@ class Lock:
             raise UserError(
                 f"{self.folder} is in use by {owner}: wait for it, or choose another --out"
             ) from None
-        self._write(f"process {os.getpid()} on {platform.node()}\n")
+        try:
+            self._write(f"process {os.getpid()} on {platform.node()}\n")
+        except OSError:
+            self.file.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

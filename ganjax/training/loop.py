@@ -73,7 +73,9 @@ def _fit(
     say, clock, gan = (lambda text: None) if quiet else tell, Clock(), experiment.gan
     with clock("data"):
         run = Ingredients(experiment, not quiet)
-    # Nothing is written before: a run whose data cannot be had leaves its folder as it was.
+    # Nothing is written or removed before: a run whose data cannot be had leaves its folder as it was.
+    if not resume:
+        folder.make_room()
     found = resume_from(folder, gan, run.description, say) if resume else None
     first = found.step if found else 0
     if first > last:

@@ -48,12 +48,12 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
         if part == "settings" and isinstance(other, Mapping):
             for name in value.keys() | other.keys():
                 if name not in PLACES and value.get(name) != other.get(name):
-                    return f"its {name} is {other.get(name)}, not {value.get(name)}"
+                    return f"its {name} is {other.get(name)!r}, not {value.get(name)!r}"
         elif part == "data" and isinstance(other, Mapping):
             if value != other:
                 return f"its data are {_data(other)}, and these are {_data(value)}"
         elif value != other:
-            return f"its {part} is {other}, not {value}"
+            return f"its {part} is {other!r}, not {value!r}"
     return None
 
 
@@ -171,4 +171,4 @@ def _now() -> str:
 
 
 def _data(data: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in data.items())
+    return ", ".join(f"{name} {value!r}" for name, value in data.items())

@@ -85,6 +85,8 @@ def fit_population(
         for folder in folders:
             locks.enter_context(Lock(folder.path))
             remove_unfinished(folder.path)
+            if not resume:
+                folder.make_room()
         return _train(runs, folders, resume, keeping, quiet, leave, say, clock)
 
 

@@ -35,44 +35,57 @@ class RunFolder:
 
     Attributes:
         path: the folder.
+        replaces: whether a run that is there is to give way to a new one.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike, *, replaces: bool = False) -> None:
+        self.path, self.replaces = Path(path), replaces
 
     @classmethod
     def create(cls, path: str | os.PathLike, *, overwrite: bool = False) -> RunFolder:
-        """Make an empty run folder, or take over one without a file, left by a run that never started.
+        """Make a folder for a run, or take over one without a file, left by a run that never started.
+
+        With `overwrite` it may hold a run, which stays there until the new one has its data (`make_room`).
 
         Raises:
             UserError: something is there already and `overwrite` is False, or it is no run, or another
-                process is running there, or the folder cannot be made.
+                process is running there, or the folder cannot be made or written.
         """
-        folder = cls(path)
+        folder = cls(path, replaces=overwrite)
         try:
             if not folder.is_empty() and not folder.manifest_path.exists():
                 raise UserError(f"{path} {folder._what_is_there()}; or choose another --out")
-            folder.samples.mkdir(parents=True, exist_ok=True)
+            folder.path.mkdir(parents=True, exist_ok=True)
             with Lock(folder.path):
-                if not folder.is_empty():
-                    folder._make_room(overwrite)
+                folder._refuse_what_is_there()
                 tempfile.TemporaryFile(dir=folder.path).close()  # now, not after an hour of training
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"cannot write to {path}: {reason}; choose another --out") from error
         return folder
 
-    def _make_room(self, overwrite: bool) -> None:
-        if not overwrite:
-            raise UserError(f"{self.path} {self._what_is_there()}; or choose another --out")
-        self.read_manifest()  # only what is surely a run is deleted
+    def make_room(self) -> None:
+        """Remove a run that is there, if it is to be replaced. The folder must be locked.
+
+        Raises:
+            UserError: it is not to be replaced.
+            OSError: it cannot be removed.
+        """
+        if self.is_empty():
+            return
+        self._refuse_what_is_there()
         # The manifest goes last: what is killed on the way stays a run, and can be deleted again.
         for item in sorted(self.path.iterdir(), key=lambda item: item == self.manifest_path):
             if item.is_dir() and not item.is_symlink():
                 shutil.rmtree(item)
             elif item.name != Lock.NAME:
                 item.unlink()
-        self.samples.mkdir()
+
+    def _refuse_what_is_there(self) -> None:
+        if not self.is_empty() and not self.replaces:
+            raise UserError(f"{self.path} {self._what_is_there()}; or choose another --out")
+        if not self.is_empty():
+            self.read_manifest()  # only what is surely a run is deleted
 
     def _what_is_there(self) -> str:
         """What is in the folder and what can be done with it, in words."""

@@ -37,8 +37,10 @@ class SavedGenerator:
 
     def __init__(self, folder: RunFolder) -> None:
         try:
-            self.latent: Callable[..., jax.Array] = Normal(**folder.read_manifest()["latent"])
-        except (KeyError, TypeError, ValueError) as error:
+            latent = folder.read_manifest()["latent"]
+            values = {name: float(value) for name, value in latent.items()}
+            self.latent: Callable[..., jax.Array] = Normal(**values)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(f"{folder.manifest_path} does not say how latents are drawn: {error}") from error
         self.model = load_model(folder, "generator")
         self.latent_shape = stateless.input_shape(self.model)

@@ -60,8 +60,8 @@ def test_equal_runs_have_equal_descriptions_wherever_their_data_lie(key):
         (WithPaths(seed=1), {}, "its seed is 1, not 0"),
         (WithPaths(batch=8), {}, "its batch is 8, not 16"),
         (runs.Dots(), {}, "its widths is None, not [2, 3]"),
-        (WithPaths(), {"sha256": "b"}, "its data are sha256 b, and these are"),
-        (runs.Tiles(), {}, "its experiment is tiles, not dots"),
+        (WithPaths(), {"sha256": "b"}, "its data are sha256 'b', and these are"),
+        (runs.Tiles(), {}, "its experiment is 'tiles', not 'dots'"),
     ],
 )
 def test_what_differs_is_said(key, other, data, said):

@@ -17,6 +17,7 @@ from ganjax.training.run_folder import MANIFEST_SCHEMA, RunFolder, step_of
 def a_run(path):
     folder = RunFolder.create(path)
     folder.write_manifest({"status": "finished"})
+    folder.samples.mkdir()
     (folder.samples / "final.png").write_bytes(b"a picture")
     return folder
 
@@ -35,8 +36,7 @@ def refusal(function, *arguments, **options):
 
 def test_a_new_folder_is_made_with_its_parents(tmp_path):
     folder = RunFolder.create(tmp_path / "a" / "b")
-    assert folder.samples.is_dir()
-    assert left(folder.path) == ["samples"]
+    assert left(folder.path) == []
 
 
 def test_a_run_is_replaced_only_when_asked(tmp_path):
@@ -44,15 +44,22 @@ def test_a_run_is_replaced_only_when_asked(tmp_path):
     assert "--overwrite" in refusal(RunFolder.create, tmp_path / "run")
     assert (tmp_path / "run" / "samples" / "final.png").exists()
     folder = RunFolder.create(tmp_path / "run", overwrite=True)
-    assert left(folder.path) == ["samples"]
-    assert os.listdir(folder.samples) == []
+    assert (tmp_path / "run" / "samples" / "final.png").exists()  # until the new one has its data
+    folder.make_room()
+    assert left(folder.path) == []
 
 
 def test_a_link_to_a_run_stays_one(tmp_path):
     (tmp_path / "link").symlink_to(a_run(tmp_path / "run").path)
-    RunFolder.create(tmp_path / "link", overwrite=True)
+    RunFolder.create(tmp_path / "link", overwrite=True).make_room()
     assert (tmp_path / "link").is_symlink()
-    assert left(tmp_path / "run") == ["samples"]
+    assert left(tmp_path / "run") == []
+
+
+def test_no_room_is_made_where_nobody_asked(tmp_path):
+    folder = a_run(tmp_path / "run")
+    assert "--overwrite" in refusal(folder.make_room)
+    assert (folder.samples / "final.png").exists()
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -149,7 +156,7 @@ def test_a_model_cut_short_leaves_the_one_before(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         folder.write_model("generator", model)
     assert folder.model_path("generator").read_bytes() == before
-    assert left(tmp_path) == ["generator.keras", "samples"]
+    assert left(tmp_path) == ["generator.keras"]
 
 
 def test_equal_models_give_equal_bytes_at_any_time(tmp_path, monkeypatch):
@@ -168,6 +175,7 @@ def test_equal_models_give_equal_bytes_at_any_time(tmp_path, monkeypatch):
 def test_files_of_steps_are_listed_in_their_order_and_others_are_not(tmp_path):
     folder = RunFolder.create(tmp_path)
     paths = [folder.picture_path(step) for step in (9, 10, 9_999_999, 10_000_000)]
+    folder.samples.mkdir()
     for path in [*reversed(paths), folder.samples / "step_last.png", folder.samples / "final.png"]:
         path.write_bytes(b"")
     assert folder.pictures() == paths

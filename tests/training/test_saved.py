@@ -93,7 +93,9 @@ def test_a_damaged_file_is_said_in_one_line(copy, content):
     assert "cannot be loaded" in refusal(SavedGenerator, copy)
 
 
-@pytest.mark.parametrize("latent", [None, {"mean": 0.0, "spread": 1.0}, "missing"])
+@pytest.mark.parametrize(
+    "latent", [None, {"mean": 0.0, "spread": 1.0}, {"mean": "far"}, {"mean": 10**400}, "missing"]
+)
 def test_a_manifest_without_a_latent_distribution_is_said_in_one_line(copy, latent):
     manifest = copy.read_manifest()
     del manifest["latent"]

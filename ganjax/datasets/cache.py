@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from ganjax.datasets.names import shown
 from ganjax.errors import UserError
 
 SCHEMA = 2
+DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def cached(
         return found
     try:
         root.mkdir(parents=True, exist_ok=True)
+        _forget_drafts(root)
         draft = Path(tempfile.mkdtemp(prefix=".making-", dir=root))
         try:
             _write(draft, name, key, size, build)
@@ -98,6 +101,13 @@ def cached(
             f"cannot write the cache folder {shown(root)} ({error.strerror or error}): "
             "make room there, or choose another (--cache-dir)"
         ) from error
+
+
+def _forget_drafts(root: Path) -> None:
+    """Remove what killed processes have left half-made; whoever is at work is not at it for a day."""
+    for draft in root.glob(".making-*"):
+        if draft.stat().st_mtime < time.time() - DAY:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write], Contents]) -> None:

@@ -1,6 +1,7 @@
 """Cached sets are whole or absent, checked when opened, and shared between processes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -150,6 +151,17 @@ def test_a_failed_build_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         cached("faces", {}, 4, build, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_gone_after_a_day(tmp_path):
+    old, new = tmp_path / ".making-old", tmp_path / ".making-new"
+    for draft in (old, new):
+        draft.mkdir()
+        (draft / "images.u8").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    cached("set", {}, 4, Builder(), tmp_path)
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_one_that_finishes_second_uses_the_first_ones_set(tmp_path):

@@ -139,7 +139,8 @@ def carry_out(
                 break
         for session in sessions:
             session.wait()
-        interruption.nothing_to_lose = True
+        # Whoever has asked by now is shown what there is; whoever asks from here on has waited long enough.
+        interruption.nothing_to_lose = not interruption.asked
         return [session.diverged or session.end(interruption.asked) for session in sessions]
 
 

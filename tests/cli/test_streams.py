@@ -65,7 +65,7 @@ def test_a_mistake_that_nobody_can_read_has_its_exit_code(base, redirect):
 def test_a_run_goes_on_when_nobody_watches_it_any_more(base, deaf, tmp_path):
     words = [*DOTS, "train", "dots", "--steps", "2", "--out", "run"]
     result = subprocess.run(words, env=runs.environment(base), stderr=deaf, cwd=tmp_path, timeout=300)
-    assert result.returncode == 141
+    assert result.returncode == 0
     assert RunFolder(tmp_path / "run").read_manifest()["status"] == "finished"
     assert (tmp_path / "run" / "generator.keras").exists()
 

@@ -135,15 +135,14 @@ def reference(base, scenario):
 def kill_and_resume(base, reference, number, draw):
     """Kill a run like `reference` once or more, and resume it; returns what was killed, and what differs."""
     scenario, folder = reference.scenario, base / f"{reference.scenario.name}-{number}"
-    if reference.before:
-        copied(reference.before, folder)
     begin = _on(folder, [*scenario.words, *scenario.resume, *FLAGS])
     go_on = ["resume", folder, *scenario.resume, *FLAGS]
     hits = []
     while not hits:  # what is drawn may come too late
-        hits += _kill(
-            base, folder, begin if not started(folder) or reference.before else go_on, reference, draw
-        )
+        shutil.rmtree(folder, ignore_errors=True)
+        if reference.before:
+            copied(reference.before, folder)
+        hits += _kill(base, folder, begin, reference, draw)
     while draw.random() < 0.3:
         hits += _kill(base, folder, go_on if started(folder) else begin, reference, draw)
     Child(base, folder, go_on if started(folder) else begin).end()

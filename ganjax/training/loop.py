@@ -139,7 +139,7 @@ def carry_out(
                 break
         for session in sessions:
             session.wait()
-        # Whoever has asked by now is shown what there is; whoever asks from here on has waited long enough.
+        # Whoever has asked already is obeyed just now: only another signal means more.
         interruption.nothing_to_lose = not interruption.asked
         return [session.diverged or session.end(interruption.asked) for session in sessions]
 

@@ -109,7 +109,7 @@ def what_ran(path: Path) -> dict[str, Any]:
     Raises:
         UserError: neither is there, or it is of another version of ganjax.
     """
-    if not path.is_dir():
+    if path.is_file():
         return _current(read_manifest(path), path)
     folder = RunFolder(path)
     damaged: UserError | None = None

@@ -90,3 +90,18 @@ def test_outside_the_main_thread_nothing_changes():
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGINT)]
+
+
+class ClosedPipe:
+    def write(self, text):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    flush = None
+
+
+def test_where_nobody_reads_any_more_it_is_heard_all_the_same(monkeypatch):
+    """As `ganjax train | tee log` has it, where Ctrl-C ends both."""
+    monkeypatch.setattr("sys.stderr", ClosedPipe())
+    with Interruption(quiet=False) as interruption:
+        signal.raise_signal(signal.SIGINT)
+    assert interruption.asked == signal.SIGINT

@@ -220,7 +220,7 @@ class NewData(runs.Nearest):
     [
         (runs.Nearest(steps=20, seed=1), ("another run", "its seed is 0, not 1")),
         (runs.Nearest(steps=30), ("another run", "its steps is 20, not 30")),
-        (NewData(), ("another run", "its data are name ring", "sha256 other")),
+        (NewData(), ("another run", "its data are name 'ring'", "sha256 'other'")),
         (Wider(), ("another network",)),
     ],
 )

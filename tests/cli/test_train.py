@@ -97,9 +97,16 @@ def test_what_is_set_for_the_process_can_be_left_alone(flags, called, monkeypatc
     assert seen == called
 
 
-def test_too_little_memory_is_said_in_one_line(capsys, monkeypatch):
+OUT_OF_MEMORY = [
+    jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nFrames"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["in JAX", "in Python"])
+def test_too_little_memory_is_said_in_one_line(capsys, monkeypatch, error):
     def fit(*_, **__):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nFrames")
+        raise error
 
     monkeypatch.setattr(training, "fit", fit)
     assert ended("train dots") == 2

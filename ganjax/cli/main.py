@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from ganjax.cli.parsing import choose
-from ganjax.errors import UserError
+from ganjax.errors import UserError, one_line
 
 COMMANDS = {
     "train": "run a named experiment",
@@ -152,5 +152,6 @@ def _without_tensorflow() -> Iterator[None]:
 
 def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return " ".join(str(error).split())
+        said = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+        return one_line(said)
+    return one_line(str(error))

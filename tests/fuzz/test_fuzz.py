@@ -45,9 +45,14 @@ def test_the_smallest_input_that_breaks_a_reader_is_left(tmp_path):
     assert tally.refusals > 0
 
 
+class Complaint(UserError):
+    def __str__(self):
+        return "this\nand that"
+
+
 def test_a_complaint_of_two_lines_is_a_finding(tmp_path):
     def complain(folder, scratch):
-        raise UserError("this\nand that")
+        raise Complaint("this and that")
 
     with pytest.raises(AssertionError, match="more than one line"):
         explore(Target("numbers", numbers, complain), tmp_path, seed=0, inputs=1, tally=Tally())

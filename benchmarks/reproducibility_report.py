@@ -96,7 +96,10 @@ def difference(run: Mapping[str, Any], other: Mapping[str, Any], when: str) -> d
     """Of the states after step `when` ("1" or "last"): the `largest` relative difference of a `leaf`, and the
     `median` over all leaves.
     """
-    with np.load(run["folder"] / f"{when}.npz") as a, np.load(other["folder"] / f"{when}.npz") as b:
+    with (
+        np.load(run["folder"] / f"{when}.npz", allow_pickle=False) as a,
+        np.load(other["folder"] / f"{when}.npz") as b,
+    ):
         by_leaf = {path: relative(a[path], b[path]) for path in a.files}
     leaf = max(by_leaf, key=lambda path: by_leaf[path])
     return {"largest": by_leaf[leaf], "leaf": leaf, "median": statistics.median(by_leaf.values())}

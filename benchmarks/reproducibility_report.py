@@ -98,7 +98,7 @@ def difference(run: Mapping[str, Any], other: Mapping[str, Any], when: str) -> d
     """
     with (
         np.load(run["folder"] / f"{when}.npz", allow_pickle=False) as a,
-        np.load(other["folder"] / f"{when}.npz") as b,
+        np.load(other["folder"] / f"{when}.npz", allow_pickle=False) as b,
     ):
         by_leaf = {path: relative(a[path], b[path]) for path in a.files}
     leaf = max(by_leaf, key=lambda path: by_leaf[path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ def run(words: Sequence[str]) -> int:
 
     from ganjax.experiments.restoring import restore
     from ganjax.training.manifest import company
-    from ganjax.training.resuming import what_ran
+    from ganjax.training.resuming import tidy, what_ran
     from ganjax.training.run_folder import RunFolder
 
     folder = RunFolder(resume.run)
@@ -59,6 +60,8 @@ def run(words: Sequence[str]) -> int:
     done, steps = manifest.get("steps_done"), resume.steps or manifest.get("steps", experiment.steps)
     whole = manifest.get("models") == folder.model_digests()
     if manifest.get("status") == "finished" and steps == done and whole:
+        with contextlib.suppress(OSError):  # a folder that cannot be written has nothing to tidy
+            tidy(folder)
         print(f"{resume.run} is finished: --steps N, above {done}, makes it longer", file=sys.stderr)
         return 0
     prepare_like(manifest, experiment, process)

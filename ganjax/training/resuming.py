@@ -11,10 +11,12 @@ import numpy as np
 
 from ganjax.errors import DamagedError, UserError
 from ganjax.export import arrays_digest, arrays_to_state
+from ganjax.files import remove_unfinished
 from ganjax.gan import GAN
 from ganjax.state import GANState
 from ganjax.training import checkpoints
 from ganjax.training.checkpoints import Checkpoint
+from ganjax.training.lock import Lock
 from ganjax.training.manifest import earlier_manifest, mismatch
 from ganjax.training.record import Record
 from ganjax.training.run_folder import MANIFEST_SCHEMA, RunFolder, read_manifest, step_of
@@ -99,6 +101,17 @@ def resume_together(
     for folder in folders:
         _forget_what_came_after(folder, -1)
     return None
+
+
+def tidy(folder: RunFolder) -> None:
+    """Remove what a process has left that was killed in its last instant, when all was written.
+
+    Raises:
+        UserError: another process is running in the folder.
+        OSError: it cannot be written.
+    """
+    with Lock(folder.path):
+        remove_unfinished(folder.path)
 
 
 def what_ran(path: Path) -> dict[str, Any]:

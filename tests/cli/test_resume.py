@@ -18,6 +18,7 @@ from dying import Operations
 
 from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
+from ganjax.files import UNFINISHED
 from ganjax.training import RunFolder
 from ganjax.training.lock import Lock
 from ganjax.training.saved import SavedGenerator
@@ -317,3 +318,14 @@ def test_models_that_were_swapped_or_lost_are_written_anew(dots, tmp_path, capsy
     assert len(SavedGenerator(run).draw_latents(0, 3)) == 3
     assert ended("resume run") == 0
     assert "is finished" in capsys.readouterr().err
+
+
+def test_a_run_that_was_killed_in_its_last_instant_is_tidied(dots, tmp_path):
+    run = RunFolder(shutil.copytree(dots.path, tmp_path / "run"))
+    before = sorted(run.path.rglob("*"))
+    lock, half = run.path / Lock.NAME, run.samples / f"{UNFINISHED}final.png"
+    lock.write_text("process 1 on a machine that is gone")
+    half.write_bytes(b"half a picture")
+    assert ended("resume run") == 0
+    assert lock.read_text() == ""
+    assert sorted(run.path.rglob("*")) == before

@@ -66,34 +66,38 @@ def run(words: Sequence[str]) -> int:
     experiment: Any = restore(manifest, asked.data)
     prepare_like(manifest, experiment, Process())
     print(f"{experiment.name}, seed {experiment.seed}: {max(expected.digests)} steps", file=sys.stderr)
-    largest, last = 0.0, None
+    seen: list[Comparison] = []
     with said_in_one_line(experiment, None):
         for comparison in reproduce(experiment, manifest, expected):
             print(f"step {comparison.step:>8}  {_said(comparison)}", flush=True)
-            apart = comparison.largest
-            if apart is None or apart > asked.tolerance:
-                _say_difference(comparison, last, differences(manifest.get("environment", {}), environment()))
+            if not comparison.within(asked.tolerance):
+                elsewhere = differences(manifest.get("environment", {}), environment())
+                _say_difference(comparison, seen, elsewhere)
                 return DIFFERENT
-            largest, last = max(largest, apart), comparison.step
-    count = len(expected.digests)
-    if largest:
-        print(f"within {largest:.2g} at all {count} digests, up to step {last}")
+            seen.append(comparison)
+    where = f"at all {len(seen)} digests, up to step {seen[-1].step}"
+    if all(comparison.identical for comparison in seen):
+        print(f"identical to the bit {where}")
     else:
-        print(f"identical to the bit at all {count} digests, up to step {last}")
+        print(f"within {max(comparison.largest or 0.0 for comparison in seen):.2g} {where}")
     return 0
 
 
 def _said(comparison: Comparison) -> str:
     if comparison.identical:
         return "identical"
-    return "different" if comparison.largest is None else f"different by {comparison.largest:.2g}"
+    return f"different by {comparison.largest:.2g}" if comparison.largest else "different"
 
 
-def _say_difference(comparison: Comparison, last: int | None, elsewhere: list[str]) -> None:
-    before = "not even the initial state is" if last is None else f"up to step {last} all is"
-    print(f"the first difference is at step {comparison.step}: {before} the same")
+def _say_difference(comparison: Comparison, seen: list[Comparison], elsewhere: list[str]) -> None:
+    same = [before.step for before in seen if before.identical]
+    before = f"up to step {same[-1]} all is" if same else "not even the initial state is"
+    what = "difference" if len(same) == len(seen) else "difference beyond --tolerance"
+    print(f"the first {what} is at step {comparison.step}: {before} the same")
     if comparison.differences is None:
         print("by how much is not known: the values to compare with are in the run's folder")
+    elif not comparison.largest:
+        print("it is in none of the values that a run keeps of each array, but in others")
     else:
         ranked = sorted(comparison.differences.items(), key=lambda item: -item[1])
         for path, value in ranked[:SHOWN]:

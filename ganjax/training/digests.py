@@ -38,7 +38,7 @@ def witness(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def relative_differences(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Of two witnesses `(leaves, VALUES)`, or of two `(1, n)` arrays: float64 `(leaves,)`.
+    """Of two witnesses `(leaves, VALUES)`: float64 `(leaves,)`, at least 0.
 
     max|a - b| / max|b| over the values of a leaf; infinite where only one of the two is finite or b is 0.
     """

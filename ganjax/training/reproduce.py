@@ -58,6 +58,15 @@ class Comparison:
             return 0.0
         return None if self.differences is None else max(self.differences.values())
 
+    def within(self, tolerance: float) -> bool:
+        """Whether the two are identical; with a tolerance, whether no value compared is further apart.
+
+        A witness holds a few values of each array: it may show no difference where the digests do.
+        """
+        if self.identical or tolerance == 0:
+            return self.identical
+        return self.largest is not None and self.largest <= tolerance
+
 
 def expected_of(manifest: Mapping[str, Any], folder: RunFolder | None, steps: int | None) -> Expected:
     """What there is to compare with, up to step `steps` where that is given.

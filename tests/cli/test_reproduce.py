@@ -78,6 +78,16 @@ def test_the_first_difference_ends_it_and_says_what_and_where(copy, capsys):
     assert "within 0.001 at all 6 digests, up to step 12" in capsys.readouterr().out
 
 
+def test_a_difference_in_values_that_are_not_kept_is_one(copy, capsys):
+    change(copy, digests=with_digest(copy, 5))
+    assert ended(copy.path) == 3
+    out = capsys.readouterr().out
+    assert "step        5  different" in out
+    assert "in none of the values that a run keeps" in out
+    assert ended(copy.path, "--tolerance", 1e-9) == 0
+    assert "within 0 at all 6 digests" in capsys.readouterr().out
+
+
 def test_without_values_to_compare_no_tolerance_can_be_kept(copy, capsys):
     change(copy, digests=with_digest(copy, 0))
     assert ended(copy.manifest_path) == 3

@@ -79,3 +79,20 @@ def test_the_largest_difference_is_over_all_arrays():
     comparison = Comparison(1, False, {"a": 0.5, "b": 2.0})
     assert comparison.largest == 2.0
     assert dataclasses.replace(comparison, identical=True).largest == 0.0
+
+
+@pytest.mark.parametrize(
+    ("identical", "differences", "tolerance", "accepted"),
+    [
+        (True, None, 0.0, True),
+        (True, None, 0.1, True),
+        (False, {"a": 0.0}, 0.0, False),  # in values that no witness holds
+        (False, {"a": 0.0}, 0.1, True),
+        (False, {"a": 0.1}, 0.1, True),
+        (False, {"a": 0.2}, 0.1, False),
+        (False, {"a": float("inf")}, 0.1, False),
+        (False, None, 0.1, False),
+    ],
+)
+def test_what_is_accepted(identical, differences, tolerance, accepted):
+    assert Comparison(1, identical, differences).within(tolerance) is accepted

@@ -14,6 +14,7 @@ import jax
 import keras
 import numpy as np
 import optax
+import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from ganjax import sampling, viewing
@@ -155,6 +156,15 @@ def command_line():
 
     EXPERIMENTS.update(dots=Dots, tiles=Tiles, nearest=Nearest)
     main()
+
+
+def ended(command, *words):
+    """Exit code of `ganjax` in this process: `ended("train dots --steps 2")`, `ended("sample", folder)`."""
+    from ganjax.cli import main
+
+    with pytest.raises(SystemExit) as end:
+        main.main([*command.split(), *map(str, words)])
+    return end.value.code or 0
 
 
 def environment(base):

@@ -1,5 +1,6 @@
 """`ganjax explore`: the course's walks through the latent space, as labelled grids."""
 
+import functools
 import shutil
 
 import keras
@@ -11,14 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ganjax.cli import explore
-from ganjax.cli import main as cli
 from ganjax.training import RunFolder
 
-
-def ended(*words):
-    with pytest.raises(SystemExit) as end:
-        cli.main(["explore", *map(str, words)])
-    return end.value.code
+ended = functools.partial(runs.ended, "explore")
 
 
 def test_constant_latents_are_those_of_the_course():

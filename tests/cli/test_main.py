@@ -9,6 +9,7 @@ from typing import get_type_hints
 
 import pytest
 import runs
+from runs import ended
 
 import ganjax
 from ganjax.cli import main as cli
@@ -18,13 +19,6 @@ from ganjax.experiments import EXPERIMENTS
 from ganjax.experiments.ranges import range_of
 
 COMMANDS = [[], *([command] for command in cli.COMMANDS), *(["train", name] for name in EXPERIMENTS)]
-
-
-def ended(*words):
-    """Exit code of the command line run in this process."""
-    with pytest.raises(SystemExit) as end:
-        cli.main(words)
-    return end.value.code or 0
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -59,7 +53,7 @@ def test_help_without_a_command_lists_all_and_train_help_all_experiments(capsys)
     assert ended("train", "-h") == 0
     listing = capsys.readouterr().out
     assert all(f"  {name} " in listing for name in EXPERIMENTS)
-    assert ended() == 2
+    assert ended("") == 2
     assert ended("train") == 2
 
 

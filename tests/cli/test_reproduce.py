@@ -1,12 +1,12 @@
 """`ganjax reproduce`: what it prints, and how it exits."""
 
+import functools
 import json
 import shutil
 
 import pytest
 import runs
 
-from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
 from ganjax.training import RunFolder, checkpoints
 
@@ -24,10 +24,7 @@ def copy(dots, tmp_path):
     return RunFolder(shutil.copytree(dots.path, tmp_path / "copy"))
 
 
-def ended(*words):
-    with pytest.raises(SystemExit) as end:
-        cli.main(["reproduce", *map(str, words)])
-    return end.value.code
+ended = functools.partial(runs.ended, "reproduce")
 
 
 def change(folder, **values):

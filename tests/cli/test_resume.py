@@ -15,8 +15,8 @@ import kills
 import pytest
 import runs
 from dying import Operations
+from runs import ended
 
-from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
 from ganjax.files import UNFINISHED
 from ganjax.training import RunFolder
@@ -32,12 +32,6 @@ def _nearest_is_an_experiment(monkeypatch, tmp_path):
     monkeypatch.setitem(EXPERIMENTS, "nearest", runs.Nearest)
     monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
     monkeypatch.chdir(tmp_path)
-
-
-def ended(line):
-    with pytest.raises(SystemExit) as end:
-        cli.main(line.split())
-    return end.value.code
 
 
 @pytest.fixture(scope="module")

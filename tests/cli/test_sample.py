@@ -1,5 +1,6 @@
 """`ganjax sample`: pictures and points, to every kind of file; the same seed gives the same bytes."""
 
+import functools
 import shutil
 
 import keras
@@ -8,7 +9,6 @@ import pytest
 import runs
 from PIL import Image
 
-from ganjax.cli import main as cli
 from ganjax.training import RunFolder
 from ganjax.training.saved import SavedGenerator
 
@@ -18,10 +18,7 @@ def _elsewhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def ended(*words):
-    with pytest.raises(SystemExit) as end:
-        cli.main(["sample", *map(str, words)])
-    return end.value.code
+ended = functools.partial(runs.ended, "sample")
 
 
 def pixels_of(path):

@@ -8,8 +8,8 @@ import pytest
 import runs
 from hypothesis import given
 from hypothesis import strategies as st
+from runs import ended
 
-from ganjax.cli import main as cli
 from ganjax.cli.seeds import MOST, parse_seeds, score_table
 from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
@@ -89,12 +89,6 @@ def _dots_are_an_experiment(monkeypatch, tmp_path):
     monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
     monkeypatch.setitem(EXPERIMENTS, "tiles", runs.Tiles)
     monkeypatch.chdir(tmp_path)
-
-
-def ended(line):
-    with pytest.raises(SystemExit) as end:
-        cli.main(line.split())
-    return end.value.code
 
 
 def test_every_seed_has_its_folder_and_a_table_ends_it(capsys):

@@ -13,9 +13,9 @@ from pathlib import Path
 import jax
 import pytest
 import runs
+from runs import ended
 
 from ganjax import training
-from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
 from ganjax.training import RunFolder, allocator, compilation_cache
 
@@ -24,12 +24,6 @@ from ganjax.training import RunFolder, allocator, compilation_cache
 def _dots_are_an_experiment(monkeypatch, tmp_path):
     monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
     monkeypatch.chdir(tmp_path)
-
-
-def ended(line):
-    with pytest.raises(SystemExit) as end:
-        cli.main(line.split())
-    return end.value.code
 
 
 def test_a_run_goes_to_its_folder_and_says_where_to_look(dots, capsys):

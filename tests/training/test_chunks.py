@@ -230,3 +230,21 @@ def test_capacity_is_within_its_bounds(steps, batch):
     capacity = chunks.capacity_for(steps, batch)
     assert 1 <= capacity <= min(steps, chunks.LONGEST)
     assert capacity == 1 or capacity * batch <= chunks.PLANNED
+
+
+def test_a_population_is_compiled_once_and_its_state_is_written_over():
+    counter = Counter()
+    gan = GAN(*runs.dots_networks(), transform=counter)
+    chunk = chunks.compile_population(gan, 4, 5, one_source=True)
+    keys = jax.random.split(jax.random.key(0), 3)
+    state = jax.vmap(init_state, (None, 0))(gan, keys)
+    traces = []
+    for steps in (2, 1, 5, 3):
+        before = state
+        state, metrics = chunk(state, batches.Sampled(toy.ring), keys, steps)
+        traces.append(counter.traces)
+        assert all(leaf.is_deleted() for leaf in before.generator.params)
+    assert traces[0] > 0
+    assert set(traces) == {traces[0]}
+    assert state.step.tolist() == [11, 11, 11]
+    assert {leaf.shape for leaf in metrics.values()} == {(5, 3)}

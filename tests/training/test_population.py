@@ -11,13 +11,10 @@ import pandas
 import pytest
 import runs
 
-from ganjax import init_state
 from ganjax.datasets import batches, toy
 from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
-from ganjax.gan import GAN
 from ganjax.training import Diverged, RunFolder, fit, fit_population, population
-from ganjax.training.chunks import compile_population
 from ganjax.training.keeper import Keeping
 from ganjax.training.lock import Lock
 from ganjax.training.recorder import DivergedError
@@ -123,25 +120,6 @@ def test_a_population_that_makes_no_sense_is_said_in_one_line(dots_population, p
     manifest = dots_population[0][0].read_manifest() | {"population": population}
     with pytest.raises(UserError, match="named by its seeds"):
         next(reproduce(runs.Dots(), manifest, expected_of(manifest, None, None)))
-
-
-# Chunks.
-
-
-def test_a_population_is_compiled_once_and_its_state_is_written_over(monkeypatch):
-    traces = []
-    gan = GAN(*runs.dots_networks(), transform=lambda forward: lambda *x: traces.append(1) or forward(*x))
-    chunk = compile_population(gan, 4, 5, one_source=True)
-    keys = jax.random.split(jax.random.key(0), 3)
-    state = jax.vmap(init_state, (None, 0))(gan, keys)
-    for steps in (2, 1, 5, 3):
-        before = state
-        state, metrics = chunk(state, batches.Sampled(toy.ring), keys, steps)
-        traced = len(traces) if steps == 2 else traced  # noqa: F821  (the first round sets it)
-        assert all(leaf.is_deleted() for leaf in before.generator.params)
-    assert len(traces) == traced
-    assert state.step.tolist() == [11, 11, 11]
-    assert {leaf.shape for leaf in metrics.values()} == {(5, 3)}
 
 
 # What is not trained at once.

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from by_hand import BATCH, KINDS, QUICK, Adam, game
-from by_hand import step as step_by_hand
+from by_hand import BATCH, KINDS, QUICK, game
+from step_by_hand import Adam
+from step_by_hand import step as step_by_hand
 
 import ganjax
 

@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import hypothesis
 import jax
 import pytest
+from browser_fixtures import browser, visit  # noqa: F401
 
 import ganjax  # noqa: F401  (chooses Keras's backend before any test imports keras)
 

@@ -38,7 +38,7 @@ class Visit:
     complaints: list[str] = dataclasses.field(default_factory=list)
 
     def violations(self):
-        """What axe finds wrong with the page as it stands, in words; `visit(..., for_axe=True)` opens it so."""
+        """What axe finds wrong with the page as it stands, in words. Opened with `for_axe`."""
         from axe_playwright_python.sync_playwright import Axe
 
         found = Axe().run(self.page).response["violations"]

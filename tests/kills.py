@@ -42,6 +42,7 @@ KINDS = {
     r".*metrics.*": "metrics",
     r".*film.*": "film",
     r".*curves.*": "curves",
+    r".*report.*": "report",
     r"\.lock": "lock",
 }
 

@@ -58,6 +58,10 @@ class Experiment:
         """Draw a picture of `state` to `path`; the same key gives the same latents."""
         raise NotImplementedError
 
+    def walk(self, path: Path, state: GANState, key: jax.Array) -> None:
+        """Draw walks through the latent space of `state` to `path`, a row each; where there is nothing to be
+        seen on them, as with points, no picture."""
+
     def distance(self, state: GANState, source: Source, key: jax.Array) -> float:
         """Where `select_every` > 0: how far `state` is from what is wanted. The least is kept."""
         raise NotImplementedError

@@ -23,6 +23,8 @@ PictureCount = Annotated[int, Range(1, 2**18)]  # this, times the largest batch,
 PictureBatch = Annotated[int, Range(1, 2**12)]
 Channels = Annotated[int, Range(1, 256)]
 
+SHEET = 8  # faces in a row and in a column of a picture
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Pictures(Experiment):
@@ -78,12 +80,28 @@ class _Pictures(Experiment):
         return Resident(found), description
 
     def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
+        from ganjax import sampling
+
+        self._save_sheet(path, state, sampling.sample_latent(self.gan, key, SHEET**2))
+
+    def walk(self, path: Path, state: GANState, key: jax.Array) -> None:
+        import numpy as np
+
+        from ganjax import sampling
+        from ganjax.experiments.walking import walks
+
+        ends = np.asarray(sampling.sample_latent(self.gan, key, 2 * SHEET))
+        latents = walks(ends[:SHEET], ends[SHEET:], SHEET)
+        self._save_sheet(path, state, latents.reshape(-1, *ends.shape[1:]))
+
+    def _save_sheet(self, path: Path, state: GANState, latents: Any) -> None:
         import jax
 
         from ganjax import sampling, viewing
 
-        draw = jax.jit(sampling.generate, static_argnums=(0, 3))
-        viewing.save_grid(path, draw(self.gan, state, key, 64), columns=8)
+        # Faces and walks are as many, so that one compiled program draws both.
+        decode = jax.jit(sampling.decode, static_argnums=0)
+        viewing.save_grid(path, decode(self.gan, state, latents), columns=SHEET)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -43,6 +43,10 @@ class Experiment(Protocol):
         """Draw a picture of the state; the same key gives the same latents."""
         ...
 
+    def walk(self, path: Path, state: GANState, key: jax.Array) -> None:
+        """Draw walks through the state's latent space, or nothing."""
+        ...
+
     def distance(self, state: GANState, source: Source, key: jax.Array) -> float:
         """With `select_every` > 0: how far the state is from what is wanted; the least is kept."""
         ...

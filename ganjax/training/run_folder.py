@@ -4,7 +4,7 @@ runs/<name>/
     manifest.json        what was run, with what, and how it ended
     metrics.csv          one row per logged step
     samples/             pictures: step_*.png, final.png
-    film.gif, curves.png
+    film.gif, curves.png, walks.png (walks through the latent space, of pictures)
     checkpoints/         whole states: step_*.npz, and best_*.npz where the experiment selects one
     generator.keras, discriminator.keras
 """

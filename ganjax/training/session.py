@@ -191,6 +191,7 @@ class Session:
 
         experiment, run, folder = self.run.experiment, self.run, self.folder
         experiment.draw(folder.samples / "final.png", final, run.source, run.picture_key)
+        experiment.walk(folder.path / "walks.png", final, run.picture_key)
         frames = folder.pictures()
         if frames:
             viewing.save_film(folder.path / "film.gif", [*frames, folder.samples / "final.png"])

@@ -67,8 +67,8 @@ def total_variation(real_labels: ArrayLike, fake_labels: ArrayLike, counts: Sequ
     """Half the sum of |real share - sample share| of each attribute's values, float64 `(attributes,)`.
 
     In [0, 1]: what part of the samples would have to change their value; symmetric. An attribute that never
-    applies in one set has no distribution there: 0 if it applies in neither, else 1. Positive for as many real
-    faces too, about sqrt(values / n): compare with these.
+    applies in one set has no distribution there: 0 if it applies in neither, else 1. Positive for as many
+    real faces too, about sqrt(values / n): compare with these.
 
     Raises:
         ValueError: other types or shapes, labels out of range.

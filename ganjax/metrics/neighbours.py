@@ -28,8 +28,8 @@ class Memorisation(NamedTuple):
             pictures. About 0 where samples are as far away as fresh real pictures (standard deviation 1 over
             draws of both); below -3 nearer, which copying explains, or blur; above 3 further, which is no
             copying on the whole, but poor quality.
-        share_closer: share of samples at most as far from training as the nearest 1 % of the held-out pictures:
-            about .01 where nothing is copied; more when a part of the samples are copies, whatever the rest.
+        share_closer: share of samples at most as far from training as the nearest 1 % of the held-out
+            pictures: about .01 where nothing is copied; more when some samples are copies, whatever the rest.
         share_prefers_training: share of samples whose nearest training picture is nearer than their nearest
             held-out picture, ties as halves. Blur brings samples nearer to both alike, copying only to one.
         expected_preference: what that share is where nothing is copied: training / (training + held-out).

@@ -134,7 +134,7 @@ def _floats(images: np.ndarray) -> np.ndarray:
 
 
 def _band(images: np.ndarray, level: int, last: bool) -> np.ndarray:
-    """One level of the Laplacian pyramid (Burt and Adelson 1983); the last one is no band but what is left."""
+    """One level of the Laplacian pyramid (Burt and Adelson 1983); the last is no band but what is left."""
     for _ in range(level):
         images = _reduce(images)
     return images if last else images - _expand(_reduce(images))

@@ -15,6 +15,7 @@ from ganjax.export import export_models, state_digest
 from ganjax.state import GANState
 from ganjax.training.advance import Reached
 from ganjax.training.clock import Clock
+from ganjax.training.command import command_of
 from ganjax.training.experiment import Experiment
 from ganjax.training.keeper import Keeper, Keeping
 from ganjax.training.manifest import Manifest, describe
@@ -54,6 +55,7 @@ class Ingredients:
     Attributes:
         source: the real data.
         description: of the run, from `manifest.describe`.
+        command: that trains it.
         init_key, data_key, picture_key, score_key: what initial weights, batches, pictures and scores draw
             from.
     """
@@ -65,6 +67,7 @@ class Ingredients:
         source, data = experiment.load(progress)
         self.source: Source = jax.device_put(source)
         self.description = describe(experiment, key, data)
+        self.command = command_of(experiment, company)
         if company:
             self.description["population"] = {"seeds": list(company)}
 
@@ -98,7 +101,8 @@ class Session:
     ) -> None:
         self.run, self.folder, self.last, self.clock, self.found = run, folder, last, clock, found
         self.diverged: DivergedError | None = None
-        self.manifest = Manifest.begin(folder, run.description, found.step if found else 0, last, say)
+        said = run.description | {"command": run.command}
+        self.manifest = Manifest.begin(folder, said, found.step if found else 0, last, say)
         self.keeper = Keeper(folder, keeping.last)
         self.recorder = Recorder(
             run.experiment,

@@ -17,17 +17,15 @@ import os
 import re
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
 from ganjax.errors import DamagedError, UserError
-from ganjax.files import UNFINISHED, atomic, naming, write_zip
+from ganjax.files import UNFINISHED, atomic
+from ganjax.training.keras_files import write_keras
 from ganjax.training.lock import Lock
 
 MANIFEST_SCHEMA = 2
-
-_NO_DATE = "1980-01-01@00:00:00"  # in the form Keras reads; when a run was is in its manifest
 
 
 class RunFolder:
@@ -185,18 +183,7 @@ class RunFolder:
 
     def write_model(self, role: str, model: Any) -> None:
         """Write a Keras model to its file. Equal models give equal bytes: the date Keras adds is left out."""
-        with (
-            naming(self.model_path(role)),
-            tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}model-", dir=self.path) as temporary,
-        ):
-            with warnings.catch_warnings():
-                # Keras's variables do not know NumPy 2's argument `copy` yet.
-                warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-                model.save(temporary, zipped=False)
-            files = sorted(path for path in Path(temporary).rglob("*") if path.is_file())
-            members = {path.relative_to(temporary).as_posix(): path.read_bytes() for path in files}
-        metadata = json.loads(members["metadata.json"]) | {"date_saved": _NO_DATE}
-        write_zip(self.model_path(role), members | {"metadata.json": json.dumps(metadata).encode()})
+        write_keras(self.model_path(role), model)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

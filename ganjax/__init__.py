@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ganjax import augmentations as augmentations
     from ganjax import losses as losses
     from ganjax import penalties as penalties
     from ganjax.export import arrays_to_state as arrays_to_state
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ganjax.export import state_to_arrays as state_to_arrays
     from ganjax.gan import GAN as GAN
     from ganjax.gan import Normal as Normal
+    from ganjax.labelled import Labelled as Labelled
     from ganjax.losses import Loss as Loss
     from ganjax.losses import discriminator_loss as discriminator_loss
     from ganjax.losses import generator_loss as generator_loss
@@ -44,6 +46,7 @@ __version__ = "0.1.0"
 
 _HEART = {
     "gan": ("GAN", "Normal"),
+    "labelled": ("Labelled",),
     "losses": ("Loss", "discriminator_loss", "generator_loss"),
     "penalties": ("R1", "R2", "WGANGP"),
     "state": ("GANState", "NetworkState", "init_state"),
@@ -52,7 +55,10 @@ _HEART = {
     "export": ("arrays_to_state", "export_models", "state_digest", "state_to_arrays"),
 }
 _MODULE_OF = {name: module for module, names in _HEART.items() for name in names}
-_ROOMS = ("datasets", "experiments", "losses", "metrics", "networks", "penalties", "training", "viewing")
+_ROOMS = (
+    "augmentations", "datasets", "experiments", "losses", "metrics", "networks", "penalties", "training",
+    "viewing",
+)  # fmt: skip
 
 __all__ = [*sorted(_MODULE_OF), *_ROOMS]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 import optax
 
+from ganjax.labelled import Labelled, labelled
 from ganjax.losses import Loss
 
 
@@ -34,6 +36,8 @@ def check_normal(mean: float, scale: float) -> None:
 def check_game(
     made: tuple[int, ...],
     judged: tuple[int, ...],
+    labels: tuple[tuple[int, ...] | None, tuple[int, ...] | None],
+    augment: Any,
     loss: Loss,
     penalties: tuple,
     update: str,
@@ -43,6 +47,12 @@ def check_game(
     """Raise TypeError or ValueError unless the networks fit each other and every option is in its range."""
     if made != judged:
         raise ValueError(f"the generator makes samples of shape {made}, but the discriminator takes {judged}")
+    if labels[0] != labels[1]:
+        raise ValueError(
+            f"the generator takes labels of shape {labels[0]}, but the discriminator of shape {labels[1]}"
+        )
+    if augment is not None and not callable(augment):
+        raise TypeError(f"augment must be a function (key, samples) -> samples or None, got {augment!r}")
     if not isinstance(loss, Loss):
         raise TypeError(f"loss must be a pair such as ganjax.losses.hinge, got {loss!r}")
     if not isinstance(penalties, tuple):
@@ -57,8 +67,15 @@ def check_game(
         )
 
 
-def check_real(real: jax.Array, sample_shape: tuple[int, ...], discriminator_updates: int) -> None:
-    """Raise TypeError or ValueError unless `real` is a batch of samples of that shape."""
+def check_real(
+    real: jax.Array | Labelled,
+    sample_shape: tuple[int, ...],
+    label_shape: tuple[int, ...] | None,
+    discriminator_updates: int,
+) -> None:
+    """Raise TypeError or ValueError unless `real` is a batch of samples (and labels) of these shapes."""
+    real, labels = labelled(real)
+    check_labels(labels, label_shape, real)
     if not hasattr(real, "shape") or not hasattr(real, "dtype"):
         raise TypeError(f"real must be an array, got {type(real).__name__}")
     if not jnp.issubdtype(real.dtype, jnp.floating):
@@ -75,6 +92,19 @@ def check_real(real: jax.Array, sample_shape: tuple[int, ...], discriminator_upd
             f"real holds {real.shape[0]} samples, which cannot be split into "
             f"discriminator_updates={discriminator_updates} equal batches"
         )
+
+
+def check_labels(labels: Any, label_shape: tuple[int, ...] | None, samples: Any) -> None:
+    """Raise TypeError or ValueError unless `labels` fit the game, one for each of `samples`."""
+    if (labels is None) != (label_shape is None):
+        what = "knows no labels" if label_shape is None else f"needs labels of shape (batch, *{label_shape})"
+        raise TypeError(f"this game {what}: real must be {'' if label_shape is None else 'Labelled '}samples")
+    if labels is None:
+        return
+    if not jnp.issubdtype(labels.dtype, jnp.floating):
+        raise TypeError(f"labels must be floating point, such as one-hot, got {labels.dtype}")
+    if labels.shape != (len(samples), *label_shape):
+        raise ValueError(f"labels must have shape {(len(samples), *label_shape)}, got {labels.shape}")
 
 
 def as_key(key: jax.Array) -> jax.Array:

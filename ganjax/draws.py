@@ -11,10 +11,11 @@ from ganjax.sampling import sample_latent
 
 
 class Draw(NamedTuple):
-    """What one update of D draws: latents `(batch, *gan.latent_shape)` and a key for the penalties."""
+    """What one update draws: latents `(batch, *gan.latent_shape)`, keys for penalties and for `augment`."""
 
     latents: jax.Array
     penalty_key: jax.Array
+    augment_key: jax.Array
 
 
 class Draws(NamedTuple):
@@ -22,11 +23,11 @@ class Draws(NamedTuple):
 
     Attributes:
         discriminator: one `Draw` for each update of D, the last of which G shares when both are simultaneous.
-        generator: latents for G's own update when it alternates with D's, otherwise None.
+        generator: for G's own update when it alternates with D's, otherwise None.
     """
 
     discriminator: tuple[Draw, ...]
-    generator: jax.Array | None
+    generator: Draw | None
 
 
 def draw(gan: GAN, key: jax.Array, step: jax.Array, batch: int) -> Draws:
@@ -40,12 +41,12 @@ def draw(gan: GAN, key: jax.Array, step: jax.Array, batch: int) -> Draws:
     """
 
     def one(key: jax.Array) -> Draw:
-        latent_key, penalty_key = jax.random.split(key)
-        return Draw(sample_latent(gan, latent_key, batch), penalty_key)
+        latent_key, *others = jax.random.split(key, 3)
+        return Draw(sample_latent(gan, latent_key, batch), *others)
 
     *early, last = jax.random.split(jax.random.fold_in(key, step), gan.discriminator_updates)
     generator = None
     if gan.update == "alternating":
         last, generator_key = jax.random.split(last)
-        generator = sample_latent(gan, generator_key, batch)
+        generator = one(generator_key)
     return Draws((*map(one, early), one(last)), generator)

@@ -18,6 +18,7 @@ from ganjax.networks.convolution import fast_convolutions
 from ganjax.penalties import Penalty
 
 Latent = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+Augment = Callable[[jax.Array, jax.Array], jax.Array]
 
 dcgan_adam = optax.adam(2e-4, b1=0.5, b2=0.999)
 """Adam as in DCGAN (Radford et al. 2016, section 4) and in the original cartoon system."""
@@ -48,10 +49,13 @@ class GAN:
         generator: built Keras model, latent `(batch, *latent_shape)` -> samples `(batch, *sample_shape)`.
         discriminator: built Keras model, samples -> logits `(batch, ...)`, one per sample or a patch of them;
             logits, so no sigmoid at the end.
+            Both models of a conditional game take labels `(batch, *label_shape)` as their second input.
         loss: what each network minimises, a pair from `ganjax.losses`.
         penalties: terms added to the discriminator's loss, from `ganjax.penalties`.
         generator_optimizer, discriminator_optimizer: any optax transformations, schedules included.
         latent: `(key, shape) -> float32 array`, the distribution the generator draws from.
+        augment: `(key, samples) -> samples`, differentiable, from `ganjax.augmentations`: real and generated
+            samples alike pass through it on their way to the discriminator (Zhao et al. 2020, eq. 2 and 3).
         ema_decay: d in [0, 1) of `ema <- d_t ema + (1 - d_t) weights`, `d_t = min(d, (1 + t) / (10 + t))` at
             step t; the generator so averaged is what `generate` uses.
         update: "simultaneous": both gradients at the same point, from one forward pass of G, one D(real), one
@@ -73,6 +77,7 @@ class GAN:
     generator_optimizer: optax.GradientTransformation = dcgan_adam
     discriminator_optimizer: optax.GradientTransformation = dcgan_adam
     latent: Latent = Normal()
+    augment: Augment | None = None
     ema_decay: float = 0.999
     update: Literal["simultaneous", "alternating"] = "simultaneous"
     discriminator_updates: int = 1
@@ -85,6 +90,8 @@ class GAN:
         check_game(
             stateless.output_shape(self.generator),
             self.sample_shape,
+            (self.label_shape, stateless.label_shape(self.discriminator)),
+            self.augment,
             self.loss,
             self.penalties,
             self.update,
@@ -101,3 +108,8 @@ class GAN:
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample, real or generated, e.g. `(64, 64, 3)`."""
         return stateless.input_shape(self.discriminator)
+
+    @property
+    def label_shape(self) -> tuple[int, ...] | None:
+        """Shape of one label, e.g. `(53,)`; None where the game knows no labels."""
+        return stateless.label_shape(self.generator)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ganjax.gan import GAN
+from ganjax.labelled import Labelled
 from ganjax.samplewise import is_dense, is_samplewise
 from ganjax.sampling import forward
 from ganjax.state import NetworkState
@@ -20,30 +21,32 @@ Judge = Callable[[Weights, jax.Array], tuple[Logits, Weights]]
 _LEAST = 2.0**-64
 
 
-def judge_in_two_passes(gan: GAN, D: NetworkState, real: jax.Array) -> Judge:
+def judge_in_two_passes(gan: GAN, D: NetworkState, real: Labelled) -> Judge:
     """`(params, fake) -> ((real logits, fake logits), next statistics)`: D(real), then D(fake)."""
     D_forward = forward(gan, gan.discriminator, training=True)
 
     def judge(params: Weights, fake: jax.Array) -> tuple[Logits, Weights]:
-        real_logits, statistics = D_forward(params, D.statistics, real)
-        fake_logits, statistics = D_forward(params, statistics, fake)
+        real_logits, statistics = D_forward(params, D.statistics, real.samples, real.labels)
+        fake_logits, statistics = D_forward(params, statistics, fake, real.labels)
         return (real_logits, fake_logits), statistics
 
     return judge
 
 
-def judge_in_one_pass(gan: GAN, D: NetworkState, real: jax.Array) -> Judge:
+def judge_in_one_pass(gan: GAN, D: NetworkState, real: Labelled) -> Judge:
     """The same from one call on both batches joined: for a discriminator that is samplewise."""
     D_forward = forward(gan, gan.discriminator, training=True)
 
     def judge(params: Weights, fake: jax.Array) -> tuple[Logits, Weights]:
-        logits, statistics = D_forward(params, D.statistics, jnp.concatenate([real, fake]))
-        return (logits[: len(real)], logits[len(real) :]), statistics
+        n = len(real.samples)
+        joined = jax.tree.map(lambda *x: jnp.concatenate(x), real, real._replace(samples=fake))
+        logits, statistics = D_forward(params, D.statistics, *joined)
+        return (logits[:n], logits[n:]), statistics
 
     return judge
 
 
-def judge(gan: GAN, D: NetworkState, real: jax.Array) -> Judge:
+def judge(gan: GAN, D: NetworkState, real: Labelled) -> Judge:
     """The faster of the two that are right for this discriminator.
 
     One pass halves the operations of a small network, where their number is the cost (a step of the 3x16 ring

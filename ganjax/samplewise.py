@@ -21,7 +21,7 @@ _ACTIVATIONS = {
 _DENSE = {
     layers.InputLayer, layers.Identity, layers.Dense, layers.Activation, layers.ReLU, layers.LeakyReLU,
     layers.ELU, layers.PReLU, layers.Flatten, layers.Reshape, layers.Permute, layers.Rescaling,
-    layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum,
+    layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum, layers.Dot,
 }  # fmt: skip
 _SPATIAL = {
     layers.Conv1D, layers.Conv2D, layers.Conv3D,
@@ -46,7 +46,10 @@ def is_samplewise(model: keras.Model) -> bool:
     Conservative: normalisation over the batch, dropout, spectral normalisation, a subclassed layer or model,
     and whatever else this file does not name, all give False.
     """
-    return all(_is_samplewise(operation) for operation in _operations(model)) and model.input_shape[0] is None
+    if not all(_is_samplewise(operation) for operation in _operations(model)):
+        return False
+    shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
+    return all(shape[0] is None for shape in shapes)
 
 
 def is_dense(model: keras.Model) -> bool:

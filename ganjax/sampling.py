@@ -14,7 +14,7 @@ from ganjax.gan import GAN
 from ganjax.state import GANState
 from ganjax.stateless import Weights
 
-Forward = Callable[[Weights, Weights, jax.Array], tuple[jax.Array, Weights]]
+Forward = Callable[..., tuple[jax.Array, Weights]]
 
 
 def sample_latent(gan: GAN, key: jax.Array, n: int) -> jax.Array:
@@ -22,39 +22,54 @@ def sample_latent(gan: GAN, key: jax.Array, n: int) -> jax.Array:
     return gan.latent(as_key(key), (n, *gan.latent_shape))
 
 
-def generate(gan: GAN, state: GANState, key: jax.Array, n: int, *, ema: bool = True) -> jax.Array:
+def generate(
+    gan: GAN,
+    state: GANState,
+    key: jax.Array,
+    n: int,
+    labels: jax.Array | None = None,
+    *,
+    ema: bool = True,
+) -> jax.Array:
     """`n` samples of the generator at inference (moving averages, no dropout).
 
     Args:
         gan, state: the game and one of its states.
         key: one PRNG key; the same key gives the same latents at every step of training.
         n: how many, static.
+        labels: `(n, *gan.label_shape)`, in a conditional game.
         ema: use the averaged weights rather than the latest.
 
     Returns:
         `(n, *gan.sample_shape)` float32.
     """
-    return decode(gan, state, sample_latent(gan, key, n), ema=ema)
+    return decode(gan, state, sample_latent(gan, key, n), labels, ema=ema)
 
 
-def decode(gan: GAN, state: GANState, latents: jax.Array, *, ema: bool = True) -> jax.Array:
+def decode(
+    gan: GAN, state: GANState, latents: jax.Array, labels: jax.Array | None = None, *, ema: bool = True
+) -> jax.Array:
     """Samples `(n, *gan.sample_shape)` float32 at inference, of latents `(n, *gan.latent_shape)`."""
     weights = state.ema if ema else state.generator
     G = forward(gan, gan.generator, training=False)
-    return G(weights.params, weights.statistics, latents)[0]
+    return G(weights.params, weights.statistics, latents, labels)[0]
 
 
-def discriminate(gan: GAN, state: GANState, x: jax.Array) -> jax.Array:
+def discriminate(gan: GAN, state: GANState, x: jax.Array, labels: jax.Array | None = None) -> jax.Array:
     """The discriminator's float32 logits of `x` `(n, *gan.sample_shape)`, at inference."""
     D = forward(gan, gan.discriminator, training=False)
-    return D(state.discriminator.params, state.discriminator.statistics, x)[0]
+    return D(state.discriminator.params, state.discriminator.statistics, x, labels)[0]
 
 
 def forward(gan: GAN, model: keras.Model, *, training: bool) -> Forward:
-    """`(params, statistics, x) -> (float32 y, next statistics)` of one of the game's models, transformed."""
+    """`(params, statistics, x, labels=None) -> (float32 y, next statistics)` of one of the game's models,
+    transformed.
+    """
 
-    def function(params: Weights, statistics: Weights, x: jax.Array) -> tuple[jax.Array, Weights]:
-        y, statistics = stateless.call(model, params, statistics, x, training=training)
+    def function(
+        params: Weights, statistics: Weights, x: jax.Array, labels: jax.Array | None = None
+    ) -> tuple[jax.Array, Weights]:
+        y, statistics = stateless.call(model, params, statistics, x, labels, training=training)
         return y.astype(jnp.float32), statistics
 
     return gan.transform(function) if gan.transform else function

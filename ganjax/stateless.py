@@ -22,7 +22,13 @@ T = TypeVar("T")
 
 
 def call(
-    model: keras.Model, params: Weights, statistics: Weights, x: jax.Array, *, training: bool
+    model: keras.Model,
+    params: Weights,
+    statistics: Weights,
+    x: jax.Array,
+    labels: jax.Array | None = None,
+    *,
+    training: bool,
 ) -> tuple[jax.Array, Weights]:
     """Value of `model` at `x`, and its next statistics, as a pure function.
 
@@ -32,6 +38,7 @@ def call(
         statistics: arrays for `model.non_trainable_variables`, in their order: BatchNormalization's
             moving averages, SpectralNormalization's singular vectors, Dropout's seeds.
         x: `(batch, *input_shape)`.
+        labels: `(batch, *label_shape)`, for a model that takes them as its second input.
         training: use batch statistics and dropout, and advance the statistics.
 
     Returns:
@@ -43,7 +50,7 @@ def call(
         with standard_promotion():
             if not training:
                 _divide_by_spectral_norm(model)
-            y = model(x, training=training)
+            y = model(x if labels is None else [x, labels], training=training)
         after = [scope.get_current_value(v) for v in model.non_trainable_variables]
     return y, after
 
@@ -159,21 +166,32 @@ def _in_own_thread(function: Any, *arguments: Any) -> Any:
 
 
 def input_shape(model: keras.Model) -> tuple[int, ...]:
-    """Shape of one input of a built model, without the batch axis."""
-    try:
-        shape = model.input_shape
-    except AttributeError:  # a subclassed model knows the shape it was built for
-        shape = (model.get_build_config() or {}).get("input_shape")
-    if not shape or isinstance(shape[0], (tuple, list)):
-        raise ValueError(f"the model {model.name!r} must have exactly one input, got {shape}")
-    if None in shape[1:]:
-        raise ValueError(f"the input shape of {model.name!r} must be fixed but for the batch: {shape}")
-    return tuple(shape[1:])
+    """Shape of one input of a built model (the first, where it takes labels too), without the batch axis."""
+    return _input_shapes(model)[0]
+
+
+def label_shape(model: keras.Model) -> tuple[int, ...] | None:
+    """Shape of one label, without the batch axis, of a model that takes labels as its second input."""
+    return (*_input_shapes(model), None)[1]
 
 
 def output_shape(model: keras.Model) -> tuple[int, ...]:
     """Shape of one output of a built model, without the batch axis; nothing is computed."""
-    output = _in_own_thread(model.compute_output_spec, keras.KerasTensor((2, *input_shape(model))))
+    inputs = [keras.KerasTensor((2, *shape)) for shape in _input_shapes(model)]
+    output = _in_own_thread(model.compute_output_spec, inputs if len(inputs) > 1 else inputs[0])
     if not isinstance(output, keras.KerasTensor):
         raise ValueError(f"the model {model.name!r} must have exactly one output, got {len(output)}")
     return tuple(output.shape[1:])
+
+
+def _input_shapes(model: keras.Model) -> list[tuple[int, ...]]:
+    try:
+        shape = model.input_shape
+    except AttributeError:  # a subclassed model knows the shape it was built for
+        shape = (model.get_build_config() or {}).get("input_shape")
+    shapes = list(shape) if shape and isinstance(shape[0], (tuple, list)) else [shape]
+    if not shape or len(shapes) > 2:
+        raise ValueError(f"the model {model.name!r} must have one input, or labels too, got {shape}")
+    if any(None in each[1:] for each in shapes):
+        raise ValueError(f"the input shape of {model.name!r} must be fixed but for the batch: {shape}")
+    return [tuple(each[1:]) for each in shapes]

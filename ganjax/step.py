@@ -9,23 +9,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ganjax import stateless
+from ganjax import stateless, step_metrics
 from ganjax.checks import check_real
 from ganjax.draws import Draw, Draws, draw
 from ganjax.gan import GAN
 from ganjax.judging import judge, judge_in_two_passes, pull
+from ganjax.labelled import Labelled, labelled
 from ganjax.sampling import forward
 from ganjax.state import AveragedWeights, GANState, NetworkState
 from ganjax.stateless import Weights
-
-Metrics = dict[str, jax.Array]
-METRICS = (
-    "generator_loss", "discriminator_loss", "penalty", "real_logits", "fake_logits", "real_accuracy",
-    "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm", "finite",
-)  # fmt: skip
+from ganjax.step_metrics import Metrics
 
 
-def train_step(gan: GAN, state: GANState, real: jax.Array) -> tuple[GANState, Metrics]:
+def train_step(gan: GAN, state: GANState, real: jax.Array | Labelled) -> tuple[GANState, Metrics]:
     """The next state of the game, after one update of G and `gan.discriminator_updates` of D.
 
     Pure: the same inputs give the same bits. Meant for
@@ -37,25 +33,22 @@ def train_step(gan: GAN, state: GANState, real: jax.Array) -> tuple[GANState, Me
         state: from `init_state` or an earlier step.
         real: `(batch, *gan.sample_shape)` floating point, in the range of the generator's output. With
             `discriminator_updates` n, n batches in a row, the last of which G's update is paired with.
+            In a conditional game `Labelled(samples, labels)`: G makes a sample for each label.
 
     Returns:
-        `(state, metrics)`: metrics are float32 scalars: `generator_loss`, `discriminator_loss` (without
-        penalties), `penalty`, `real_logits` and `fake_logits` (means), `real_accuracy` and `fake_accuracy`
-        (share of logits on the right side of 0), `generator_gradient_norm`, `discriminator_gradient_norm`,
-        and `finite` (1 when all of these are, else 0).
+        `(state, metrics)`: metrics are float32 scalars, by the names of `step_metrics.METRICS`.
 
     Raises:
         TypeError, ValueError: while tracing, when `real` is not a batch this game can use.
     """
-    check_real(real, gan.sample_shape, gan.discriminator_updates)
-    draws = draw(gan, state.key, state.step, len(real) // gan.discriminator_updates)
-    return play(gan, state, real, draws)
+    check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates)
+    batch = len(labelled(real).samples) // gan.discriminator_updates
+    return play(gan, state, real, draw(gan, state.key, state.step, batch))
 
 
-def play(gan: GAN, state: GANState, real: jax.Array, draws: Draws) -> tuple[GANState, Metrics]:
+def play(gan: GAN, state: GANState, real: jax.Array | Labelled, draws: Draws) -> tuple[GANState, Metrics]:
     """`train_step` with everything random already drawn, for whoever draws many steps' at once."""
-    real = real.astype(jnp.float32)
-    *early_batches, real = jnp.split(real, gan.discriminator_updates)
+    *early_batches, real = _split(labelled(real), gan.discriminator_updates)
     *early_draws, last = draws.discriminator
     for batch, early in zip(early_batches, early_draws, strict=True):
         discriminator, _ = _discriminator_update(gan, state, batch, early)
@@ -65,12 +58,19 @@ def play(gan: GAN, state: GANState, real: jax.Array, draws: Draws) -> tuple[GANS
     else:
         state, metrics = _alternating_update(gan, state, real, last, draws.generator)
     ema = _average(gan, state.ema, state.generator, state.step)
-    return dataclasses.replace(state, step=state.step + 1, ema=ema), _with_finite(metrics)
+    return dataclasses.replace(state, step=state.step + 1, ema=ema), step_metrics.with_finite(metrics)
 
 
-def _simultaneous_update(gan: GAN, state: GANState, real: jax.Array, drawn: Draw) -> tuple[GANState, Metrics]:
+def _split(real: Labelled, n: int) -> list[Labelled]:
+    """Its `n` batches, float32."""
+    parts = jax.tree.map(lambda x: jnp.split(x.astype(jnp.float32), n), real)
+    return jax.tree.transpose(jax.tree.structure(real), jax.tree.structure([0] * n), parts)
+
+
+def _simultaneous_update(gan: GAN, state: GANState, real: Labelled, drawn: Draw) -> tuple[GANState, Metrics]:
     G, D = state.generator, state.discriminator
-    fake, pull_fake, G_statistics = jax.vjp(_generator_of(gan, G, drawn.latents), G.params, has_aux=True)
+    real, make = _augmented(gan, real, drawn), _generator_of(gan, G, real.labels, drawn)
+    fake, pull_fake, G_statistics = jax.vjp(make, G.params, has_aux=True)
     logits, pull_logits, D_statistics = jax.vjp(judge(gan, D, real), D.params, fake, has_aux=True)
     real_logits, fake_logits = logits
     D_loss, D_cotangents = jax.value_and_grad(gan.loss.discriminator, argnums=(0, 1))(*logits)
@@ -86,18 +86,18 @@ def _simultaneous_update(gan: GAN, state: GANState, real: jax.Array, drawn: Draw
         generator=_descend(gan.generator_optimizer, G, G_gradient, G_statistics),
         discriminator=_descend(gan.discriminator_optimizer, D, D_gradient, D_statistics),
     )
-    metrics = _judgement(D_loss, penalty, logits, D_gradient)
-    return state, metrics | _generator_metrics(G_loss, G_gradient)
+    metrics = step_metrics.of_discriminator(D_loss, penalty, logits, D_gradient)
+    return state, metrics | step_metrics.of_generator(G_loss, G_gradient)
 
 
 def _alternating_update(
-    gan: GAN, state: GANState, real: jax.Array, drawn: Draw, latents: jax.Array
+    gan: GAN, state: GANState, real: Labelled, drawn: Draw, G_drawn: Draw
 ) -> tuple[GANState, Metrics]:
     D, metrics = _discriminator_update(gan, state, real, drawn)
     G = state.generator
-    make = _generator_of(gan, G, latents)
+    make = _generator_of(gan, G, real.labels, G_drawn)
     # Two passes: most losses of G ignore the real logits, and the compiler then leaves D(real) out.
-    judge = judge_in_two_passes(gan, D, real)
+    judge = judge_in_two_passes(gan, D, _augmented(gan, real, G_drawn))
 
     def loss(params: Weights) -> tuple[jax.Array, Weights]:
         fake, statistics = make(params)
@@ -107,14 +107,14 @@ def _alternating_update(
     (G_loss, G_statistics), G_gradient = jax.value_and_grad(loss, has_aux=True)(G.params)
     G = _descend(gan.generator_optimizer, G, G_gradient, G_statistics)
     state = dataclasses.replace(state, generator=G, discriminator=D)
-    return state, metrics | _generator_metrics(G_loss, G_gradient)
+    return state, metrics | step_metrics.of_generator(G_loss, G_gradient)
 
 
 def _discriminator_update(
-    gan: GAN, state: GANState, real: jax.Array, drawn: Draw
+    gan: GAN, state: GANState, real: Labelled, drawn: Draw
 ) -> tuple[NetworkState, Metrics]:
-    D = state.discriminator
-    fake, _ = _generator_of(gan, state.generator, drawn.latents)(state.generator.params)
+    D, real = state.discriminator, _augmented(gan, real, drawn)
+    fake, _ = _generator_of(gan, state.generator, real.labels, drawn)(state.generator.params)
 
     def loss(params: Weights) -> tuple[jax.Array, Any]:
         logits, statistics = judge(gan, D, real)(params, fake)
@@ -124,27 +124,41 @@ def _discriminator_update(
     penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
     gradient = jax.tree.map(jnp.add, gradient, penalty_gradient)
     D = _descend(gan.discriminator_optimizer, D, gradient, statistics)
-    return D, _judgement(D_loss, penalty, logits, gradient)
+    return D, step_metrics.of_discriminator(D_loss, penalty, logits, gradient)
 
 
-def _generator_of(gan: GAN, G: NetworkState, latents: jax.Array) -> Any:
-    """params -> (fake, next statistics)"""
+def _augmented(gan: GAN, real: Labelled, drawn: Draw) -> Labelled:
+    """What the discriminator sees of a real batch."""
+    return real._replace(samples=_seen(gan, real.samples, jax.random.fold_in(drawn.augment_key, 0)))
+
+
+def _generator_of(gan: GAN, G: NetworkState, labels: jax.Array | None, drawn: Draw) -> Any:
+    """params -> (fake as the discriminator sees it, next statistics)"""
     G_forward = forward(gan, gan.generator, training=True)
-    return lambda params: G_forward(params, G.statistics, latents)
+
+    def make(params: Weights) -> tuple[jax.Array, Weights]:
+        fake, statistics = G_forward(params, G.statistics, drawn.latents, labels)
+        return _seen(gan, fake, jax.random.fold_in(drawn.augment_key, 1)), statistics
+
+    return make
+
+
+def _seen(gan: GAN, x: jax.Array, key: jax.Array) -> jax.Array:
+    return gan.augment(key, x) if gan.augment else x
 
 
 def _penalty(
-    gan: GAN, state: GANState, real: jax.Array, fake: jax.Array, key: jax.Array
+    gan: GAN, state: GANState, real: Labelled, fake: jax.Array, key: jax.Array
 ) -> tuple[jax.Array, Weights]:
     D = state.discriminator
     D_forward = forward(gan, gan.discriminator, training=True)
 
     def total(params: Weights) -> jax.Array:
         def discriminator(x: jax.Array) -> jax.Array:
-            return D_forward(params, D.statistics, x)[0]
+            return D_forward(params, D.statistics, x, real.labels)[0]
 
         terms = [
-            term(discriminator, real, fake, key=jax.random.fold_in(key, i), step=state.step)
+            term(discriminator, real.samples, fake, key=jax.random.fold_in(key, i), step=state.step)
             for i, term in enumerate(gan.penalties)
         ]
         return sum(terms, jnp.zeros((), jnp.float32))
@@ -177,27 +191,3 @@ def _average(gan: GAN, ema: AveragedWeights, G: NetworkState, step: jax.Array) -
         jax.tree.map(average, ema.params, G.params),
         jax.tree.map(average, ema.statistics, G.statistics),
     )
-
-
-def _judgement(
-    loss: jax.Array, penalty: jax.Array, logits: tuple[jax.Array, jax.Array], gradient: Weights
-) -> Metrics:
-    real_logits, fake_logits = logits
-    return {
-        "discriminator_loss": loss,
-        "penalty": penalty,
-        "real_logits": jnp.mean(real_logits),
-        "fake_logits": jnp.mean(fake_logits),
-        "real_accuracy": jnp.mean(real_logits > 0, dtype=jnp.float32),
-        "fake_accuracy": jnp.mean(fake_logits < 0, dtype=jnp.float32),
-        "discriminator_gradient_norm": optax.tree.norm(gradient),
-    }
-
-
-def _generator_metrics(loss: jax.Array, gradient: Weights) -> Metrics:
-    return {"generator_loss": loss, "generator_gradient_norm": optax.tree.norm(gradient)}
-
-
-def _with_finite(metrics: Metrics) -> Metrics:
-    finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
-    return metrics | {"finite": finite.astype(jnp.float32)}

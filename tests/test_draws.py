@@ -36,7 +36,7 @@ def test_shapes_and_independence(update, n):
     latents = [one.latents for one in drawn.discriminator]
     assert len(latents) == n
     assert (drawn.generator is None) == (update == "simultaneous")
-    latents += [] if drawn.generator is None else [drawn.generator]
+    latents += [] if drawn.generator is None else [drawn.generator.latents]
     assert {x.shape for x in latents} == {(BATCH, 3)}
     other_step = draw(gan, jax.random.key(0), jnp.int32(6), BATCH)
     values = [x.tobytes() for x in numbers(drawn) + numbers(other_step)]

@@ -130,6 +130,11 @@ def two_inputs():
     return keras.Model(inputs, layers.Dense(1)(layers.Add()(inputs)))
 
 
+def three_inputs():
+    inputs = [keras.Input((2,)), keras.Input((2,)), keras.Input((2,))]
+    return keras.Model(inputs, layers.Dense(1)(layers.Add()(inputs)))
+
+
 def two_named_inputs():
     inputs = {"a": keras.Input((2,), name="a"), "b": keras.Input((2,), name="b")}
     return keras.Model(inputs, layers.Dense(1)(layers.Add()(list(inputs.values()))))
@@ -152,8 +157,9 @@ def any_width():
 @pytest.mark.parametrize(
     ("generator", "discriminator", "message"),
     [
-        (G, two_inputs, "exactly one input"),
-        (G, two_named_inputs, "exactly one input"),
+        (G, two_inputs, r"takes labels of shape None, but the discriminator of shape \(2,\)"),
+        (G, three_inputs, "must have one input, or labels too"),
+        (G, two_named_inputs, r"takes labels of shape None, but the discriminator of shape \(2,\)"),
         (two_outputs, D, "exactly one output, got 2"),
         (G, two_judgements, "exactly one output, got 2"),
         (G, any_width, "must be fixed but for the batch"),

@@ -30,7 +30,8 @@ from ganjax.datasets.batches import Source
 from ganjax.draws import draw
 from ganjax.gan import GAN
 from ganjax.state import GANState
-from ganjax.step import METRICS, Metrics, play, train_step
+from ganjax.step import play, train_step
+from ganjax.step_metrics import METRICS, Metrics
 
 LONGEST = 500  # steps in a chunk, at most
 PLANNED = 2**18  # samples planned for a chunk, about: a plan may cost a permutation an epoch
@@ -88,7 +89,7 @@ def _steps(gan: GAN, batch: int, capacity: int) -> Traceable:
     def chunk(state, source, data_key, steps):
         def inputs(planned, step):
             real = source.fetch(planned, batch)
-            check_real(real, gan.sample_shape, gan.discriminator_updates)
+            check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates)
             return real, draw(gan, state.key, step, batch // gan.discriminator_updates)
 
         numbers = state.step + jnp.arange(capacity, dtype=jnp.int32)

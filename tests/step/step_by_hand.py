@@ -63,7 +63,8 @@ def step(kind: Kind, state, real, *, update: str, discriminator_updates: int, ad
             latent_key, _ = jax.random.split(key)
             judge = D
         else:
-            key, latent_key = jax.random.split(key)
+            key, generator_key = jax.random.split(key)
+            latent_key, _, _ = jax.random.split(generator_key, 3)
             new_D, D_loss, logits, D_gradient = discriminator_update(
                 kind, state.generator, D, batch, key, adam
             )

@@ -18,7 +18,7 @@ from jax import export
 from step_game import assert_close, assert_same_bits, everything, step
 
 import ganjax
-from ganjax.step import METRICS
+from ganjax.step_metrics import METRICS
 
 # Purity.
 

@@ -16,7 +16,7 @@ from objectives_by_hand import EQUATIONS
 from step_game import assert_same_bits, step
 
 import ganjax
-from ganjax.step import METRICS
+from ganjax.step_metrics import METRICS
 
 # What it computes.
 

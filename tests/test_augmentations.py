@@ -1,0 +1,217 @@
+"""Augmentations: what each does, by itself and in a step."""
+
+import by_hand
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from by_hand import QUICK
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ganjax
+from ganjax.augmentations import (
+    AUGMENTATIONS,
+    Sequence,
+    color,
+    cutout,
+    diff_augment,
+    horizontal_flip,
+    translation,
+)
+from ganjax.draws import draw
+
+N, SIZE = 64, 8
+
+
+def pictures(n=N, height=SIZE, width=SIZE, seed=0):
+    return jax.random.uniform(jax.random.key(seed), (n, height, width, 3), minval=-1.0, maxval=1.0)
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_pure_and_each_picture_by_itself(name):
+    augment, images = jax.jit(AUGMENTATIONS[name]), pictures()
+    once, again = augment(jax.random.key(1), images), augment(jax.random.key(1), images)
+    np.testing.assert_array_equal(once, again)
+    assert once.shape == images.shape
+    assert once.dtype == jnp.float32
+    assert not np.array_equal(once, augment(jax.random.key(2), images))
+    assert augment._cache_size() == 1
+    # The same picture over and over is altered in more than one way.
+    same = augment(jax.random.key(1), jnp.broadcast_to(images[:1], images.shape))
+    assert len(np.unique(np.asarray(same), axis=0)) > 1
+
+
+def test_flip_mirrors_about_half():
+    images = pictures(n=400)
+    flipped = np.asarray(horizontal_flip(jax.random.key(0), images))
+    images = np.asarray(images)
+    mirrored = (flipped == images[:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (flipped == images).all(axis=(1, 2, 3))
+    assert (mirrored ^ kept).all()
+    assert 140 < mirrored.sum() < 260
+
+
+def test_color_moves_means_as_drawn():
+    """Brightness shifts the mean; saturation and contrast keep it, and scale what is left."""
+    images, key = pictures(), jax.random.key(4)
+    altered = np.asarray(color(key, images), np.float64)
+    b, s, c = np.asarray(jax.random.uniform(key, (3, N, 1, 1, 1)), np.float64)
+    x = np.asarray(images, np.float64)
+    shift = altered.mean(axis=(1, 2, 3)) - x.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(shift, b.ravel() - 0.5, atol=1e-6)
+    assert -0.5 <= shift.min() < -0.3
+    assert 0.3 < shift.max() <= 0.5
+
+    def chroma(x):
+        return x - x.mean(axis=3, keepdims=True)
+
+    np.testing.assert_allclose(chroma(altered), 2 * s * (0.5 + c) * chroma(x), atol=1e-5)
+
+
+@given(height=st.integers(2, 20), width=st.integers(2, 20), ratio=st.sampled_from([0.0, 0.125, 0.3, 1.0]))
+@settings(max_examples=15, deadline=None)
+def test_translation_shifts_whole_pixels(height, width, ratio):
+    images = np.asarray(pictures(8, height, width)) + 3.0  # nothing of a picture is 0
+    moved = np.asarray(translation(jax.random.key(1), jnp.asarray(images), ratio=ratio))
+    reach = round(height * ratio), round(width * ratio)
+    for picture, result in zip(images, moved, strict=True):
+        padded = np.pad(picture, ((reach[0],) * 2, (reach[1],) * 2, (0, 0)))
+        places = [
+            (y, x)
+            for y in range(2 * reach[0] + 1)
+            for x in range(2 * reach[1] + 1)
+            if np.array_equal(padded[y : y + height, x : x + width], result)
+        ]
+        assert places
+
+
+def test_translation_reaches_every_shift():
+    images = jnp.broadcast_to(pictures(n=1) + 3.0, (600, SIZE, SIZE, 3))
+    moved = np.asarray(translation(jax.random.key(0), images, ratio=0.125))
+    assert len(np.unique(moved, axis=0)) == 9
+
+
+@given(height=st.integers(2, 20), width=st.integers(2, 20), ratio=st.sampled_from([0.25, 0.5]))
+@settings(max_examples=15, deadline=None)
+def test_cutout_takes_one_rectangle(height, width, ratio):
+    images = pictures(8, height, width) + 3.0
+    cut = np.asarray(cutout(jax.random.key(1), images, ratio=ratio))
+    sides = round(height * ratio), round(width * ratio)
+    for picture, result in zip(np.asarray(images), cut, strict=True):
+        gone = (result == 0).all(axis=2)
+        np.testing.assert_array_equal(result[~gone], picture[~gone])
+        rows, columns = np.flatnonzero(gone.any(axis=1)), np.flatnonzero(gone.any(axis=0))
+        np.testing.assert_array_equal(gone, np.outer(gone.any(axis=1), gone.any(axis=0)))
+        for found, side, size in ((rows, sides[0], height), (columns, sides[1], width)):
+            assert len(found) <= side
+            # Less than the whole side only where the rectangle leaves the picture.
+            assert len(found) == side or not len(found) or 0 in found or size - 1 in found
+
+
+def test_cutout_is_centred_anywhere():
+    gone = np.asarray(cutout(jax.random.key(0), jnp.ones((4000, SIZE, SIZE, 1)))) == 0
+    share = gone.mean(axis=0)[..., 0]
+    np.testing.assert_allclose(share, share[::-1, ::-1], atol=0.05)  # no side is preferred
+    assert share.min() > 0.05
+
+
+@pytest.mark.parametrize("augment", [*AUGMENTATIONS.values(), diff_augment], ids=[*AUGMENTATIONS, "all"])
+def test_the_gradient_comes_back_through_it(augment):
+    """Linear in the pictures, up to a constant: so the gradient is that of finite differences, exactly."""
+    images, key = pictures(n=4), jax.random.key(2)
+    weights, direction = pictures(n=4, seed=1), pictures(n=4, seed=2)
+
+    def total(x):
+        return jnp.sum(weights * augment(key, x))
+
+    slope = jnp.sum(jax.grad(total)(images) * direction)
+    np.testing.assert_allclose(slope, total(images + direction) - total(images), rtol=1e-3, atol=1e-2)
+    assert abs(slope) > 1e-3
+
+
+def test_parts_of_a_sequence_have_keys_of_their_own():
+    images, key = pictures(), jax.random.key(5)
+    both = Sequence((translation, translation))(key, images)
+    first = translation(jax.random.fold_in(key, 0), images)
+    np.testing.assert_array_equal(both, translation(jax.random.fold_in(key, 1), first))
+    assert hash(Sequence((color, cutout))) == hash(Sequence((color, cutout)))
+
+
+# In a step.
+
+
+def shout(key, x):
+    """An alteration that shows which key it had, and by how much the gradient comes back."""
+    return 2.0 * x + jax.random.normal(key, x.shape)
+
+
+@pytest.mark.parametrize("update", ["simultaneous", "alternating"])
+def test_a_step_alters_real_and_generated_alike(update):
+    """The written losses, with the alteration between every picture and the discriminator."""
+    sgd = optax.sgd(0.1)
+    kinds = {"update": update, "generator_optimizer": sgd, "discriminator_optimizer": sgd}
+    plain = ganjax.GAN(by_hand.sequential.generator(), by_hand.sequential.discriminator(), **kinds)
+    gan = ganjax.GAN(plain.generator, plain.discriminator, augment=shout, **kinds)
+    state = ganjax.init_state(gan, jax.random.key(0))
+    real = jax.random.normal(jax.random.key(1), (6, 2))
+    step = jax.jit(ganjax.train_step, static_argnums=0, compiler_options=QUICK)
+    after, metrics = step(gan, state, real)
+    assert metrics["finite"] == 1
+
+    drawn = draw(gan, state.key, state.step, 6)
+    D_drawn, G_drawn = drawn.discriminator[-1], drawn.generator or drawn.discriminator[-1]
+
+    def seen(x, drawn, which):
+        return shout(jax.random.fold_in(drawn.augment_key, which), x)
+
+    def G(params, drawn):
+        return by_hand.sequential.G(params, [], drawn.latents)[0]
+
+    def D(params, x):
+        return by_hand.sequential.D(params, [], x)[0]
+
+    def descended(loss, params):
+        return [p - 0.1 * g for p, g in zip(params, jax.grad(loss)(params), strict=True)]
+
+    def D_loss(params):
+        fake = seen(G(state.generator.params, D_drawn), D_drawn, 1)
+        return ganjax.discriminator_loss(D(params, seen(real, D_drawn, 0)), D(params, fake))
+
+    with jax.numpy_rank_promotion("allow"):
+        new_D = descended(D_loss, state.discriminator.params)
+        judge = state.discriminator.params if update == "simultaneous" else new_D
+
+        def G_loss(params):
+            return ganjax.generator_loss(D(judge, seen(G(params, G_drawn), G_drawn, 1)))
+
+        new_G = descended(G_loss, state.generator.params)
+    for got, wanted in ((after.discriminator.params, new_D), (after.generator.params, new_G)):
+        for a, b in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_penalties_see_what_the_discriminator_sees():
+    seen = []
+
+    def note(discriminator, real, fake, *, key, step):
+        seen.append((real, fake))
+        return jnp.zeros(())
+
+    gan = ganjax.GAN(
+        by_hand.sequential.generator(),
+        by_hand.sequential.discriminator(),
+        augment=lambda key, x: jnp.full_like(x, 7.0),
+        penalties=(note,),
+        transform=None,
+    )
+    state = ganjax.init_state(gan, jax.random.key(0))
+    ganjax.train_step(gan, state, jnp.ones((3, 2)))
+    for x in seen[0]:
+        np.testing.assert_array_equal(x, 7.0)
+
+
+def test_an_augmentation_that_is_none():
+    with pytest.raises(TypeError, match="augment must be a function"):
+        ganjax.GAN(by_hand.sequential.generator(), by_hand.sequential.discriminator(), augment="flip")

@@ -1,0 +1,245 @@
+"""A small network that reads off the parts of a cartoon face, trained here on freshly rendered ones.
+
+It judges generators trained on the avatars: which parts their faces have, and how far these are from real
+ones in its features. It never sees the pictures a run was trained on: its faces come from seeds of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import optax
+from keras import layers
+
+from ganjax import stateless
+from ganjax.datasets.avatars import LABEL_NAMES, render_avatars
+from ganjax.datasets.images import ImageSet
+from ganjax.evaluation.visibility import visible
+
+GRID = 32  # the classifier looks at GRID x GRID patches, whatever the size of the picture
+
+_ENDS = np.cumsum([len(names) for names in LABEL_NAMES.values()])
+HEADS = dict(zip(LABEL_NAMES, map(slice, [0, *_ENDS[:-1].tolist()], _ENDS.tolist()), strict=True))
+"""Which logits are the values of which attribute."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything a classifier depends on, but for the machine.
+
+    Attributes:
+        size: height and width of the pictures, a multiple of 32.
+        faces: how many faces it learns from; a quarter as many are held out.
+        steps: updates of its weights.
+        batch: faces in an update.
+        width: channels of the first convolution; twice as many at each halving.
+        features: size of the last layer before the heads.
+        learning_rate: of AdamW at its height, after a twentieth of the steps; on a cosine to zero.
+        seed: of the key that initial weights, order and augmentation follow from.
+        training_seed, held_out_seed: of the faces (see `datasets.avatars`). Training sets have seed 0.
+        version: grows with every change of this file that changes a classifier.
+    """
+
+    size: int = 64
+    faces: int = 16_384
+    steps: int = 1536
+    batch: int = 64
+    width: int = 32
+    features: int = 128
+    learning_rate: float = 3e-3
+    seed: int = 0
+    training_seed: int = 1000
+    held_out_seed: int = 1001
+    version: int = 1
+
+
+class Trained(NamedTuple):
+    """A classifier, and the share of held-out faces whose attribute it reads right, where that shows."""
+
+    model: keras.Model
+    accuracy: dict[str, float]
+
+
+def build(size: int, width: int, features: int) -> keras.Model:
+    """Pictures `(batch, size, size, 3)` in [-1, 1] to `[features, logits]`; `HEADS` names the logits.
+
+    Patches become channels, so that a picture of any size costs the same and loses no pixel.
+
+    Raises:
+        ValueError: `size` is no multiple of 32.
+    """
+    if size < GRID or size % GRID:
+        raise ValueError(f"the classifier is for pictures of a multiple of {GRID} pixels, not {size}")
+    pictures = layers.Input((size, size, 3), name="picture")
+    x = _gathered(pictures, GRID, "patches")
+    x = _normalized(layers.Conv2D(width, 3, padding="same", use_bias=False, name="convolution_32")(x), "32")
+    for side in (16, 8, 4):
+        channels = width * GRID // max(side, 8)
+        x = _gathered(x, side, f"gather_{side}")
+        x = layers.Dense(channels, use_bias=False, name=f"mix_{side}")(x)
+        x = _normalized(x, f"mix_{side}")
+        if side > 4:
+            h = layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"convolution_{side}")(x)
+            x = layers.Add(name=f"residual_{side}")([x, _normalized(h, str(side))])
+    x = layers.Dense(features, use_bias=False, name="describe")(layers.Flatten(name="flat")(x))
+    x = _normalized(x, "features")
+    return keras.Model(pictures, [x, layers.Dense(int(_ENDS[-1]), name="heads")(x)], name="avatar_classifier")
+
+
+def train(recipe: Recipe, progress: bool = False) -> Trained:
+    """A classifier made as `recipe` says: on one machine, always the same one.
+
+    Args:
+        recipe: what to make.
+        progress: show a bar while faces are rendered and the classifier is trained (on a terminal only).
+    """
+    from tqdm import tqdm
+
+    real = render_avatars(recipe.training_seed, recipe.faces, recipe.size, progress)
+    with jax.numpy_dtype_promotion("standard"):  # Keras mixes dtypes while it builds
+        model = build(recipe.size, recipe.width, recipe.features)
+    init_key, order_key, step_key = jax.random.split(jax.random.key(recipe.seed), 3)
+    params, statistics = stateless.initial_weights(model, init_key)
+    schedule = optax.warmup_cosine_decay_schedule(
+        0.0, recipe.learning_rate, max(1, recipe.steps // 20), recipe.steps
+    )
+    optimizer = optax.adamw(schedule, weight_decay=1e-2)
+
+    def loss(params, statistics, images, targets, shows):
+        (_, logits), after = stateless.call(model, params, statistics, images, training=True)
+        return cross_entropy(logits, targets, shows), after
+
+    @jax.jit
+    def step(params, statistics, memory, pixels, targets, shows, key):
+        images = augment(key, pixels.astype(jnp.float32) / 127.5 - 1)
+        gradients, after = jax.grad(loss, has_aux=True)(params, statistics, images, targets, shows)
+        with stateless.standard_promotion():
+            updates, memory = optimizer.update(gradients, memory, params)
+        return optax.apply_updates(params, updates), after, memory
+
+    memory = optimizer.init(params)
+    targets, shows = _columns(real.labels), _columns(visible(real.labels))
+    order = _order(order_key, recipe)
+    disable = None if progress else True
+    for i, rows in enumerate(tqdm(order, desc="training the classifier", disable=disable, leave=False)):
+        key = jax.random.fold_in(step_key, i)
+        params, statistics, memory = step(
+            params, statistics, memory, real.images[rows], targets[rows], shows[rows], key
+        )
+    stateless.assign(model, params, statistics)
+    held_out = render_avatars(recipe.held_out_seed, max(1, recipe.faces // 4), recipe.size, progress)
+    return Trained(model, accuracy(model, held_out))
+
+
+def cross_entropy(logits: jax.Array, targets: jax.Array, shows: jax.Array) -> jax.Array:
+    """Sum over the attributes of the mean cross-entropy, in nats, of what shows.
+
+    Args:
+        logits: float32 (batch, all values).
+        targets: int32 (batch, attributes), in the order of `HEADS`.
+        shows: bool (batch, attributes).
+    """
+    total = jnp.float32(0)
+    for column, head in enumerate(HEADS.values()):
+        each = optax.softmax_cross_entropy_with_integer_labels(logits[:, head], targets[:, column])
+        seen = shows[:, column].astype(jnp.float32)
+        total += jnp.sum(each * seen) / jnp.maximum(jnp.sum(seen), 1.0)
+    return total
+
+
+def augment(key: jax.Array, images: jax.Array) -> jax.Array:
+    """What generated faces may be and still deserve a fair reading: a little off place, soft or noisy.
+
+    Args:
+        key: decides all of it.
+        images: float32 (batch, size, size, 3) in [-1, 1].
+
+    Returns:
+        The same shape: each moved by up to a 64th of its size, mixed with itself blurred by [1 2 1] / 4, and
+        with noise of a standard deviation of up to 0.05.
+    """
+    n, size = images.shape[:2]
+    reach = size // 64
+    place_key, blur_key, level_key, noise_key = jax.random.split(key, 4)
+    padded = jnp.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
+    corners = jax.random.randint(place_key, (n, 2), 0, 2 * reach + 1)
+    moved = jax.vmap(lambda x, c: jax.lax.dynamic_slice(x, (c[0], c[1], 0), (size, size, 3)))(padded, corners)
+    softness = jax.random.uniform(blur_key, (n, 1, 1, 1)) ** 2  # mostly sharp: a nose is but a shade
+    soft = moved + softness * (_blurred(moved) - moved)
+    level = 0.05 * jax.random.uniform(level_key, (n, 1, 1, 1))
+    # One noise for the batch, each time another: drawing it for every picture would take as long as learning.
+    return soft + level * jax.random.normal(noise_key, (1, *images.shape[1:]))
+
+
+def _blurred(images: jax.Array) -> jax.Array:
+    size = images.shape[1]
+    for axis in (1, 2):
+        widths = [(1, 1) if i == axis else (0, 0) for i in range(4)]
+        padded = jnp.pad(images, widths, mode="edge")
+        before, here, after = (jax.lax.slice_in_dim(padded, i, i + size, axis=axis) for i in range(3))
+        images = (before + 2 * here + after) / 4
+    return images
+
+
+def read(model: keras.Model, images: np.ndarray, batch: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """Features, float32 (n, features), and logits, float32 (n, all values), of uint8 or [-1, 1] pictures."""
+    params = [variable.value for variable in model.trainable_variables]
+    statistics = [variable.value for variable in model.non_trainable_variables]
+
+    @jax.jit
+    def forward(params, statistics, pictures):
+        scaled = pictures.astype(jnp.float32) / 127.5 - 1 if pictures.dtype == jnp.uint8 else pictures
+        return stateless.call(model, params, statistics, scaled, training=False)[0]
+
+    parts = []
+    for start in range(0, len(images), batch):
+        block = np.asarray(images[start : start + batch])
+        # One shape, one compilation.
+        filled = np.concatenate([block, np.repeat(block[-1:], batch - len(block), axis=0)])
+        parts.append([np.asarray(part)[: len(block)] for part in forward(params, statistics, filled)])
+    features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return features, logits
+
+
+def accuracy(model: keras.Model, faces: ImageSet) -> dict[str, float]:
+    """Attribute -> share of `faces` whose value is read right, among those where it shows."""
+    _, logits = read(model, faces.images)
+    shows = visible(faces.labels)
+    right = {
+        attribute: np.argmax(logits[:, head], axis=1) == faces.labels[attribute]
+        for attribute, head in HEADS.items()
+    }
+    return {attribute: float(right[attribute][shows[attribute]].mean()) for attribute in HEADS}
+
+
+def _order(key: jax.Array, recipe: Recipe) -> np.ndarray:
+    """Which faces each step learns from, int (steps, batch): one permutation after another."""
+    count = recipe.steps * recipe.batch
+    epochs = -(-count // recipe.faces)
+    orders = [jax.random.permutation(jax.random.fold_in(key, i), recipe.faces) for i in range(epochs)]
+    return np.concatenate(orders)[:count].reshape(recipe.steps, recipe.batch)
+
+
+def _columns(labels: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.stack([labels[attribute] for attribute in HEADS], axis=1)
+
+
+def _gathered(x: keras.KerasTensor, side: int, name: str) -> keras.KerasTensor:
+    """Patches as channels: `(k side, k side, c)` to `(side, side, k k c)`."""
+    k, c = x.shape[1] // side, x.shape[-1]
+    if k == 1:
+        return x
+    x = layers.Reshape((side, k, side, k * c), name=f"{name}_split")(x)
+    x = layers.Permute((1, 3, 2, 4), name=f"{name}_turn")(x)
+    return layers.Reshape((side, side, k * k * c), name=name)(x)
+
+
+def _normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    x = layers.BatchNormalization(momentum=0.95, name=f"normalization_{name}")(x)
+    return layers.LeakyReLU(0.1, name=f"activation_{name}")(x)

@@ -1,0 +1,237 @@
+"""Scoring a run: its samples, what real pictures there are, and what is written about both."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ganjax import viewing
+from ganjax.errors import UserError
+from ganjax.evaluation.classifier import GRID, Recipe
+from ganjax.evaluation.inception import inception_features
+from ganjax.evaluation.judge import Judge, as_columns, avatar_judge
+from ganjax.evaluation.neighbours import save_neighbours
+from ganjax.evaluation.real import Real, halved, is_avatars, rendered
+from ganjax.evaluation.scores import (
+    Score,
+    Sets,
+    attribute_scores,
+    attribute_tables,
+    feature_scores,
+    memorisation_scores,
+    pyramid_scores,
+)
+from ganjax.files import atomic
+from ganjax.training.environment import environment
+from ganjax.training.experiment import Experiment
+from ganjax.training.progress import tell
+from ganjax.training.run_folder import RunFolder
+from ganjax.training.saved import SavedGenerator
+
+SCHEMA = 1
+NEIGHBOURS = "evaluation/neighbours.png"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What was found about a run, and how it was looked at; what `evaluation.json` says.
+
+    Attributes:
+        run: its folder.
+        n: how many samples were scored.
+        seed: of their latents.
+        seconds: it took.
+        classifier: the avatar classifier's accuracy by attribute and the SHA-256 of its file; None where the
+            run's data are other pictures.
+        scores: each beside its floor.
+        attributes: shares of every value of every attribute; none without a classifier.
+        note: on the real pictures: where they come from, and what could not be held out.
+        neighbours: the picture of the nearest training pictures, from the run's folder.
+        environment: versions, processor, flags.
+    """
+
+    run: str
+    n: int
+    seed: int
+    seconds: float
+    classifier: dict[str, Any] | None
+    scores: list[Score]
+    attributes: list[dict[str, Any]]
+    note: str
+    neighbours: str
+    environment: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; what is not a number is None."""
+        return {"schema": SCHEMA, **_without_nan(dataclasses.asdict(self))}
+
+
+def evaluate(
+    folder: RunFolder,
+    experiment: Experiment,
+    *,
+    n: int = 10_000,
+    seed: int = 1,
+    inception: Path | None = None,
+    recipe: Recipe | None = None,
+    quiet: bool = False,
+) -> Evaluation:
+    """Score a run on pictures; writes `evaluation.json` and `evaluation/neighbours.png` into its folder.
+
+    Args:
+        folder: the run.
+        experiment: the experiment it ran, whose `load` gives the pictures it was trained on.
+        n: how many samples; of a run on a folder of pictures at most half as many as there are.
+        seed: of the samples' latents.
+        inception: a file of Inception weights, for the distances in its features (see `inception.py`).
+        recipe: of the avatar classifier; by default the one for pictures of this size.
+        quiet: say nothing of what is going on.
+
+    Raises:
+        UserError: the run makes no pictures, has no generator, gives samples that are not finite, or was
+            trained on other pictures than are there now; or a file cannot be read or written.
+    """
+    start, say = time.monotonic(), (lambda _: None) if quiet else tell
+    generator = SavedGenerator(folder)
+    if len(generator.sample_shape) != 3:
+        raise UserError(
+            f"{folder.path} makes points, not pictures: `ganjax train` and its manifest say how good they are"
+        )
+    training, described = _training_pictures(folder, experiment, quiet)
+    if is_avatars(experiment, described):
+        say(f"rendering {2 * n} fresh faces")
+        real = rendered(training, n, not quiet)
+        note = "Compared with freshly rendered faces that the run has not seen."
+    else:
+        real = halved(training, n, seed)
+        n = len(real.held_out)
+        note = (
+            f"The run was trained on all {len(training)} real pictures: half of them are compared with, the "
+            f"other half stands in for held-out ones; {n} samples."
+        )
+    say(f"drawing {n} samples")
+    samples = draw(generator, seed, n)
+    kernel_key, patch_key = jax.random.split(jax.random.key(seed))
+    pictures = Sets(real.reference, samples, real.held_out)
+    scores: list[Score] = []
+    judge, tables = None, []
+    if real.labels is not None and training.shape[1] % GRID == 0:
+        judge = avatar_judge(recipe or Recipe(size=training.shape[1]), progress=not quiet)
+        say("reading faces")
+        scores, tables = _judged(judge, pictures, real, kernel_key)
+    size = training.shape[1]
+    if size >= 16 and size & (size - 1) == 0:
+        say("comparing patches")
+        scores += pyramid_scores(pictures, patch_key)
+    say("looking for training pictures")
+    scores += memorisation_scores(samples, real.training, real.fresh, real.unseen)
+    save_neighbours(folder.path / NEIGHBOURS, samples, real.training)
+    if inception is not None:
+        say("describing pictures by Inception")
+        scores += _by_inception(inception, pictures, kernel_key, not quiet)
+    found = Evaluation(
+        run=str(folder.path),
+        n=n,
+        seed=seed,
+        seconds=round(time.monotonic() - start, 1),
+        classifier=None if judge is None else {"accuracy": judge.accuracy, "sha256": judge.sha256},
+        scores=scores,
+        attributes=tables,
+        note=note,
+        neighbours=NEIGHBOURS,
+        environment=environment(),
+    )
+    with atomic(folder.path / "evaluation.json") as temporary:
+        temporary.write_text(json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return found
+
+
+def draw(generator: SavedGenerator, seed: int, n: int) -> np.ndarray:
+    """Samples as pictures are saved, uint8 (n, size, size, channels).
+
+    Raises:
+        UserError: some are not finite.
+    """
+    latents, parts = generator.draw_latents(seed, n), []
+    for start in range(0, n, 1024):  # as floats they would take four times the room
+        values = generator.decode(latents[start : start + 1024])
+        if not np.isfinite(values).all():
+            raise UserError("the generator gives pixels that are not finite: this run has diverged")
+        parts.append(viewing.to_uint8(values))
+    return np.concatenate(parts)
+
+
+def _training_pictures(
+    folder: RunFolder, experiment: Experiment, quiet: bool
+) -> tuple[np.ndarray, dict[str, Any]]:
+    source, described = experiment.load(not quiet)
+    written = folder.read_manifest().get("data")
+    if not isinstance(written, dict) or written.get("sha256") != described.get("sha256"):
+        raise UserError(
+            f"{folder.path} was trained on other pictures than are there now: --data names where its own are"
+        )
+    return np.asarray(source.array), dict(described)  # type: ignore[attr-defined]
+
+
+def _judged(
+    judge: Judge, pictures: Sets, real: Real, key: jax.Array
+) -> tuple[list[Score], list[dict[str, Any]]]:
+    reference, samples, held_out = (judge.read(images) for images in pictures)
+    assert real.labels is not None
+    truth = as_columns(dict(real.labels))
+    features = Sets(reference.features, samples.features, held_out.features)
+    scores = [
+        *attribute_scores(truth, samples, held_out),
+        *feature_scores(features, "avatar_classifier", "features of the avatar classifier", key),
+    ]
+    return scores, attribute_tables(truth, samples.labels)
+
+
+def _by_inception(path: Path, pictures: Sets, key: jax.Array, progress: bool) -> list[Score]:
+    network = inception_features(path)
+    sets = Sets(*(network.describe(images, progress) for images in pictures))
+    return list(feature_scores(sets, network.name, network.about, key))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Spread(NamedTuple):
+    """One score of several runs.
+
+    Attributes:
+        score: of the first run, for its names.
+        mean, floor: over the runs.
+        deviation: standard deviation over the runs; NaN of a single one.
+    """
+
+    score: Score
+    mean: float
+    floor: float
+    deviation: float
+
+
+def spread(evaluations: Sequence[Evaluation]) -> list[Spread]:
+    """Mean and standard deviation of every score that all the runs have."""
+    found = [{score.name: score for score in each.scores} for each in evaluations]
+    rows = []
+    for score in evaluations[0].scores:
+        if all(score.name in scores for scores in found):
+            values = np.array([scores[score.name].value for scores in found])
+            floors = np.array([scores[score.name].floor for scores in found])
+            deviation = values.std(ddof=1) if len(values) > 1 else math.nan
+            rows.append(Spread(score, float(values.mean()), float(floors.mean()), float(deviation)))
+    return rows

@@ -1,0 +1,70 @@
+"""The real pictures a run's samples are held against, and those it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganjax.datasets.avatars import render_avatars
+from ganjax.errors import UserError
+
+# No training set and no classifier has seen the faces of these seeds (see `classifier.Recipe`).
+REFERENCE_SEED, HELD_OUT_SEED = 1002, 1003
+
+
+class Real(NamedTuple):
+    """Real pictures, uint8 (n, size, size, 3).
+
+    Attributes:
+        training: what the run was trained on; where nothing was held out, half of it.
+        reference: what samples are compared with.
+        held_out: as many, what the floor compares with these: none of them is in `reference` or `training`.
+        fresh: two sets for the test of memorisation, none of them in `training`.
+        labels: of the reference, attribute -> int32 (n,); None where nothing is known of them.
+        unseen: whether the run was trained on none of these but `training`.
+    """
+
+    training: np.ndarray
+    reference: np.ndarray
+    held_out: np.ndarray
+    fresh: tuple[np.ndarray, np.ndarray]
+    labels: Mapping[str, np.ndarray] | None
+    unseen: bool
+
+
+def is_avatars(experiment: Any, described: Mapping[str, Any]) -> bool:
+    """Whether a run's data, as its manifest describes them, are the faces that ganjax renders."""
+    return described.get("name") == "avatars" and getattr(experiment, "data", None) in (None, "avatars")
+
+
+def rendered(training: np.ndarray, n: int, progress: bool) -> Real:
+    """Of a run on avatars: freshly rendered faces, n for each purpose, which it has never seen."""
+    size = training.shape[1]
+    reference = render_avatars(REFERENCE_SEED, n, size, progress)
+    held_out = render_avatars(HELD_OUT_SEED, n, size, progress)
+    fresh = (reference.images, held_out.images)
+    return Real(training, reference.images, held_out.images, fresh, reference.labels, unseen=True)
+
+
+def halved(training: np.ndarray, n: int, seed: int) -> Real:
+    """Of a run that was trained on all the pictures there are: two random halves, at most n of each.
+
+    Raises:
+        UserError: there are fewer than 32 pictures.
+    """
+    if len(training) < 32:
+        raise UserError(f"{len(training)} real pictures are too few to score samples against: 32 are needed")
+    order = np.random.Generator(np.random.Philox(key=seed)).permutation(len(training))
+    middle = len(order) // 2
+    first, second = training[order[:middle]], training[order[middle:]]
+    quarter = len(second) // 2
+    return Real(
+        training=first,
+        reference=first[:n],
+        held_out=second[: min(n, len(first))],
+        fresh=(second[:quarter], second[quarter:]),
+        labels=None,
+        unseen=False,
+    )

@@ -1,6 +1,7 @@
 """What ganjax does not do, whatever it is given: run code from data, ask a shell, open a connection.
 
-The sources are read for it, and one run is watched.
+One module opens connections: where a user names data that must be downloaded. The sources are read for it,
+and one run is watched.
 """
 
 import ast
@@ -23,8 +24,19 @@ NETWORK = {
 }  # fmt: skip
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "pty.spawn"}
-# The probe is told by the suite, word for word, which of two packages to look for.
-EXCEPTIONS = {"benchmarks/paths/probe.py": ["importlib.import_module(package)"]}
+EXCEPTIONS = {
+    # The probe is told by the suite, word for word, which of two packages to look for.
+    "benchmarks/paths/probe.py": ["importlib.import_module(package)"],
+    # All that is ever asked of the network, it asks.
+    "ganjax/datasets/downloads.py": [
+        "from http import HTTPStatus",
+        "from urllib.parse import urljoin, urlsplit",
+        "import requests",  # for readers of types
+        "import requests",
+        "import requests",
+        "import urllib3",
+    ],
+}
 # They write where an archive says, fetch what a name says, or lift Keras's guard.
 METHODS = {"extract", "extractall", "get_file", "enable_unsafe_deserialization"}
 
@@ -189,6 +201,29 @@ def test_a_run_writes_to_its_folder_and_to_caches_alone(watched):
 def test_a_run_opens_no_connection_and_unpickles_nothing(watched):
     assert watched[1]["connected"] == set()
     assert watched[1]["unpickled"] == set()
+
+
+PICTURES = """
+import sys
+import watching
+from PIL import Image
+from ganjax.datasets import load
+
+seen = watching.watch()
+Image.new("RGB", (4, 4)).save("a.png")
+load(None, 4, images=2, cache_dir="cache", progress=False)
+load(".", 4, cache_dir="cache", progress=False)
+assert not {"requests", "urllib3", "ganjax.datasets.downloads"} & set(sys.modules)
+watching.report(seen, "seen.json")
+"""
+
+
+def test_pictures_rendered_or_read_here_open_no_connection(base, tmp_path):
+    result = runs.python(base, "-c", PICTURES, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    assert seen["connected"] == []
+    assert str(tmp_path / "a.png") in seen["written"]
 
 
 def test_the_programs_a_run_starts_are_known(watched):

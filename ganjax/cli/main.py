@@ -24,6 +24,7 @@ COMMANDS = {
     "reproduce": "train a run again and compare it, bit by bit",
     "sample": "draw samples from a finished run",
     "explore": "walk through the latent space of a run",
+    "data": "sets of pictures by name: list, get, remove",
     "info": "versions, devices, cache, experiments",
 }
 

@@ -1,4 +1,4 @@
-"""Where real samples come from: toy landscapes, rendered cartoon faces, folders of pictures.
+"""Where real samples come from: toy landscapes, rendered cartoon faces, pictures by name, address or path.
 
 Names are looked up when first used, so importing this package costs nothing.
 """
@@ -12,11 +12,16 @@ _HOMES = {
     "Sampled": "batches",
     "Whole": "batches",
     "cache_folder": "cache",
+    "CATALOGUE": "catalogue",
+    "load": "sources",
     "load_avatars": "avatars",
     "render_avatars": "avatars",
     "load_images": "folders",
 }
-_MODULES = ("archives", "avatars", "batches", "cache", "folders", "images", "names", "toy")
+_MODULES = (
+    "archives", "avatars", "batches", "cache", "catalogue", "downloaded", "downloads", "folders", "images",
+    "labels", "names", "partial", "sources", "toy",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

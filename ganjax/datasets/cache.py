@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -59,6 +60,49 @@ def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("ganjax")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cached set as it lies in its folder.
+
+    Attributes:
+        path: the folder.
+        name: the set's name, as folders' names carry it.
+        pixels: height and width of its pictures.
+        size: bytes it takes.
+    """
+
+    path: Path
+    name: str
+    pixels: int
+    size: int
+
+
+def prepared_sets(root: Path) -> list[Prepared]:
+    """The sets cached in `root`, in alphabetical order; nothing is opened or checked."""
+    found = []
+    for path in sorted(root.glob("*px-*")):
+        parts = re.fullmatch(r"(.+)-(\d+)px-[0-9a-f]{16}", path.name)
+        if parts and path.is_dir():
+            size = sum(file.stat().st_size for file in path.iterdir())
+            found.append(Prepared(path, parts[1], int(parts[2]), size))
+    return found
+
+
+def forget_prepared(root: Path, name: str) -> int:
+    """Remove the sets of this name that are cached in `root`; how many bytes that were.
+
+    Raises:
+        UserError: they cannot be removed.
+    """
+    sets = [each for each in prepared_sets(root) if each.name == name]
+    try:
+        for each in sets:
+            shutil.rmtree(each.path)
+    except OSError as error:
+        raise UserError(f"cannot remove {shown(each.path)} ({error.strerror or error})") from error
+    return sum(each.size for each in sets)
 
 
 def cached(

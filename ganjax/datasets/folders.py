@@ -1,7 +1,8 @@
 """Your own pictures: a folder or an archive becomes a set of small squares.
 
 Archives are read entry by entry and never extracted. What cannot be used, or should not be
-(links, entries that point outside, pictures past the pixel limit), is skipped and named.
+(links, entries that point outside, pictures past the pixel limit), is skipped and named. Labels are
+taken from .csv files beside the pictures, where there are any (see `labels.py`).
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ import numpy as np
 from ganjax.datasets.archives import Entry, read_archive
 from ganjax.datasets.cache import Contents, Write, cached
 from ganjax.datasets.images import ImageSet
+from ganjax.datasets.labels import Tables, is_table
 from ganjax.datasets.names import is_picture, shown
 from ganjax.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 2**26
-# Grows with every change that alters a picture: sets cached by older code are left alone.
-DECODING = 1
+# Grows with every change that alters a picture or its labels: sets cached by older code are left alone.
+DECODING = 2
 # So many pictures are held as files at once: enough to keep every core decoding.
 _WINDOW = 64
 _WINDOW_BYTES = 2**28
@@ -74,7 +76,7 @@ def load_images(
         entries = _folder_entries(path, names, refused, _max_bytes(max_pixels))
     else:
         listing = [_stamp(path)]
-        entries = read_archive(path, is_picture, _max_bytes(max_pixels))
+        entries = read_archive(path, _is_wanted, _max_bytes(max_pixels))
 
     def build(write: Write) -> Contents:
         return _build(path, entries, size, max_pixels, progress, write)
@@ -122,7 +124,8 @@ def _build(
     from tqdm import tqdm
 
     skipped: list[str] = []
-    used = 0
+    used: list[str] = []
+    tables = Tables()
 
     def decode(entry: Entry) -> np.ndarray | str:
         if entry.refused:
@@ -140,13 +143,13 @@ def _build(
     # Pillow frets about odd metadata, and its own pixel limit is not the one stated here.
     with bar, warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore")
-        for window in _in_windows(entries):
+        for window in _in_windows(_without_tables(entries, tables)):
             for entry, result in zip(window, pool.map(decode, window), strict=True):
                 if isinstance(result, str):
                     skipped.append(f"{shown(entry.name)}: {result}")
                 else:
                     write(result[None])
-                    used += 1
+                    used.append(entry.name)
             bar.update(len(window))
     if not used and not skipped:
         raise UserError(
@@ -158,7 +161,21 @@ def _build(
             f"none of the {len(skipped)} pictures in {shown(path)} can be used: give others; "
             f"the first is {skipped[0]}"
         )
-    return Contents(skipped=tuple(skipped))
+    labels, label_names, reason = tables.labels_of(used)
+    return Contents(labels, label_names, (*skipped, *([reason] if reason else [])))
+
+
+def _is_wanted(name: str) -> bool:
+    return is_picture(name) or is_table(name)
+
+
+def _without_tables(entries: Iterable[Entry], tables: Tables) -> Iterator[Entry]:
+    """The entries without the tables among them, whose content goes into `tables`."""
+    for entry in entries:
+        if not is_table(entry.name):
+            yield entry
+        elif not entry.refused:
+            tables.add(entry.name, entry.data)
 
 
 def _square(data: bytes, size: int, max_pixels: int) -> np.ndarray:
@@ -195,7 +212,7 @@ def _max_bytes(max_pixels: int) -> int:
 
 
 def _list_folder(folder: Path) -> tuple[list[str], list[Entry]]:
-    """Names of the pictures under ``folder``, sorted, and the folders that cannot be searched."""
+    """Names of the pictures and tables under ``folder``, sorted, and the folders that cannot be searched."""
     names: list[str] = []
     refused: list[Entry] = []
 
@@ -208,7 +225,7 @@ def _list_folder(folder: Path) -> tuple[list[str], list[Entry]]:
     for root, _, files in os.walk(folder, onerror=refuse):
         base = Path(root).relative_to(folder)
         names += [(base / file).as_posix() for file in files]
-    return sorted(filter(is_picture, names)), refused
+    return sorted(filter(_is_wanted, names)), refused
 
 
 def _folder_entries(folder: Path, names: list[str], refused: list[Entry], max_bytes: int) -> Iterator[Entry]:

@@ -22,6 +22,7 @@ class ImageSet:
         name: what the set is called in manifests and messages.
         skipped: names of the files that could not be used, each with the reason.
         path: the folder it is cached in, or None when it lives in memory only.
+        origin: where it was downloaded: ``url``, and ``sha256`` of the archive; empty for other sets.
     """
 
     images: np.ndarray
@@ -31,6 +32,7 @@ class ImageSet:
     name: str = ""
     skipped: tuple[str, ...] = ()
     path: Path | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -17,9 +17,13 @@ def is_picture(name: str) -> bool:
 
     Those with a known suffix, unless they or a folder they are in are hidden or a Mac's resource forks.
     """
-    path = PurePosixPath(name.replace("\\", "/"))
-    hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts)
-    return not hidden and path.suffix.lower() in SUFFIXES
+    return is_visible(name) and PurePosixPath(name.replace("\\", "/")).suffix.lower() in SUFFIXES
+
+
+def is_visible(name: str) -> bool:
+    """Whether neither a file of this name nor a folder it is in is hidden or a Mac's resource fork."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return not any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
 
 
 def points_outside(name: str) -> bool:

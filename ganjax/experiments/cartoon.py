@@ -33,15 +33,17 @@ class _Pictures(Experiment):
     large_temporaries: ClassVar[bool] = True
 
     data: str | None = None
-    """Folder, .zip or .tar of pictures to learn from; by default cartoon faces rendered here."""
+    """Name of a set (`ganjax data list`), https:// address, folder, .zip or .tar; by default faces drawn here."""
     images: PictureCount = 8192
     """How many cartoon faces to render (once: they are cached)."""
     cache_dir: str | None = None
-    """Folder for prepared pictures; by default the user's cache folder."""
+    """Folder for downloads and prepared pictures; by default the user's cache folder."""
+    offline: bool = False
+    """Open no connection: what --data names must be in the cache."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.data is None and self.batch > self.images:
+        if self.data in (None, "avatars") and self.batch > self.images:
             raise UserError(
                 f"--batch {self.batch} is more than --images {self.images}: give fewer, or more faces"
             )
@@ -54,18 +56,22 @@ class _Pictures(Experiment):
     def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
         import sys
 
-        from ganjax.datasets import Resident, load_avatars, load_images
+        from ganjax import datasets
 
-        if self.data is None:
-            found = load_avatars(self.images, self.pixels, cache_dir=self.cache_dir, progress=progress)
-        else:
-            found = load_images(self.data, self.pixels, cache_dir=self.cache_dir, progress=progress)
-            if found.skipped and progress:
-                print(
-                    f"skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}",
-                    "..." if len(found.skipped) > 5 else "",
-                    file=sys.stderr,
-                )
+        found = datasets.load(
+            self.data,
+            self.pixels,
+            images=self.images,
+            cache_dir=self.cache_dir,
+            progress=progress,
+            offline=self.offline,
+        )
+        if found.skipped and progress:
+            print(
+                f"skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}",
+                "..." if len(found.skipped) > 5 else "",
+                file=sys.stderr,
+            )
         if self.batch > len(found):  # an epoch of less than a batch would show pictures twice in one update
             raise UserError(
                 f"--batch {self.batch} is more than the {len(found)} usable pictures of {found.name}: "
@@ -77,7 +83,9 @@ class _Pictures(Experiment):
             "sha256": found.fingerprint,
             "skipped": len(found.skipped),
         }
-        return Resident(found), description
+        if found.origin:
+            description["origin"] = dict(found.origin)
+        return datasets.Resident(found), description
 
     def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
         from ganjax import sampling

@@ -17,7 +17,10 @@ from ganjax.training.clock import Clock
 from ganjax.training.environment import differences, environment
 from ganjax.training.run_folder import RunFolder
 
-PLACES = ("data", "cache_dir")  # settings that say where things lie: another machine has others
+# Settings that say where things lie and how they are reached: another machine has others.
+PLACES = ("data", "cache_dir", "offline")
+# Where a run's data were downloaded is told, not compared: equal pictures may come from elsewhere.
+ORIGIN = "origin"
 
 
 def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +53,7 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
                 if name not in PLACES and value.get(name) != other.get(name):
                     return f"its {name} is {other.get(name)!r}, not {value.get(name)!r}"
         elif part == "data" and isinstance(other, Mapping):
-            if value != other:
+            if _without_origin(value) != _without_origin(other):
                 return f"its data are {_data(other)}, and these are {_data(value)}"
         elif value != other:
             return f"its {part} is {other!r}, not {value!r}"
@@ -168,6 +171,10 @@ def earlier_manifest(folder: RunFolder) -> dict[str, Any]:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _without_origin(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != ORIGIN}
 
 
 def _data(data: Mapping[str, Any]) -> str:

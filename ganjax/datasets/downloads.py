@@ -1,0 +1,318 @@
+"""One file from the network, through whatever happens on the way.
+
+The only module of ganjax that opens a connection. `fetch` brings a file's bytes into a part file that knows
+of which version of the file they are (`partial.py`), so that a later call, in this process or another, goes
+on where this one ended: by a range request (RFC 9110, section 14) that names that version (If-Range, section
+13.1.5). A file that has changed in between is begun anew, never spliced. Whether the bytes are the right ones
+is for `downloaded.py` to say.
+
+Proxies, certificates and ~/.netrc are taken from where requests takes them: HTTPS_PROXY, HTTP_PROXY,
+ALL_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import random
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from ganjax.datasets.names import shown
+from ganjax.datasets.partial import Part
+from ganjax.errors import UserError
+
+if TYPE_CHECKING:
+    import requests
+
+MAX_BYTES = 2**34
+REDIRECTS = 5  # in a row
+SPARE = 2**26  # bytes that are left on the disk
+# A server that breaks off every so often is asked again as long as so much more has come in between.
+PROGRESS = 2**20
+_BLOCK = 2**16
+_BUSY = {408, 425, 429, 500, 502, 503, 504}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, in seconds, and for how many failures in a row.
+
+    Attributes:
+        failures: after so many, `fetch` gives up.
+        first_wait: after the first failure; twice as long after each, and each up to a half shorter by
+            chance, so that many who were refused at once do not come back at once.
+        longest_wait: also of what a server asks for (Retry-After).
+        stall: without a connection, or a byte, a try has failed.
+        sleep: does the waiting.
+    """
+
+    failures: int = 5
+    first_wait: float = 1.0
+    longest_wait: float = 300.0
+    stall: float = 30.0
+    sleep: Callable[[float], None] = time.sleep
+
+
+class _Failed(Exception):
+    """This try has; another may not. `wait` is for how many seconds the server asked."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def fetch(
+    url: str,
+    part: Path,
+    *,
+    size: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    allow_http: bool = False,
+    progress: bool = True,
+    patience: Patience | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Bring the file at `url` into `part`, going on from what is there.
+
+    When this raises, `part` and `part`.json hold what came, for the next call.
+
+    Args:
+        url: https://, or http:// where the machine is this one or `allow_http` is set. Redirects are
+            followed to such addresses alone, and from https:// never to http://.
+        part: in a folder of its own; not used by another process meanwhile.
+        size: how long the file must be, in bytes, where that is known.
+        max_bytes: how long it may be.
+        progress: show a bar (on a terminal only).
+        say: told of every failure after which it is tried again.
+
+    Raises:
+        UserError: the address is refused or leads nowhere, the file is not of the size expected or larger
+            than `max_bytes`, there is no room for it, or every try failed.
+        OSError: the part file cannot be written.
+    """
+    check_address(url, allow_http)
+    patience = patience or Patience()
+    failures, furthest = 0, 0
+    with _session() as session:
+        while True:
+            kept = Part(part)
+            if kept.is_whole:
+                return
+            try:
+                with _answer(session, url, kept.range_headers(), allow_http, patience.stall) as answer:
+                    if answer.status_code == HTTPStatus.OK:
+                        kept.begin(url, answer.headers, answer.raw.length_remaining)
+                    elif not kept.goes_on(answer.headers):
+                        raise _Failed("the server does not go on where it was")
+                    _check_size(url, kept.total, size, max_bytes)
+                    _check_room(url, kept)
+                    _receive(answer, kept, url, max_bytes if size is None else size, progress)
+                if kept.total is not None and kept.length < kept.total:
+                    raise _Failed(f"it broke off after {kept.length} of {kept.total} bytes")
+                _check_size(url, kept.length, size, max_bytes)
+                kept.note(url, kept.length)
+                return
+            except _Failed as failure:
+                if kept.length >= furthest + PROGRESS:
+                    failures, furthest = 0, kept.length
+                failures += 1
+                wait = max(failure.wait, _back_off(failures, patience))
+                if failures >= patience.failures or wait > patience.longest_wait:
+                    asked = f" (it asks to be left alone for {wait:.0f} s)" if failure.wait == wait else ""
+                    there = f"; the {kept.length} bytes that came are kept" if kept.length else ""
+                    reason = f"{failure}{asked}: try again later{there}"
+                    raise UserError(f"cannot download {url}: {reason}") from None
+                say(f"{failure}: trying again in {wait:.1f} s ({failures} of {patience.failures - 1})")
+                patience.sleep(wait)
+
+
+def check_address(url: str, allow_http: bool = False) -> None:
+    """Raise UserError unless `url` is one that `fetch` opens."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise UserError(f"{url} is no address ({error}): give one like https://host/pictures.zip") from None
+    if parts.scheme not in ("http", "https") or not host or re.search(r"[\x00-\x20\x7f\\]", url):
+        raise UserError(f"{url} is no address to download from: give one like https://host/pictures.zip")
+    if parts.username is not None or parts.password is not None:
+        # It would stand in the manifest of every run.
+        raise UserError(f"an address at {host} holds a name and password: put them into ~/.netrc")
+    if parts.scheme == "http" and not allow_http and not _is_here(host):
+        raise UserError(
+            f"{url} is not encrypted, so anybody on the way could change it: give its https:// address, or "
+            f"accept that with `ganjax data get {url} --allow-http`"
+        )
+
+
+def next_address(url: str, location: str, allow_http: bool) -> str:
+    """Where `url` leads that answers with the redirect `location`.
+
+    Raises:
+        UserError: not to a place that may be opened: another protocol, or an unencrypted place behind an
+            encrypted one.
+    """
+    try:
+        target = urljoin(url, location)
+        check_address(target, allow_http)
+    except (UserError, ValueError) as error:
+        raise UserError(f"{url} leads to {shown(location)}, which is not opened: {error}") from None
+    if url.startswith("https:") and not target.startswith("https:"):
+        raise UserError(f"{url} leads to {target}, which is not encrypted: give another address")
+    return target
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _session() -> requests.Session:
+    import requests
+
+    from ganjax import __version__
+
+    session = requests.Session()
+    # What comes is to be what the file is: its length, its ranges and its digest are of that.
+    session.headers.update({"User-Agent": f"ganjax/{__version__}", "Accept-Encoding": "identity"})
+    # requests would read a redirect's body to its end, which may not have one.
+    session.get_redirect_target = lambda resp: None
+    return session
+
+
+@contextlib.contextmanager
+def _answer(
+    session: requests.Session, url: str, headers: Mapping[str, str], allow_http: bool, stall: float
+) -> Iterator[requests.Response]:
+    """The answer to a request for `url`, its body still to come: 200 or 206."""
+    with _failures_of_the_network(url, stall):
+        answer, address = _get(session, url, headers, stall), url
+        for _ in range(REDIRECTS):
+            if not answer.is_redirect:
+                break
+            answer.close()
+            address = next_address(address, answer.headers["location"], allow_http)
+            answer = _get(session, address, headers, stall)
+    with answer:
+        if answer.is_redirect:
+            raise UserError(f"{url} leads on and on, more than {REDIRECTS} times: give another address")
+        _check_status(answer, address)
+        with _failures_of_the_network(url, stall):
+            yield answer
+
+
+def _get(session: requests.Session, url: str, headers: Mapping[str, str], stall: float) -> requests.Response:
+    return session.get(url, headers=dict(headers), stream=True, allow_redirects=False, timeout=stall)
+
+
+def _check_status(answer: requests.Response, address: str) -> None:
+    status = answer.status_code
+    if status in _BUSY:
+        raise _Failed(_said(status), _retry_after(answer.headers.get("retry-after", "")))
+    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return  # its headers are those of no range
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        raise UserError(f"cannot download {address}: {_said(status)}: check the address")
+    if answer.headers.get("content-type", "").lower().startswith("text/html"):
+        raise UserError(f"{address} is a web page and no archive: give the address of the file itself")
+
+
+def _said(status: int) -> str:
+    try:
+        return f"the server answers {status} ({HTTPStatus(status).phrase})"
+    except ValueError:
+        return f"the server answers {status}"
+
+
+@contextlib.contextmanager
+def _failures_of_the_network(url: str, stall: float) -> Iterator[None]:
+    """Turn what requests and urllib3 raise into `_Failed`, or a UserError where another try is no use."""
+    import requests
+    import urllib3
+
+    try:
+        yield
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        reason = _reason(error, stall)
+        if isinstance(error, ValueError) or "certificate" in reason:
+            raise UserError(f"cannot download {url}: {reason}") from error
+        raise _Failed(reason) from error
+
+
+def _reason(error: BaseException, stall: float) -> str:
+    """The innermost of the errors that libraries have wrapped around one another, in a few words."""
+    chain: list[BaseException] = []
+    inner: Any = error
+    while isinstance(inner, BaseException) and inner not in chain:
+        chain.append(inner)
+        inner = inner.__cause__ or inner.__context__
+    if any(isinstance(each, TimeoutError) or "Timeout" in type(each).__name__ for each in chain):
+        return f"nothing came for {stall:g} s"
+    if any("Proxy" in type(each).__name__ for each in chain):
+        return f"the proxy failed ({getattr(chain[-1], 'strerror', None) or chain[-1]})"
+    told = getattr(chain[-1], "strerror", None) or str(chain[-1])
+    return "the connection broke off" if "IncompleteRead" in told or not told else shown(told)
+
+
+def _retry_after(text: str) -> float:
+    """Seconds that the header Retry-After (RFC 9110, section 10.2.3) asks for; 0 where it makes no sense."""
+    if text.strip().isdecimal():
+        return float(text[:12])
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, OverflowError, OSError):
+        return 0.0
+
+
+def _back_off(failures: int, patience: Patience) -> float:
+    return min(patience.longest_wait, patience.first_wait * 2.0 ** (failures - 1)) * random.uniform(0.5, 1.0)
+
+
+def _check_size(url: str, length: int | None, size: int | None, max_bytes: int) -> None:
+    if length is not None and size is not None and length != size:
+        raise UserError(
+            f"{url} is {length} bytes long and not {size}: what is there has changed"
+        )
+    if length is not None and length > max_bytes:
+        raise UserError(f"{url} is {length} bytes long, which is over the limit of {max_bytes}")
+
+
+def _check_room(url: str, part: Part) -> None:
+    free = max(shutil.disk_usage(part.path.parent).free - SPARE, 0)
+    if part.total is not None and part.total - part.length > free:
+        raise UserError(
+            f"{url} needs {part.total - part.length} bytes more, and {part.path.parent} has room for {free}: "
+            "make room there, or choose another folder (--cache-dir)"
+        )
+
+
+def _receive(answer: requests.Response, part: Part, url: str, most: int, progress: bool) -> None:
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=part.total,
+        initial=part.length,
+        desc=f"downloading {part.path.stem}",
+        unit="B",
+        unit_scale=True,
+        disable=None if progress else True,
+    )
+    with bar, part.path.open("ab", buffering=0) as file:
+        for block in answer.raw.stream(_BLOCK, decode_content=False):
+            if part.length + len(block) > most:
+                part.clear()
+                raise UserError(f"{url} goes on beyond {most} bytes: it is not the file it should be")
+            file.write(block)
+            part.length += len(block)
+            bar.update(len(block))

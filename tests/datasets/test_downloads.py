@@ -1,0 +1,424 @@
+"""Bringing a file from a server that does all that servers do."""
+
+import os
+import signal
+import time
+from email.utils import formatdate
+from types import SimpleNamespace
+
+import pytest
+import requests
+from file_server import Server, leads_to, ranges, refused, send, stalled, whole
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ganjax.datasets import downloads
+from ganjax.datasets.downloads import Patience, check_address, fetch, next_address
+from ganjax.datasets.partial import Part
+from ganjax.errors import UserError
+
+DATA = bytes(range(256)) * 1200  # several blocks
+OTHER = DATA[::-1]
+
+
+@pytest.fixture(autouse=True)
+def without_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(*answers):
+        servers.append(Server(*answers))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+class Trial:
+    """Fetches without waiting; keeps what was waited and said."""
+
+    def __init__(self, folder):
+        self.part, self.waits, self.said = folder / "x.zip.part", [], []
+
+    def __call__(self, url, **options):
+        patience = Patience(sleep=self.waits.append, stall=options.pop("stall", 5.0))
+        fetch(url, self.part, patience=patience, progress=False, say=self.said.append, **options)
+        return self.part.read_bytes()
+
+
+@pytest.fixture
+def trial(tmp_path):
+    return Trial(tmp_path)
+
+
+def asked_for(server):
+    return [headers.get("Range") for _, headers in server.requests]
+
+
+# As it should be.
+
+
+def test_a_file_comes_whole(serve, trial):
+    server = serve(whole(DATA))
+    assert trial(f"{server.address}/x.zip") == DATA
+    assert trial.said == trial.waits == []
+    assert [path for path, _ in server.requests] == ["/x.zip"]
+    headers = server.requests[0][1]
+    assert headers["Accept-Encoding"] == "identity"
+    assert headers["User-Agent"].startswith("ganjax/")
+
+
+def test_what_is_whole_is_not_asked_for_again(serve, trial):
+    server = serve(whole(DATA))
+    assert trial(server.address) == trial(server.address) == DATA
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("size", [None, len(DATA)])
+def test_a_file_of_unknown_length_comes_to_its_end(serve, trial, size):
+    assert trial(serve(whole(DATA, content_length=None)).address, size=size) == DATA
+
+
+def test_a_redirect_is_followed(serve, trial):
+    there = serve(whole(DATA))
+    assert trial(serve(leads_to(f"{there.address}/y.zip")).address) == DATA
+    assert trial.said == []
+
+
+# Breaking off, stalling, beginning anew.
+
+
+DATE = "Tue, 01 Jan 2030 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("version", [{"etag": '"a"'}, {"last_modified": DATE}])
+def test_what_broke_off_goes_on_where_it_was(serve, trial, version):
+    server = serve(ranges(DATA, upto=100_000, **version), ranges(DATA, **version))
+    assert trial(server.address) == DATA
+    assert asked_for(server) == [None, "bytes=100000-"]
+    assert server.requests[1][1]["If-Range"] == next(iter(version.values()))
+    assert "broke off" in trial.said[0]
+    assert len(trial.waits) == 1
+
+
+def test_what_stalls_is_asked_for_again(serve, trial):
+    server = serve(stalled(DATA, 200_000, etag='"a"'), ranges(DATA, etag='"a"'))
+    assert trial(server.address, stall=0.2) == DATA
+    assert trial.said[0].startswith("nothing came for 0.2 s")
+    start = int(asked_for(server)[1].strip("bytes=-"))
+    assert 100_000 < start <= 200_000  # at most a block is lost
+
+
+def test_where_ranges_are_ignored_all_comes_again(serve, trial):
+    server = serve(ranges(DATA, upto=100_000, etag='"a"'), whole(DATA, etag='"a"'))
+    assert trial(server.address) == DATA
+
+
+def test_without_a_version_nothing_is_gone_on_with(serve, trial):
+    server = serve(ranges(DATA, upto=100_000), ranges(OTHER))
+    assert trial(server.address) == OTHER
+    assert asked_for(server) == [None, None]
+
+
+def test_a_weak_tag_is_no_version(serve, trial):
+    server = serve(ranges(DATA, upto=100_000, etag='W/"a"'), ranges(OTHER, etag='W/"a"'))
+    assert trial(server.address) == OTHER
+    assert asked_for(server) == [None, None]
+
+
+def test_a_part_need_not_carry_the_date_it_was_asked_for_by(serve, trial):
+    rest = ranges(DATA, honours_version=False)
+    assert trial(serve(ranges(DATA, upto=100_000, last_modified=DATE), rest).address) == DATA
+
+
+@pytest.mark.parametrize("honours_version", [True, False])
+def test_a_file_that_changed_meanwhile_is_not_spliced(serve, trial, honours_version):
+    changed = ranges(OTHER, honours_version=honours_version, etag='"b"')
+    assert trial(serve(ranges(DATA, upto=100_000, etag='"a"'), changed).address) == OTHER
+
+
+def test_a_range_that_nobody_asked_for_is_not_taken(serve, trial):
+    def elsewhere(handler):
+        send(handler, 206, DATA[500:], content_range=f"bytes 500-{len(DATA) - 1}/{len(DATA)}")
+
+    server = serve(ranges(DATA, upto=100_000, etag='"a"'), elsewhere, ranges(DATA, etag='"a"'))
+    assert trial(server.address) == DATA
+    assert asked_for(server) == [None, "bytes=100000-", None]
+
+
+def test_a_download_goes_on_in_another_process(serve, trial):
+    """All that the next one knows is in the two files."""
+    server = serve(ranges(DATA, upto=100_000, etag='"a"'), refused(404), ranges(DATA, etag='"a"'))
+    with pytest.raises(UserError, match="404"):
+        trial(server.address)
+    assert Part(trial.part).length == 100_000
+    assert trial(server.address) == DATA
+    assert asked_for(server)[2] == "bytes=100000-"
+
+
+def test_ctrl_c_midway_and_then_on(serve, trial):
+    def interrupted(handler):
+        send(handler, 200, DATA[:200_000], content_length=len(DATA), etag='"a"')
+        while not trial.part.exists() or trial.part.stat().st_size < 2**16:
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGINT)
+        handler.over.wait(20)
+
+    server = serve(interrupted, ranges(DATA, etag='"a"'))
+    with pytest.raises(KeyboardInterrupt):
+        trial(server.address, stall=20.0)
+    assert trial(server.address) == DATA
+    assert int(asked_for(server)[1].strip("bytes=-")) >= 2**16
+
+
+def answering(serve, answers):
+    """One server for all examples of a test."""
+    if not hasattr(serve, "server"):
+        serve.server = serve(*answers)
+    serve.server.answers = answers
+    return serve.server
+
+
+VERSIONS = (DATA[:300], DATA[7:400], OTHER[:200])
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 420), st.booleans(), st.booleans()),
+        max_size=4,
+    )
+)
+def test_whatever_happens_on_the_way_the_file_is_one_version(serve, trial, tries):
+    """Versions come and go, break off anywhere, with and without tags and regard for If-Range."""
+    answers = [
+        ranges(VERSIONS[which], upto=upto, honours_version=honours, **({"etag": f'"{which}"'} if tag else {}))
+        for which, upto, honours, tag in tries
+    ]
+    answers.append(ranges(VERSIONS[0], etag='"0"'))
+    server = answering(serve, answers)
+    Part(trial.part).remove()
+    assert trial(server.address) in VERSIONS
+
+
+# Refusals, and waiting.
+
+
+def test_what_is_not_there_is_asked_for_once(serve, trial):
+    server = serve(refused(404))
+    with pytest.raises(UserError, match=r"404 \(Not Found\): check the address"):
+        trial(f"{server.address}/x.zip")
+    assert len(server.requests) == 1
+
+
+def test_a_busy_server_is_given_the_time_it_asks_for(serve, trial):
+    in_a_minute = formatdate(time.time() + 60, usegmt=True)
+    answers = refused(503, retry_after="7"), refused(429, retry_after=in_a_minute), whole(DATA)
+    assert trial(serve(*answers).address) == DATA
+    assert trial.waits[0] == 7
+    assert 50 < trial.waits[1] <= 60
+    assert "503 (Service Unavailable): trying again in 7.0 s (1 of 4)" in trial.said[0]
+
+
+def test_a_server_that_wants_to_be_left_alone_for_long_is(serve, trial):
+    server = serve(refused(503, retry_after="3600"))
+    with pytest.raises(UserError, match="left alone for 3600 s"):
+        trial(server.address)
+    assert trial.waits == []
+
+
+def test_after_five_failures_it_gives_up_and_keeps_what_came(serve, trial):
+    server = serve(ranges(DATA, upto=100_000, etag='"a"'), refused(500))
+    with pytest.raises(UserError, match=r"500 .* try again later; the 100000 bytes that came are kept"):
+        trial(server.address)
+    assert len(server.requests) == 5
+    assert all(a / 2 <= wait <= a for wait, a in zip(trial.waits, (1, 2, 4, 8), strict=True))
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_failures_count_afresh_where_enough_has_come_in_between(serve, trial, monkeypatch, enough):
+    monkeypatch.setattr(downloads, "PROGRESS", 50_000 if enough else 2**20)
+    server = serve(*(ranges(DATA, upto=50_000 * i, etag='"a"') for i in range(1, 8)))
+    if enough:
+        assert trial(server.address) == DATA
+    else:
+        with pytest.raises(UserError, match="the 250000 bytes that came are kept"):
+            trial(server.address)
+
+
+def test_nobody_there(trial):
+    server = Server(whole(DATA))
+    server.close()
+    with pytest.raises(UserError, match="Connection refused: try again later"):
+        trial(server.address)
+    assert len(trial.waits) == 4
+
+
+@given(st.text(max_size=30) | st.from_regex(r"\A\d{1,40}\Z"))
+def test_any_retry_after_is_a_number_of_seconds(text):
+    assert downloads._retry_after(text) >= 0
+
+
+# Lies.
+
+
+def test_a_length_that_is_never_reached(serve, trial):
+    server = serve(whole(DATA[:1000], content_length=2000))
+    with pytest.raises(UserError, match="broke off"):
+        trial(server.address)
+
+
+@pytest.mark.parametrize("answer", [whole(DATA[:1000]), whole(DATA, content_length=1000)])
+def test_a_length_other_than_the_expected_is_refused_at_once(serve, trial, answer):
+    server = serve(answer)
+    with pytest.raises(UserError, match=f"is 1000 bytes long and not {len(DATA)}"):
+        trial(server.address, size=len(DATA))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"), [({"size": 1000}, "goes on beyond 1000"), ({"max_bytes": 999}, "goes on beyond 999")]
+)
+def test_more_than_there_should_be_is_cut_off(serve, trial, limits, words):
+    with pytest.raises(UserError, match=words):
+        trial(serve(whole(DATA, content_length=None)).address, **limits)
+    assert trial.part.stat().st_size == 0
+
+
+def test_a_file_over_the_limit_is_refused_at_once(serve, trial):
+    with pytest.raises(UserError, match="over the limit of 999"):
+        trial(serve(whole(DATA)).address, max_bytes=999)
+
+
+def test_less_than_there_should_be(serve, trial):
+    with pytest.raises(UserError, match="1000 bytes long and not 2000"):
+        trial(serve(whole(DATA[:1000], content_length=None)).address, size=2000)
+
+
+def test_a_web_page_is_no_archive(serve, trial):
+    with pytest.raises(UserError, match="is a web page and no archive"):
+        trial(serve(whole(b"<html>", content_type="text/html; charset=utf-8")).address)
+
+
+# Addresses.
+
+
+def test_redirects_in_a_loop(serve, trial):
+    server = serve(leads_to("/x.zip"))
+    with pytest.raises(UserError, match="more than 5 times"):
+        trial(server.address)
+    assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "ftp://127.0.0.1/x.zip", "http://192.0.2.1/x.zip"]
+)
+def test_a_redirect_to_what_must_not_be_opened(serve, trial, location):
+    with pytest.raises(UserError, match=f"leads to {location}, which is not opened"):
+        trial(serve(leads_to(location)).address)
+
+
+def test_a_redirect_without_an_end_is_not_read(serve, trial):
+    def endless(handler):
+        send(handler, 302, location="/y.zip", content_length=None)
+        while not handler.over.is_set():
+            handler.wfile.write(bytes(2**16))
+
+    assert trial(serve(endless, whole(DATA)).address) == DATA
+
+
+def test_from_encrypted_to_unencrypted_never(serve, trial, monkeypatch):
+    """As if https://secure.test were the server here: nothing is encrypted in this test."""
+    server = serve(leads_to("/x.zip"), leads_to("http://127.0.0.1/x.zip"))
+    real = requests.adapters.HTTPAdapter.send
+
+    def send_here(self, request, **options):
+        assert request.url.startswith("https://secure.test/")
+        request.url = request.url.replace("https://secure.test", server.address)
+        return real(self, request, **options)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send_here)
+    with pytest.raises(UserError, match="which is not encrypted"):
+        trial("https://secure.test/", allow_http=True)
+    assert len(server.requests) == 2
+
+
+def test_where_addresses_lead():
+    assert next_address("https://a/b/c", "../d", False) == "https://a/d"
+    assert next_address("http://localhost/", "https://b/", False) == "https://b/"
+    assert next_address("http://a/", "http://b/", True) == "http://b/"
+    with pytest.raises(UserError, match="leads to http://"):
+        next_address("http://localhost/", "http://[", False)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://host/x.zip", "no address to download from"),
+        ("file:///x.zip", "no address to download from"),
+        ("https:///x.zip", "no address to download from"),
+        ("https://host/a b", "no address to download from"),
+        ("https://host\\@other/", "no address to download from"),
+        ("https://host:port/x", "no address"),
+        ("https://[::1/x", "no address"),
+        ("http://host/x.zip", "is not encrypted"),
+        ("http://127.0.0.1.host/x.zip", "is not encrypted"),
+        ("https://me:secret@host/x.zip", "put them into ~/.netrc"),
+    ],
+)
+def test_addresses_that_are_refused(url, words):
+    with pytest.raises(UserError, match=words) as refusal:
+        check_address(url)
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://host/x", "http://localhost:80/", "http://127.0.0.1/", "http://[::1]/"]
+)
+def test_addresses_that_are_taken(url):
+    check_address(url)
+    check_address("http://host/x.zip", allow_http=True)
+
+
+# The disk, and the proxy.
+
+
+def test_room_is_looked_for_before_anything_comes(serve, trial, monkeypatch):
+    usage = SimpleNamespace(free=downloads.SPARE + 1000)
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match=rf"needs {len(DATA)} bytes more.*has room for 1000: make room"):
+        trial(serve(whole(DATA)).address)
+    assert trial.part.stat().st_size == 0
+
+
+def test_a_disk_that_is_full_after_all(serve, trial):
+    trial.part.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        trial(serve(whole(DATA)).address)
+
+
+def test_the_proxy_of_the_environment_is_asked(serve, trial, monkeypatch):
+    proxy = serve(whole(DATA))
+    monkeypatch.setenv("HTTP_PROXY", proxy.address)
+    assert trial("http://elsewhere.test/x.zip", allow_http=True) == DATA
+    assert proxy.requests[0][0] == "http://elsewhere.test/x.zip"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    Part(trial.part).remove()
+    there = serve(whole(OTHER))
+    assert trial(there.address) == OTHER
+    assert len(there.requests) == 1
+
+
+def test_a_proxy_that_is_not_there_is_named(trial, monkeypatch):
+    server = Server(whole(DATA))
+    server.close()
+    monkeypatch.setenv("HTTP_PROXY", server.address)
+    with pytest.raises(UserError, match=r"the proxy failed \(Connection refused\)"):
+        trial("http://elsewhere.test/x.zip", allow_http=True)

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from file_server import Server, ranges, refused, whole
+from file_server import ranges, refused, whole
 
 from ganjax.datasets import downloaded
 from ganjax.datasets.downloaded import all_kept, forget, kept
@@ -19,17 +19,9 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 OTHER = DATA[::-1]
 
 
-@pytest.fixture(autouse=True)
-def without_proxies(monkeypatch):
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
-def server():
-    server = Server(whole(DATA))
-    yield server
-    server.close()
+def server(serve):
+    return serve(whole(DATA))
 
 
 @pytest.fixture

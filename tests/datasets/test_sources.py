@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from file_server import Server
+from file_server import whole
 from pictures import make_tar, make_zip, plain, put
 
 from ganjax.datasets import avatars, load
@@ -14,24 +14,14 @@ from ganjax.errors import UserError
 
 
 @pytest.fixture
-def server(data, monkeypatch):
+def server(data, monkeypatch, serve):
     """Serves a small Cartoon Set, which is in the catalogue as `small`."""
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
     make_tar(data / "small.tgz", [("s/a.png", plain()), ("s/a.csv", b"hair,3,111"), ("s/b.txt", b"")], "gz")
     archive = (data / "small.tgz").read_bytes()
-
-    def answer(handler):
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(archive)))
-        handler.end_headers()
-        handler.wfile.write(archive)
-
-    server = Server(answer)
+    server = serve(whole(archive))
     small = DataSet("small", url=f"{server.address}/small.tgz", size=len(archive))
     monkeypatch.setitem(CATALOGUE, "small", small)
-    yield server
-    server.close()
+    return server
 
 
 def get(word, **options):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
+
+from ganjax.checks import as_key
 
 
 def as_features(name: str, features: ArrayLike, at_least: int = 2) -> np.ndarray:
@@ -97,6 +100,16 @@ def check_number(name: str, number: int, smallest: int, largest: int, why: str) 
         raise ValueError(f"{name} must be a whole number in {smallest}..{largest} ({why}), got {number!r}")
 
 
+def generator(key: jax.Array) -> np.random.Generator:
+    """NumPy's random numbers, seeded by a key: one stream for one key, and nothing to compile.
+
+    Raises:
+        TypeError: `key` is not a PRNG key.
+        ValueError: it is an array of keys.
+    """
+    return np.random.default_rng(np.asarray(jax.random.key_data(as_key(key))))
+
+
 def _numbers(array: np.ndarray) -> bool:
     return array.dtype == np.uint8 or jnp.issubdtype(array.dtype, jnp.floating)
 
@@ -108,7 +121,7 @@ def _enough(name: str, array: np.ndarray, at_least: int) -> np.ndarray:
 
 
 def _finite(name: str, array: np.ndarray) -> np.ndarray:
-    # Sums of a block at a time: isfinite would make a mask as long as the array.
+    # A block at a time, for the sake of memory: isfinite makes a mask as long as what it is given.
     for i in range(0, len(array), 1024):
         if not np.isfinite(array[i : i + 1024]).all():
             raise ValueError(f"{name} holds NaN or infinity: leave such samples out, and count them")

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganjax.metrics.inputs import as_feature_pair, check_number
+from ganjax.metrics.inputs import as_feature_pair, check_number, generator
 
 
 class KernelDistance(NamedTuple):
@@ -53,15 +53,15 @@ def kernel_distance(
     a, b = as_feature_pair(("features_a", "features_b"), features_a, features_b)
     check_number("subsets", subsets, 1, 100_000, "how often the distance is estimated")
     check_number("subset_size", subset_size, 2, 100_000, "samples of each set in a subset")
-    found = []
-    for each in jax.random.split(key, subsets):
-        key_a, key_b = jax.random.split(each)
-        found.append(_squared_mmd(a[_draw(key_a, len(a), subset_size)], b[_draw(key_b, len(b), subset_size)]))
+    random = generator(key)
+    found = [
+        _squared_mmd(_draw(random, a, subset_size), _draw(random, b, subset_size)) for _ in range(subsets)
+    ]
     return KernelDistance(float(np.mean(found)), float(np.std(found)))
 
 
-def _draw(key: jax.Array, n: int, size: int) -> np.ndarray:
-    return np.asarray(jax.random.permutation(key, n))[:size]
+def _draw(random: np.random.Generator, features: np.ndarray, size: int) -> np.ndarray:
+    return random.choice(features, min(size, len(features)), replace=False)
 
 
 def _squared_mmd(a: np.ndarray, b: np.ndarray) -> float:

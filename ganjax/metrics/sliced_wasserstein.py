@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganjax.metrics.inputs import as_pictures, check_number
+from ganjax.metrics.inputs import as_pictures, check_number, generator
 
 _SMALLEST = 16  # the coarsest level, in pixels
 _PATCH = 7
@@ -16,7 +16,7 @@ _KERNEL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 # Below what float32 resolves in a pixel of [-1, 1]: a band that holds no more than this holds nothing, and
 # is not blown up to unit variance.
 _NOTHING = 1e-6
-_PICTURES, _DIRECTIONS = 256, 32  # at a time, for the sake of memory
+_PICTURES, _DIRECTIONS = 256, 64  # at a time, for the sake of memory
 
 
 def sliced_wasserstein(
@@ -67,15 +67,13 @@ def sliced_wasserstein(
     size = real.shape[1]
     levels = (size // _SMALLEST).bit_length()
     distances = {}
-    for level, level_key in enumerate(jax.random.split(key, levels)):
-        here = size >> level
-        key_places, key_directions = jax.random.split(level_key)
-        places = jax.random.randint(key_places, (2, len(real), patches), 0, here - _PATCH + 1)
-        directions = jax.random.normal(key_directions, (projections, 3, _PATCH, _PATCH))
+    random = generator(key)
+    for level in range(levels):
+        here, last = size >> level, level == levels - 1
+        places = random.integers(here - _PATCH + 1, size=(2, len(real), patches))
+        directions = random.standard_normal((projections, 3, _PATCH, _PATCH), np.float32)
         distances[here] = _distance(
-            _describe(real, level, last=level == levels - 1, places=np.asarray(places)),
-            _describe(fake, level, last=level == levels - 1, places=np.asarray(places)),
-            np.asarray(directions),
+            _describe(real, level, last, places), _describe(fake, level, last, places), directions
         )
     return distances
 
@@ -88,7 +86,7 @@ class _Described(NamedTuple):
     scale: np.ndarray
 
 
-def _describe(images: np.ndarray, level: int, *, last: bool, places: np.ndarray) -> _Described:
+def _describe(images: np.ndarray, level: int, last: bool, places: np.ndarray) -> _Described:
     per_image = places.shape[2]
     patches = np.empty((len(images), per_image, 3, _PATCH, _PATCH), np.float32)
     total, squares = np.zeros(3), np.zeros(3)
@@ -113,7 +111,9 @@ def _distance(a: _Described, b: _Described, directions: np.ndarray) -> float:
     for start in range(0, len(directions), _DIRECTIONS):
         chunk = directions[start : start + _DIRECTIONS]
         chunk = chunk / np.sqrt(np.square(chunk).sum(axis=(1, 2, 3), keepdims=True))
-        total += np.abs(_sorted(a, chunk) - _sorted(b, chunk)).mean(axis=1, dtype=np.float64).sum()
+        difference = _sorted(a, chunk)
+        difference -= _sorted(b, chunk)
+        total += np.abs(difference, out=difference).mean(axis=1, dtype=np.float64).sum()
     return float(total / len(directions))
 
 

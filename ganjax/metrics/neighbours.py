@@ -173,7 +173,7 @@ def _smallest_scores(here: jax.Array, there: jax.Array, lengths: jax.Array) -> t
     `lengths`, the squared ones of `there`, come from outside: computed here, XLA takes them for a reason to
     write the product as a loop of its own, seven times slower.
     """
-    score = lengths - 2 * jnp.matmul(here, there.T, precision=jax.lax.Precision.HIGHEST)
+    score = lengths[None, :] - 2 * jnp.matmul(here, there.T, precision=jax.lax.Precision.HIGHEST)
     negative, index = jax.lax.top_k(-score, min(_CANDIDATES, len(there)))
     return -negative, index
 

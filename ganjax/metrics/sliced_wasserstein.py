@@ -96,8 +96,9 @@ def _describe(images: np.ndarray, level: int, last: bool, places: np.ndarray) ->
         windows = np.lib.stride_tricks.sliding_window_view(band, (_PATCH, _PATCH), axis=(1, 2))
         picture = np.arange(len(band))[:, None]
         patches[block] = windows[picture, places[0, block], places[1, block]]
-        total += patches[block].sum(axis=(0, 1, 3, 4), dtype=np.float64)
-        squares += np.square(patches[block]).sum(axis=(0, 1, 3, 4), dtype=np.float64)
+        exact = patches[block].astype(np.float64)
+        total += exact.sum(axis=(0, 1, 3, 4))
+        squares += np.square(exact, out=exact).sum(axis=(0, 1, 3, 4))
     count = patches.size // 3
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))

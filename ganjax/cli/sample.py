@@ -25,6 +25,7 @@ class Sample:
     $ ganjax sample runs/cartoon-0 --n 64 --seed 1 --out faces.png
     $ ganjax sample runs/cartoon-0 --n 10000 --out faces.npz
     $ ganjax sample runs/cartoon-0 --n 100 --out faces/
+    $ ganjax sample runs/asked --parts hair=bob,glasses=round     # a run made with --condition hair,glasses
     """
 
     run: Annotated[Path, tyro.conf.Positional]
@@ -33,6 +34,8 @@ class Sample:
     """How many samples."""
     seed: Seed = 1
     """Seed of the latents: the same seed gives the same samples."""
+    parts: str | None = None
+    """What they shall show, in a run with --condition; what is not said is drawn as often as in the data."""
     out: Path = Path("samples.png")
     """A .png (one grid or plot), a .npz (arrays `samples` and `latents`), or a folder (one PNG each)."""
 
@@ -46,6 +49,8 @@ def run(words: Sequence[str]) -> int:
     """Run `ganjax sample` with these words; returns the exit code."""
     asked = parse(Sample, words, "ganjax sample")
 
+    import numpy as np
+
     from ganjax.training.compilation_cache import keep_compilations
     from ganjax.training.run_folder import RunFolder
     from ganjax.training.saved import SavedGenerator
@@ -56,7 +61,15 @@ def run(words: Sequence[str]) -> int:
     if not are_pictures and asked.out.suffix == "":
         raise UserError("points are written to a .npz file or a .png plot, not to a folder")
     latents = generator.draw_latents(asked.seed, asked.n)
-    samples = generator.decode(latents)
+    labels = None
+    if generator.condition:
+        values = generator.condition.draw(asked.seed, asked.n)
+        if asked.parts:
+            values |= {a: np.full(asked.n, v) for a, v in generator.condition.parse(asked.parts).items()}
+        labels = generator.condition.encode(values)
+    elif asked.parts:
+        raise UserError(f"{asked.run} takes no --parts: train one with --condition hair,glasses")
+    samples = generator.decode(latents, labels)
     with writing(asked.out):
         asked.out.parent.mkdir(parents=True, exist_ok=True)
         if asked.out.suffix == ".npz":

@@ -23,6 +23,7 @@ from jax.core import Tracer
 
 from ganjax.datasets.images import ImageSet
 from ganjax.errors import UserError
+from ganjax.labelled import Labelled
 
 
 class Source(Protocol):
@@ -35,8 +36,8 @@ class Source(Protocol):
         """
         ...
 
-    def fetch(self, x: Any, batch: int) -> Array:
-        """One step's batch, float32 (batch, *sample_shape)."""
+    def fetch(self, x: Any, batch: int) -> Array | Labelled:
+        """One step's batch, float32 (batch, *sample_shape), with labels where there are any."""
         ...
 
 
@@ -76,18 +77,21 @@ class Resident:
     Attributes:
         array: (n, *sample_shape), uint8 in 0..255 or float32. A pytree leaf: passed to a jitted
             function it is an argument, never a constant of the program.
+        labels: (n, *label_shape) float32, a leaf too, or None.
     """
 
     array: Array
+    labels: Array | None
 
-    def __init__(self, data: ImageSet | Array | np.ndarray):
+    def __init__(self, data: ImageSet | Array | np.ndarray, labels: np.ndarray | None = None):
         """
         Args:
             data: pictures, or an array (n, *sample_shape) of uint8 or float32.
+            labels: one for each of them, float32.
 
         Raises:
             TypeError: another dtype.
-            ValueError: no samples.
+            ValueError: no samples, or not as many labels.
             UserError: some are not finite; the first of them is named by its index.
         """
         array = data.images if isinstance(data, ImageSet) else data
@@ -97,7 +101,10 @@ class Resident:
             raise ValueError(f"resident data needs at least one sample, got shape {array.shape}")
         if array.dtype == jnp.float32 and not isinstance(array, Tracer):
             _refuse_what_is_not_finite(np.asarray(array))
+        if labels is not None and (labels.dtype != np.float32 or len(labels) != len(array)):
+            raise ValueError(f"{len(array)} samples need as many float32 labels, got {labels.shape}")
         object.__setattr__(self, "array", jnp.array(array))
+        object.__setattr__(self, "labels", None if labels is None else jnp.array(labels))
 
     def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
         """Which samples each step sees, int32 (steps, batch), indices into ``array``."""
@@ -118,9 +125,12 @@ class Resident:
         order = jax.lax.dynamic_slice(orders.reshape(-1), (offset,), (steps * batch,))
         return order.reshape(steps, batch).astype(jnp.int32)
 
-    def fetch(self, x: Array, batch: int) -> Array:
+    def fetch(self, x: Array, batch: int) -> Array | Labelled:
         """Samples ``x``, int32 (batch,); uint8 is scaled from 0..255 to [-1, 1]."""
-        return _as_float(self.array.at[x].get(mode="promise_in_bounds"))
+        samples = _as_float(self.array.at[x].get(mode="promise_in_bounds"))
+        if self.labels is None:
+            return samples
+        return Labelled(samples, self.labels.at[x].get(mode="promise_in_bounds"))
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -143,7 +153,8 @@ class Whole(Resident):
 
     def fetch(self, x: Array, batch: int) -> Array:
         """All samples; uint8 is scaled from 0..255 to [-1, 1]."""
-        return _as_float(self.array)
+        samples = _as_float(self.array)
+        return samples if self.labels is None else Labelled(samples, self.labels)
 
 
 def _as_float(samples: Array) -> Array:
@@ -161,14 +172,19 @@ def _refuse_what_is_not_finite(array: np.ndarray) -> None:
 
 
 def _register(kind: type[Resident]) -> None:
+    names = ("array", "labels")
+
+    def flatten(source: Resident) -> tuple[tuple[Any, ...], None]:
+        return tuple((jax.tree_util.GetAttrKey(name), getattr(source, name)) for name in names), None
+
     def unflatten(_: None, leaves: Iterable[Any]) -> Resident:
-        # Transformations put tracers and placeholders where the array was: no checks, no copy.
+        # Transformations put tracers and placeholders where the arrays were: no checks, no copy.
         source = object.__new__(kind)
-        object.__setattr__(source, "array", *leaves)
+        for name, leaf in zip(names, leaves, strict=True):
+            object.__setattr__(source, name, leaf)
         return source
 
-    name = jax.tree_util.GetAttrKey("array")
-    jax.tree_util.register_pytree_with_keys(kind, lambda source: (((name, source.array),), None), unflatten)
+    jax.tree_util.register_pytree_with_keys(kind, flatten, unflatten)
 
 
 def _check(steps: int, batch: int) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import jax
 
     from ganjax.datasets.batches import Source
+    from ganjax.datasets.conditions import Condition
     from ganjax.gan import GAN
     from ganjax.state import GANState
 
@@ -31,9 +32,10 @@ class _Pictures(Experiment):
     """What experiments on pictures share: where these come from, and how they are shown."""
 
     large_temporaries: ClassVar[bool] = True
+    condition: ClassVar[str | None] = None
 
     data: str | None = None
-    """Name of a set (`ganjax data list`), https:// address, folder, .zip or .tar; by default faces drawn here."""
+    """Name of a set (`ganjax data list`), https:// address, folder, .zip or .tar; by default drawn faces."""
     images: PictureCount = 8192
     """How many cartoon faces to render (once: they are cached)."""
     cache_dir: str | None = None
@@ -55,6 +57,8 @@ class _Pictures(Experiment):
 
     def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
         import sys
+
+        import numpy as np
 
         from ganjax import datasets
 
@@ -85,12 +89,32 @@ class _Pictures(Experiment):
         }
         if found.origin:
             description["origin"] = dict(found.origin)
-        return datasets.Resident(found), description
+        if not self.condition:
+            return datasets.Resident(found), description
+        condition = self._condition()
+        labels = {attribute: np.asarray(found.labels[attribute]) for attribute in condition.names}
+        description["condition"] = condition.to_json()
+        return datasets.Resident(found, condition.encode(labels)), description
+
+    @property
+    def condition_size(self) -> int:
+        """Length of a label of this game; 0 where it has none."""
+        return self._condition().size if self.condition else 0
+
+    def _condition(self) -> Condition:
+        from ganjax.datasets import avatars
+        from ganjax.datasets.conditions import Condition
+
+        assert self.condition
+        if self.data not in (None, "avatars"):
+            raise UserError("--condition needs labels, which the rendered faces have: leave out --data")
+        return Condition.of(self.condition, avatars.choose_parts(0, self.images), avatars.LABEL_NAMES)
 
     def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
         from ganjax import sampling
 
-        self._save_sheet(path, state, sampling.sample_latent(self.gan, key, SHEET**2))
+        latents = sampling.sample_latent(self.gan, key, SHEET**2)
+        self._save_sheet(path, state, latents, self._labels(SHEET**2))
 
     def walk(self, path: Path, state: GANState, key: jax.Array) -> None:
         import numpy as np
@@ -100,16 +124,25 @@ class _Pictures(Experiment):
 
         ends = np.asarray(sampling.sample_latent(self.gan, key, 2 * SHEET))
         latents = walks(ends[:SHEET], ends[SHEET:], SHEET)
-        self._save_sheet(path, state, latents.reshape(-1, *ends.shape[1:]))
+        labels = self._labels(SHEET)
+        if labels is not None:  # a walk is one of latents: its faces have the same parts
+            labels = np.repeat(labels, SHEET, axis=0)
+        self._save_sheet(path, state, latents.reshape(-1, *ends.shape[1:]), labels)
 
-    def _save_sheet(self, path: Path, state: GANState, latents: Any) -> None:
+    def _labels(self, n: int) -> Any:
+        if not self.condition:
+            return None
+        condition = self._condition()
+        return condition.encode(condition.draw(0, n))
+
+    def _save_sheet(self, path: Path, state: GANState, latents: Any, labels: Any) -> None:
         import jax
 
         from ganjax import sampling, viewing
 
         # Faces and walks are as many, so that one compiled program draws both.
         decode = jax.jit(sampling.decode, static_argnums=0)
-        viewing.save_grid(path, decode(self.gan, state, latents), columns=SHEET)
+        viewing.save_grid(path, decode(self.gan, state, latents, labels), columns=SHEET)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,12 +204,35 @@ class Cartoon(_Pictures):
     """Channels of the generator at half the size; twice as many at each halving."""
     discriminator_width: Channels = 16
     """Channels of the discriminator at half the size; twice as many at each halving."""
-    learning_rate: LearningRate = 1e-3
-    """Of both Adams (b1 0, b2 0.99) at the start; on a cosine to a tenth of it."""
+    loss: Literal["relativistic", "hinge", "cross-entropy"] = "relativistic"
+    """What the two networks minimise."""
+    penalties: Literal["none", "r1", "r1+r2"] = "r1+r2"
+    """Gradient penalties of the discriminator: on real samples (R1), on generated ones too (R2)."""
     penalty: PenaltyWeight = 20.0
-    """Weight (gamma) of R1 and of R2 at the start; on a cosine to a fifth of it."""
+    """Weight (gamma) of each of them at the start; on a cosine to `penalty_end` of it."""
+    penalty_end: Annotated[float, Range(0, 1)] = 0.2
+    """What is left of that weight at the end, as a share."""
+    spectral: bool = False
+    """Spectral normalisation in the discriminator."""
+    batch_norm: bool = False
+    """Batch normalisation in the discriminator."""
+    condition: str | None = None
+    """Attributes of the rendered faces that can then be asked for, such as hair,glasses."""
+    augment: str | None = None
+    """What the discriminator sees is altered: any of flip,color,translation,cutout, with commas between."""
+    learning_rate: LearningRate = 1e-3
+    """Of both Adams at the start; on a cosine to a tenth of it."""
+    b1: Decay = 0.0
+    """Of both Adams: decay of the mean gradient."""
+    b2: Decay = 0.99
+    """Of both Adams: decay of the mean squared gradient."""
     ema_decay: Decay = 0.998
-    """Of the averaged generator."""
+    """Of the averaged generator; 0 for none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._augmentation()  # what these name must be there: said now
+        self.condition_size  # noqa: B018
 
     @property
     def pixels(self) -> int:
@@ -192,14 +248,39 @@ class Cartoon(_Pictures):
         from ganjax.penalties import R1, R2
 
         rate = optax.cosine_decay_schedule(self.learning_rate, self.steps, alpha=0.1)
-        gamma = optax.cosine_decay_schedule(self.penalty, self.steps, alpha=0.2)
-        adam = optax.adam(rate, b1=0.0, b2=0.99)
+        gamma = optax.cosine_decay_schedule(self.penalty, self.steps, alpha=self.penalty_end)
+        adam = optax.adam(rate, b1=self.b1, b2=self.b2)
+        objective = {
+            "relativistic": losses.relativistic_pairing,
+            "hinge": losses.hinge,
+            "cross-entropy": losses.binary_cross_entropy,
+        }
+        terms = {"none": (), "r1": (R1(gamma),), "r1+r2": (R1(gamma), R2(gamma))}
+        labels = self.condition_size
         return GAN(
-            cartoon.cartoon_generator(self.size, self.width),
-            cartoon.cartoon_discriminator(self.size, self.discriminator_width),
-            loss=losses.relativistic_pairing,
-            penalties=(R1(gamma), R2(gamma)),
+            cartoon.cartoon_generator(self.size, self.width, labels=labels),
+            cartoon.cartoon_discriminator(
+                self.size,
+                self.discriminator_width,
+                labels=labels,
+                spectral=self.spectral,
+                batch_norm=self.batch_norm,
+            ),
+            loss=objective[self.loss],
+            penalties=terms[self.penalties],
             generator_optimizer=adam,
             discriminator_optimizer=adam,
+            augment=self._augmentation(),
             ema_decay=self.ema_decay,
         )
+
+    def _augmentation(self) -> Any:
+        if self.augment is None:
+            return None
+        from ganjax.augmentations import AUGMENTATIONS, Sequence
+
+        words = self.augment.split(",")
+        for word in words:
+            if word not in AUGMENTATIONS:
+                raise UserError(f"--augment {word!r} is none of {', '.join(AUGMENTATIONS)}")
+        return Sequence(tuple(AUGMENTATIONS[word] for word in words))

@@ -19,22 +19,36 @@ SIZES = (32, 64, 128)
 LEAKY_SLOPE = 0.2
 
 
-def cartoon_generator(size: int = 64, width: int = 24, *, latent: int = 64) -> keras.Model:
+def cartoon_generator(size: int = 64, width: int = 24, *, latent: int = 64, labels: int = 0) -> keras.Model:
     """Latents `(batch, latent)` to pictures `(batch, size, size, 3)` in [-1, 1].
+
+    With `labels` a second input `(batch, labels)`, one-hot or several of these side by side, is embedded and
+    stands beside the latent.
 
     Args:
         size: 32, 64 or 128 pixels.
         width: channels at half the size; twice as many at each halving, down to 4x4.
         latent: size of a latent.
+        labels: size of a label; 0 for none.
 
     Raises:
-        ValueError: another size, or a width or latent below 1.
+        ValueError: another size, a width or latent below 1, or labels below 0.
     """
     _check(size, width=width, latent=latent)
     doublings = _halvings(size // 2)
     channels = width * 2**doublings
-    latents = layers.Input((latent,), name="latent")
-    x = layers.Dense(256, kernel_initializer=_he(), name="mapping")(latents)
+    inputs = x = layers.Input((latent,), name="latent")
+    if labels:
+        inputs = [x, asked := _label_input(labels)]
+        # An embedding of each label, its coordinates of variance 1 as a latent's are.
+        embedding = layers.Dense(
+            latent,
+            use_bias=False,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=1.0),
+            name="embedding",
+        )(asked)
+        x = layers.Concatenate(name="latent_and_label")([x, embedding])
+    x = layers.Dense(256, kernel_initializer=_he(), name="mapping")(x)
     x = _normalized(x, "mapping")
     x = layers.Dense(16 * channels, kernel_initializer=_he(), name="base")(x)
     x = _normalized(layers.Reshape((4, 4, channels), name="base_picture")(x), "base")
@@ -53,34 +67,56 @@ def cartoon_generator(size: int = 64, width: int = 24, *, latent: int = 64) -> k
     x = layers.UpSampling2D(2, interpolation="bilinear", name=f"grow_{size}")(x)
     detail = layers.Conv2D(3, 3, padding="same", kernel_initializer=_he(0.05), name=f"color_{size}")(x)
     whole = layers.Add(name=f"picture_{size}")([picture, detail])
-    return keras.Model(latents, layers.Activation("tanh", name="pixels")(whole), name="cartoon_generator")
+    return keras.Model(inputs, layers.Activation("tanh", name="pixels")(whole), name="cartoon_generator")
 
 
-def cartoon_discriminator(size: int = 64, width: int = 16) -> keras.Model:
+def cartoon_discriminator(
+    size: int = 64, width: int = 16, *, labels: int = 0, spectral: bool = False, batch_norm: bool = False
+) -> keras.Model:
     """Pictures `(batch, size, size, 3)` to one logit each, `(batch, 1)`.
+
+    With `labels`, a second input `(batch, labels)` is projected onto the features: the logit is
+    w . f(x) + b + (V y) . f(x) (Miyato and Koyama 2018, eq. 3, https://arxiv.org/abs/1802.05637).
 
     Args:
         size: 32, 64 or 128 pixels.
         width: channels at half the size; twice as many at each halving, down to 4x4.
+        labels: size of a label; 0 for none.
+        spectral: every kernel is divided by its largest singular value (Miyato et al. 2018).
+        batch_norm: batch normalisation in all blocks but the first, as DCGAN has it.
 
     Raises:
         ValueError: another size, or a width below 1.
     """
     _check(size, width=width)
+    limited = _spectral if spectral else _as_it_is
     pictures = layers.Input((size, size, 3), name="picture")
     side, channels = size // 2, width
     x = _halved(pictures, side)
-    x = _leaky(_convolution(channels, 1.0, f"convolution_{side}")(x), f"activation_{side}")
+    x = _leaky(limited(_convolution(channels, 1.0, f"convolution_{side}"))(x), f"activation_{side}")
     for _ in range(_halvings(side)):
         side, channels = side // 2, channels * 2
         x = _halved(x, side)
-        x = layers.Dense(channels, kernel_initializer=_he(), name=f"mix_{side}")(x)
+        x = limited(layers.Dense(channels, kernel_initializer=_he(), name=f"mix_{side}"))(x)
         x = _leaky(x, f"mixed_{side}")
-        h = _leaky(_convolution(channels, 0.5, f"convolution_{side}")(x), f"activation_{side}")
+        h = limited(_convolution(channels, 0.5, f"convolution_{side}"))(x)
+        h = _normalized(h, str(side)) if batch_norm else _leaky(h, f"activation_{side}")
         x = layers.Add(name=f"residual_{side}")([x, h])
     x = layers.Flatten(name="features")(x)
-    logit = layers.Dense(1, kernel_initializer=_he(0.5), name="logit")(x)
-    return keras.Model(pictures, logit, name="cartoon_discriminator")
+    logit = limited(layers.Dense(1, kernel_initializer=_he(0.5), name="logit"))(x)
+    if not labels:
+        return keras.Model(pictures, logit, name="cartoon_discriminator")
+    asked = _label_input(labels)
+    # As small as the logit's own weights: at first a label says little.
+    embedding = layers.Dense(
+        x.shape[-1],
+        use_bias=False,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=x.shape[-1] ** -0.5),
+        name="embedding",
+    )
+    projection = layers.Dot(axes=1, name="projection")([x, limited(embedding)(asked)])
+    logit = layers.Add(name="logit_given_label")([logit, projection])
+    return keras.Model([pictures, asked], logit, name="cartoon_discriminator")
 
 
 def _halvings(side: int) -> int:
@@ -107,6 +143,18 @@ def _leaky(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 def _convolution(channels: int, scale: float, name: str) -> layers.Layer:
     return layers.Conv2D(channels, 3, padding="same", kernel_initializer=_he(scale), name=name)
+
+
+def _label_input(labels: int) -> keras.KerasTensor:
+    return layers.Input((labels,), name="label")
+
+
+def _spectral(layer: layers.Layer) -> layers.Layer:
+    return layers.SpectralNormalization(layer, name=f"spectral_{layer.name}")
+
+
+def _as_it_is(layer: layers.Layer) -> layers.Layer:
+    return layer
 
 
 def _he(scale: float = 1.0) -> keras.initializers.Initializer:

@@ -1,0 +1,77 @@
+"""Scores of runs on the rendered faces, by the classifier of their parts: what recipes are compared by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from ganjax import sampling
+from ganjax.datasets.avatars import LABEL_NAMES, render_avatars
+from ganjax.evaluation.classifier import Recipe
+from ganjax.evaluation.judge import Reading, as_columns, avatar_judge
+from ganjax.experiments.restoring import restore
+from ganjax.export import arrays_to_state
+from ganjax.metrics.attributes import distinct_combinations, share_confident, share_produced
+from ganjax.metrics.frechet import frechet_distance
+from ganjax.stateless import without_values
+from ganjax.training import checkpoints
+from ganjax.training.run_folder import RunFolder
+
+COMMON = 0.02  # share of the data from which on a value of an attribute counts
+CONFIDENT = 0.5
+REFERENCE_SEED, FLOOR_SEED, REFERENCES = 1002, 1003, 10_000
+BATCH = 250
+
+MEANINGS = {
+    "Frechet": f"Frechet distance to {REFERENCES} real faces in the classifier's features; lower is better",
+    "values %": f"attribute values that {COMMON:.0%} of real faces have, read with confidence off a sample",
+    "combinations %": "different faces, by their parts, as a share of those among as many real ones",
+    "confident %": f"faces of which every part that shows is read with a confidence of at least {CONFIDENT}",
+}
+"""What is measured, and how it is to be read."""
+
+
+class Scores:
+    """`scores(folder, ema=...)`: by the names of `MEANINGS`, of faces that a run's last state draws.
+
+    Args:
+        n: how many are drawn of each run; as many real ones give `floor`.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.judge = avatar_judge(Recipe(), progress=True)
+        reference = render_avatars(REFERENCE_SEED, REFERENCES)
+        self.labels, self.reference = as_columns(dict(reference.labels)), self.judge.read(reference.images)
+        self.real = self.judge.read(render_avatars(FLOOR_SEED, n).images)
+        self.floor = self.of(self.real)
+
+    def __call__(self, folder: Path, *, ema: bool = True) -> dict[str, float]:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        experiment = restore(manifest)
+        gan = without_values(lambda: experiment.gan)
+        arrays = checkpoints.read(RunFolder.open(folder).checkpoints()[-1]).arrays
+        state = arrays_to_state(gan, arrays)
+        generate = jax.jit(sampling.generate, static_argnums=(0, 3), static_argnames="ema")
+        key = jax.random.key(2)
+        parts = [
+            np.asarray(generate(gan, state, jax.random.fold_in(key, i), BATCH, ema=ema))
+            for i in range(-(-self.n // BATCH))
+        ]
+        return self.of(self.judge.read(np.concatenate(parts)[: self.n]))
+
+    def of(self, reading: Reading) -> dict[str, float]:
+        """Scores of what was read off n faces."""
+        counts = [len(names) for names in LABEL_NAMES.values()]
+        sure = np.where(reading.confidences >= CONFIDENT, reading.labels, -1)
+        combinations = distinct_combinations(reading.labels) / distinct_combinations(self.real.labels)
+        values = (
+            frechet_distance(reading.features, self.reference.features),
+            100 * share_produced(self.labels, sure, counts, COMMON),
+            100 * combinations,
+            100 * share_confident(reading.confidences, CONFIDENT, reading.labels >= 0),
+        )
+        return dict(zip(MEANINGS, values, strict=True))

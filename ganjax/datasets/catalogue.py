@@ -92,9 +92,9 @@ CATALOGUE = {
             size=131_046_164,
             labels=(),
             note=(
-                "The course drew these from the 63,632 faces of the set at Kaggle named above, and says nothing "
-                "of terms. Who holds the rights in the drawings that the faces were cut from is not known "
-                "either: ask before you publish what you make of it"
+                "The course drew these from the 63,632 faces of the set at Kaggle named above, and says "
+                "nothing of terms. Who holds the rights in the drawings that the faces were cut from is "
+                "not known either: ask before you publish what you make of it"
             ),
         ),
         _cartoon_set(

@@ -115,7 +115,8 @@ def fetch(
                         raise _Failed("the server does not go on where it was")
                     _check_size(url, kept.total, size, max_bytes)
                     _check_room(url, kept)
-                    _receive(answer, kept, url, max_bytes if size is None else size, progress)
+                    most = next(n for n in (kept.total, size, max_bytes) if n is not None)
+                    _receive(answer, kept, url, most, progress)
                 if kept.total is not None and kept.length < kept.total:
                     raise _Failed(f"it broke off after {kept.length} of {kept.total} bytes")
                 _check_size(url, kept.length, size, max_bytes)
@@ -281,9 +282,7 @@ def _back_off(failures: int, patience: Patience) -> float:
 
 def _check_size(url: str, length: int | None, size: int | None, max_bytes: int) -> None:
     if length is not None and size is not None and length != size:
-        raise UserError(
-            f"{url} is {length} bytes long and not {size}: what is there has changed"
-        )
+        raise UserError(f"{url} is {length} bytes long and not {size}: what is there has changed")
     if length is not None and length > max_bytes:
         raise UserError(f"{url} is {length} bytes long, which is over the limit of {max_bytes}")
 

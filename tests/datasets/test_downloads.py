@@ -253,6 +253,17 @@ def test_more_than_there_should_be_is_cut_off(serve, trial, limits, words):
     assert trial.part.stat().st_size == 0
 
 
+def test_a_part_that_goes_on_beyond_the_whole_is_refused(serve, trial):
+    def too_much(handler):
+        place = f"bytes 100000-{len(DATA) - 1}/{len(DATA)}"
+        send(handler, 206, DATA, content_range=place, etag='"a"')
+
+    server = serve(ranges(DATA, upto=100_000, etag='"a"'), too_much, whole(DATA))
+    with pytest.raises(UserError, match=f"goes on beyond {len(DATA)} bytes"):
+        trial(server.address)
+    assert trial(server.address) == DATA
+
+
 def test_a_file_over_the_limit_is_refused_at_once(serve, trial):
     with pytest.raises(UserError, match="over the limit of 999"):
         trial(serve(whole(DATA)).address, max_bytes=999)

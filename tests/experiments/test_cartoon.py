@@ -1,7 +1,11 @@
 """The cartoon experiments: which pictures they learn from."""
 
+import hashlib
+import zipfile
+
 import numpy as np
 import pytest
+from file_server import Server, whole
 from PIL import Image
 
 from ganjax.errors import UserError
@@ -29,6 +33,26 @@ def test_a_folder_of_pictures_is_learnt_from_instead(tmp_path, capsys):
     assert "broken.png" in capsys.readouterr().err
     assert experiment.load(False)[1] == about
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_was_downloaded_is_told_with_its_address_and_digest(tmp_path, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    Image.new("RGB", (40, 40), (80, 10, 20)).save(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.write(tmp_path / "a.png", "a.png")
+    content = (tmp_path / "faces.zip").read_bytes()
+    settings = {"size": 32, "batch": 1, "cache_dir": str(tmp_path / "cache")}
+    server = Server(whole(content))
+    try:
+        url = f"{server.address}/faces.zip"
+        about = Cartoon(data=url, **settings).load(False)[1]
+    finally:
+        server.close()
+    assert about["origin"] == {"url": url, "sha256": hashlib.sha256(content).hexdigest()}
+    assert Cartoon(data=url, offline=True, **settings).load(False)[1] == about
+    here = Cartoon(data=str(tmp_path / "faces.zip"), **settings).load(False)[1]
+    assert here | {"origin": about["origin"]} == about
 
 
 def test_more_in_a_batch_than_there_are_is_refused(tmp_path):

@@ -102,8 +102,7 @@ def train(recipe: Recipe, progress: bool = False) -> Trained:
     from tqdm import tqdm
 
     real = render_avatars(recipe.training_seed, recipe.faces, recipe.size, progress)
-    with jax.numpy_dtype_promotion("standard"):  # Keras mixes dtypes while it builds
-        model = build(recipe.size, recipe.width, recipe.features)
+    model = stateless.without_values(lambda: build(recipe.size, recipe.width, recipe.features))
     init_key, order_key, step_key = jax.random.split(jax.random.key(recipe.seed), 3)
     params, statistics = stateless.initial_weights(model, init_key)
     schedule = optax.warmup_cosine_decay_schedule(

@@ -29,7 +29,7 @@ def save_neighbours(path: Path, samples: np.ndarray, training: np.ndarray) -> No
     path.parent.mkdir(exist_ok=True)
     labels = [f"{distance:.1f}" for distance in found.distances[rows]]
     columns = ["sample", *(f"training {i}" for i in range(1, COLUMNS + 1))]
-    scale = max(1, 96 // sheet.shape[2])
+    scale = max(1, 128 // sheet.shape[2])  # pixels stay squares
     viewing.save_image(path, viewing.labelled_grid(sheet, labels, columns, scale=scale))
 
 

@@ -1,0 +1,15 @@
+import faces
+import pytest
+from run_fixtures import _kept_compilations, _own_folders, base  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def judge(base):  # noqa: F811
+    """A tiny judge of 32-pixel faces: right far more often than chance, not more."""
+    return faces.judge(base)
+
+
+@pytest.fixture
+def run(base, tmp_path):  # noqa: F811
+    """A run on faces in a folder of the test's own, and its experiment."""
+    return faces.run(tmp_path / "run")

@@ -1,0 +1,70 @@
+"""A tiny judge, and a run on few faces that was never trained: tests say what its samples are."""
+
+import dataclasses
+import functools
+from functools import cached_property
+from typing import ClassVar
+
+import jax
+import keras
+
+from ganjax.datasets import batches
+from ganjax.datasets.avatars import render_avatars
+from ganjax.evaluation.classifier import Recipe
+from ganjax.evaluation.judge import avatar_judge
+from ganjax.experiments import Experiment
+from ganjax.gan import GAN
+from ganjax.training.manifest import describe
+from ganjax.training.run_folder import RunFolder
+
+SIZE = 32
+RECIPE = Recipe(size=SIZE, faces=768, steps=120, batch=32, width=8, features=16, learning_rate=1e-2)
+
+
+@functools.cache
+def judge(base):
+    return avatar_judge(RECIPE, str(base / "cache"))
+
+
+@functools.cache
+def faces(seed, n):
+    """Rendered once for all tests; the arrays are not to be changed."""
+    return render_avatars(seed, n, SIZE)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Faces(Experiment):
+    """Few faces.
+
+    ganjax train faces
+    """
+
+    name: ClassVar[str] = "faces"
+
+    data: str | None = None
+    """None for faces, anything else for the same pictures as if they came from a folder."""
+
+    @cached_property
+    def gan(self):
+        layers = keras.layers
+        generator = [
+            layers.Input((4,)),
+            layers.Dense(SIZE * SIZE * 3, "tanh"),
+            layers.Reshape((SIZE, SIZE, 3)),
+        ]
+        discriminator = [layers.Input((SIZE, SIZE, 3)), layers.Flatten(), layers.Dense(1)]
+        return GAN(keras.Sequential(generator), keras.Sequential(discriminator))
+
+    def load(self, progress):
+        found = faces(0, 96)
+        return batches.Resident(found), {"name": "avatars", "count": len(found), "sha256": found.fingerprint}
+
+
+def run(path, **settings):
+    """`(folder, experiment)` of a run whose generator has its initial weights."""
+    experiment = Faces(**settings)
+    folder = RunFolder.create(path)
+    folder.write_model("generator", experiment.gan.generator)
+    description = describe(experiment, jax.random.key(0), experiment.load(False)[1])
+    folder.write_manifest(description | {"models": folder.model_digests()})
+    return folder, experiment

@@ -24,6 +24,9 @@ COMMANDS = {
     "reproduce": "train a run again and compare it, bit by bit",
     "sample": "draw samples from a finished run",
     "explore": "walk through the latent space of a run",
+    "compare": "put runs side by side, as a page and as a picture",
+    "report": "write the page about a run anew",
+    "evaluate": "score a run's samples beside real pictures",
     "data": "sets of pictures by name: list, get, remove",
     "info": "versions, devices, cache, experiments",
 }

@@ -145,7 +145,7 @@ def _say_how_it_ended(outcome: Outcome, folder: RunFolder, last: int) -> None:
     if outcome.scores:
         lines.append("  ".join(f"{score} {value:.4g}" for score, value in outcome.scores.items()))
     if outcome.stopped_by != signal.SIGTERM:
-        lines.append(f"{folder.path}: look at samples/final.png, film.gif and curves.png")
+        lines.append(f"{folder.path}: look at report.html, samples/final.png and film.gif")
     if outcome.stopped_by:
         lines.append(
             f"stopped at step {outcome.step} of {last}; all is saved: `ganjax resume {folder.path}` goes on, "

@@ -75,7 +75,7 @@ def run_seeds(
     stopped = [outcome for outcome in outcomes if outcome.stopped_by]
     if not process.quiet:
         lines = score_table([outcome.scores for outcome in outcomes if outcome.scores])
-        lines.append(f"{parent}/{experiment.name}-*: look at samples/final.png, film.gif and curves.png")
+        lines.append(f"{parent}/{experiment.name}-*: look at report.html, samples/final.png and film.gif")
         if stopped:
             step = stopped[0].step
             lines.append(f"stopped at step {step} of {experiment.steps}; all is saved: {AGAIN} goes on")

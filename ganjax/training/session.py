@@ -168,28 +168,29 @@ class Session:
 
     def end(self, asked: int) -> Outcome:
         """Write what a run leaves at its end: that was reached, or the signal `asked` came before."""
+        from ganjax.viewing import save_report
+
         step = int(self.state.step)
         stopped_by = asked if step < self.last else 0
         final = self.recorder.best or self.state
-        scores: dict[str, float] = {}
-        models: dict[str, str] = {}
+        ended: dict[str, Any] = {
+            "status": "interrupted" if stopped_by else "finished",
+            "steps_done": step,
+            "selected_step": int(final.step),
+            "scores": {},
+            "models": {},
+            "state_sha256": state_digest(self.state),
+        }
         if stopped_by != signal.SIGTERM:  # whoever sends that is about to switch off
             with self.clock("finish"):
-                scores, models = self._finish(final)
+                ended |= self._finish(final)
+                save_report(self.folder.path, self.manifest.values | ended)
         if not stopped_by:
             self.keeper.keep_last(1)
-        self.manifest.end(
-            "interrupted" if stopped_by else "finished",
-            self.clock,
-            steps_done=step,
-            selected_step=int(final.step),
-            scores=scores,
-            models=models,
-            state_sha256=state_digest(self.state),
-        )
-        return Outcome(final, step, stopped_by, scores, self.clock.seconds)
+        self.manifest.end(clock=self.clock, **ended)
+        return Outcome(final, step, stopped_by, ended["scores"], self.clock.seconds)
 
-    def _finish(self, final: GANState) -> tuple[dict[str, float], dict[str, str]]:
+    def _finish(self, final: GANState) -> dict[str, Any]:
         """Final picture, film, curves, models; returns the scores, and the SHA-256 of the models' files."""
         from ganjax import viewing
 
@@ -204,4 +205,5 @@ class Session:
         models = export_models(experiment.gan, final)
         for role, model in zip(("generator", "discriminator"), models, strict=True):
             folder.write_model(role, model)
-        return experiment.judge(final, run.source, run.score_key), folder.model_digests()
+        scores = experiment.judge(final, run.source, run.score_key)
+        return {"scores": scores, "models": folder.model_digests()}

@@ -1,4 +1,4 @@
-"""Everything a person looks at: histograms, landscapes, grids, curves and films.
+"""Everything a person looks at: histograms, landscapes, grids, curves, films and pages.
 
 Every function here works without a display, never calls `show()`, and takes plain arrays (NumPy,
 JAX, or anything `numpy.asarray` accepts). A function that draws on an axis takes an optional `ax`
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ganjax.viewing.distributions import plot_distribution, plot_landscape
     from ganjax.viewing.film import save_film
     from ganjax.viewing.grids import image_grid, labelled_grid, plot_images, save_grid, to_uint8
+    from ganjax.viewing.reports.comparison import save_comparison
+    from ganjax.viewing.reports.report import save_report
     from ganjax.viewing.saving import save_figure, save_image
 
 __all__ = [
@@ -25,11 +27,13 @@ __all__ = [
     "plot_distribution",
     "plot_images",
     "plot_landscape",
+    "save_comparison",
     "save_curves",
     "save_figure",
     "save_film",
     "save_grid",
     "save_image",
+    "save_report",
     "to_uint8",
 ]
 
@@ -40,11 +44,13 @@ _HOME = {
     "plot_distribution": "distributions",
     "plot_images": "grids",
     "plot_landscape": "distributions",
+    "save_comparison": "reports.comparison",
     "save_curves": "curves",
     "save_figure": "saving",
     "save_film": "film",
     "save_grid": "grids",
     "save_image": "saving",
+    "save_report": "reports.report",
     "to_uint8": "grids",
 }
 

@@ -18,7 +18,7 @@ from ganjax.viewing.saving import save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Metrics = Mapping[str, Sequence[float]] | str | os.PathLike
+Metrics = Mapping[str, Sequence[float] | np.ndarray] | str | os.PathLike
 
 LOSSES = ("generator_loss", "discriminator_loss")
 
@@ -87,6 +87,22 @@ def smooth(values: Any, smoothing: float) -> np.ndarray:
         weight = smoothing * weight + (1 - smoothing)
         result[i] = mean / weight
     return result
+
+
+def smoothing_for(rows: int) -> float:
+    """The weight of the past with which an average reaches over about a fiftieth of so many rows."""
+    return max(0.0, 1 - 50 / rows)
+
+
+def shown_range(values: np.ndarray) -> tuple[float, float]:
+    """The range to show of finite values, at least one: that of all but the wildest hundredth, when those
+    would take most of the room."""
+    low, high = values.min(), values.max()
+    inner_low, inner_high = np.percentile(values, [0.5, 99.5])
+    if high - low > 2 * (inner_high - inner_low) > 0:
+        low, high = inner_low, inner_high
+    margin = 0.06 * (high - low) or 0.06 * max(1.0, abs(high))
+    return float(low - margin), float(high + margin)
 
 
 def plot_curves(
@@ -199,7 +215,7 @@ def _draw(ax: Axes, table: dict[str, np.ndarray], columns: Sequence[str], smooth
             )
         finite = np.isfinite(values)
         values = np.where(finite, values, math.nan)
-        average = smooth(values, max(0.0, 1 - 50 / len(values)) if smoothing is None else smoothing)
+        average = smooth(values, smoothing_for(len(values)) if smoothing is None else smoothing)
         label = name.replace("_", " ")
         if not finite.all():
             label += f" ({np.count_nonzero(~finite)} not finite)"
@@ -216,16 +232,6 @@ def _draw(ax: Axes, table: dict[str, np.ndarray], columns: Sequence[str], smooth
     if steps.min() == steps.max():
         # There is no half step to put a tick at.
         ax.set_xlim(steps[0] - 1, steps[0] + 1)
-    _set_range(ax, np.concatenate(drawn))
-
-
-def _set_range(ax: Axes, values: np.ndarray) -> None:
-    """Show all values but the wildest hundredth, when those would take most of the room."""
-    if not len(values):
-        return
-    low, high = values.min(), values.max()
-    inner_low, inner_high = np.percentile(values, [0.5, 99.5])
-    if high - low > 2 * (inner_high - inner_low) > 0:
-        low, high = inner_low, inner_high
-    margin = 0.06 * (high - low) or 0.06 * max(1.0, abs(high))
-    ax.set_ylim(low - margin, high + margin)
+    values = np.concatenate(drawn)
+    if len(values):
+        ax.set_ylim(*shown_range(values))

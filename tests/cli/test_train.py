@@ -31,7 +31,7 @@ def test_a_run_goes_to_its_folder_and_says_where_to_look(dots, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "mean_radius" in err
-    assert "runs/dots-0: look at samples/final.png, film.gif and curves.png" in err
+    assert "runs/dots-0: look at report.html, samples/final.png and film.gif" in err
     assert RunFolder("runs/dots-0").metrics_path.read_bytes() == dots.metrics_path.read_bytes()
 
     assert ended("train dots") == 2

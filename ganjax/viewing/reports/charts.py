@@ -1,0 +1,220 @@
+"""Curves as lines of a drawing, sharp at every size: where they run, and in words what they show."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ganjax.viewing.curves import shown_range, smooth, smoothing_for
+
+WIDTH, HEIGHT = 400, 230
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30  # margins, for what stands at the axes
+POINTS = 300  # of a line; more than the pixels it is drawn on
+
+# Title, columns, the level that means "cannot tell", and what it is about.
+PANELS = (
+    (
+        "Losses",
+        ("generator_loss", "discriminator_loss"),
+        None,
+        "What each of the two networks tries to lower.",
+    ),
+    (
+        "Mean logit of D",
+        ("fake_logits", "real_logits"),
+        0.0,
+        "The further apart, the better the discriminator can tell; the dotted line is undecided.",
+    ),
+    (
+        "Accuracy of D",
+        ("fake_accuracy", "real_accuracy"),
+        0.5,
+        "The share of each kind that the discriminator names rightly.",
+    ),
+)
+LABELS = {
+    "generator_loss": "generator",
+    "discriminator_loss": "discriminator",
+    "fake_logits": "on generated",
+    "real_logits": "on real",
+    "fake_accuracy": "on generated",
+    "real_accuracy": "on real",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One column of a chart.
+
+    Attributes:
+        label: its name.
+        kind: "made" for what is generated, "real" for what is real or the discriminator's.
+        values, average: what to draw, as the `d` of an SVG path.
+        words: how it goes.
+    """
+
+    label: str
+    kind: str
+    values: str
+    average: str
+    words: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """A chart of `WIDTH` x `HEIGHT`.
+
+    Attributes:
+        title, about: what it shows.
+        lines: its columns.
+        x_ticks, y_ticks: places along the axes, and their labels.
+        level: height of the dotted line, if there is one.
+    """
+
+    title: str
+    about: str
+    lines: Sequence[Line]
+    x_ticks: Sequence[tuple[float, str]]
+    y_ticks: Sequence[tuple[float, str]]
+    level: float | None
+
+    @property
+    def words(self) -> str:
+        return " ".join(line.words for line in self.lines)
+
+
+Limits = tuple[float, float]
+
+
+def charts(metrics: Mapping[str, np.ndarray], shared: Sequence[Mapping[str, np.ndarray]] = ()) -> list[Chart]:
+    """A chart for each panel of which there are finite values.
+
+    Args:
+        metrics: columns by name, `(rows,)` each, `step` among them or rows are counted.
+        shared: the metrics of all runs whose charts are to have the same axes.
+    """
+    drawn = [_chart(metrics, shared or [metrics], *panel) for panel in PANELS]
+    return [chart for chart in drawn if chart]
+
+
+def _chart(
+    metrics: Mapping[str, np.ndarray],
+    shared: Sequence[Mapping[str, np.ndarray]],
+    title: str,
+    columns: Sequence[str],
+    level: float | None,
+    about: str,
+) -> Chart | None:
+    columns = [name for name in columns if name in metrics and np.isfinite(metrics[name]).any()]
+    if not columns:
+        return None
+    everything = np.concatenate([each[name] for each in shared for name in columns if name in each])
+    low, high = shown_range(everything[np.isfinite(everything)])
+    last = max(_steps(each)[-1] for each in shared)
+    first = min(_steps(each)[0] for each in shared)
+    x = functools.partial(_place, limits=(first, last), ends=(LEFT, WIDTH - RIGHT))
+    y = functools.partial(_place, limits=(low, high), ends=(HEIGHT - BOTTOM, TOP))
+    steps = _steps(metrics)
+    lines = []
+    for name in columns:
+        values = np.where(np.isfinite(metrics[name]), metrics[name], np.nan)
+        average = smooth(values, smoothing_for(len(values)))
+        places = x(steps), y(np.clip(values, low, high)), y(np.clip(average, low, high))
+        lines.append(
+            Line(
+                label=LABELS[name],
+                kind="made" if name.startswith(("generator", "fake")) else "real",
+                values=_path(places[0], places[1]),
+                average=_path(places[0], places[2]),
+                words=_words(LABELS[name], steps, values),
+            )
+        )
+    shown = level if level is not None and low <= level <= high else None
+    return Chart(
+        title,
+        about,
+        lines,
+        x_ticks=[(float(x(tick)), spaced(round(tick))) for tick in _ticks(first, last, 4, whole=True)],
+        y_ticks=[(float(y(tick)), f"{tick:g}") for tick in _ticks(low, high, 5)],
+        level=None if shown is None else float(y(shown)),
+    )
+
+
+def rows(metrics: Mapping[str, np.ndarray], most: int = 12) -> tuple[list[str], list[list[str]]]:
+    """The charts' numbers as a table of at most so many rows: its head, and its lines."""
+    names = [name for _, columns, _, _ in PANELS for name in columns if name in metrics]
+    if not names:
+        return [], []
+    steps = _steps(metrics)
+    chosen = np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(int))
+    head = ["step", *(name.replace("_", " ") for name in names)]
+    return head, [[f"{steps[i]:.0f}", *(f"{metrics[name][i]:.4g}" for name in names)] for i in chosen]
+
+
+def spaced(count: int) -> str:
+    """A whole number with its thousands apart, by a narrow space that does not break."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def _steps(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
+    rows = len(next(iter(metrics.values())))
+    steps = metrics.get("step", np.arange(rows))
+    return steps if np.isfinite(steps).all() else np.arange(rows)
+
+
+def _place(values, limits: Limits, ends: Limits):
+    """Where on the sheet `values` lie, between two ends."""
+    low, high = limits
+    share = (np.asarray(values, float) - low) / ((high - low) or 1.0)
+    return ends[0] + share * (ends[1] - ends[0])
+
+
+def _path(x: np.ndarray, y: np.ndarray) -> str:
+    """A line through the points, broken where one is not a number; a point alone is a short stroke."""
+    x, y = _fewer(x, y)
+    words, pen = [], "M"
+    for i in range(len(x)):
+        if np.isnan(y[i]):
+            pen = "M"
+            continue
+        words.append(f"{pen}{x[i]:.1f} {y[i]:.1f}")
+        alone = pen == "M" and (i + 1 == len(x) or np.isnan(y[i + 1]))
+        words += ["h3"] if alone else []
+        pen = "L"
+    return "".join(words)
+
+
+def _fewer(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most about `POINTS` points: of each stretch the least and the most, so that no spike is lost."""
+    if len(x) <= POINTS:
+        return x, y
+    kept = []
+    for stretch in np.array_split(np.arange(len(x)), POINTS // 2):
+        finite = stretch[~np.isnan(y[stretch])]
+        extremes = (
+            {finite[np.argmin(y[finite])], finite[np.argmax(y[finite])]} if len(finite) else {stretch[0]}
+        )
+        kept += sorted(extremes)
+    return x[kept], y[kept]
+
+
+def _words(label: str, steps: np.ndarray, values: np.ndarray) -> str:
+    finite = np.flatnonzero(np.isfinite(values))
+    a, b = finite[0], finite[-1]
+    words = f"{label}: {values[a]:.3g} at step {steps[a]:.0f}"
+    if a != b:
+        low, high = np.nanmin(values), np.nanmax(values)
+        words += f", {values[b]:.3g} at step {steps[b]:.0f}, between {low:.3g} and {high:.3g}"
+    missing = len(values) - len(finite)
+    return words + (f"; {missing} not finite." if missing else ".")
+
+
+def _ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
+    places = MaxNLocator(most, integer=whole, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    inside = [float(round(place, 12)) for place in places if low <= place <= high]
+    return inside or [low]

@@ -9,11 +9,12 @@ command, the time it takes and what you should see, and `.gan` is the game it pl
 """
 
 from ganjax.experiments.base import Experiment
-from ganjax.experiments.cartoon import Cartoon, OriginalCartoon
+from ganjax.experiments.cartoon import Cartoon, CartoonFull, OriginalCartoon
 from ganjax.experiments.toy import Checkerboard, Grid, Moons, OriginalToy, Ring, Spiral, Swissroll
 
 _ALL: tuple[type[Experiment], ...] = (
     Cartoon,
+    CartoonFull,
     OriginalCartoon,
     OriginalToy,
     Ring,
@@ -28,6 +29,7 @@ EXPERIMENTS: dict[str, type[Experiment]] = {experiment.name: experiment for expe
 __all__ = [
     "EXPERIMENTS",
     "Cartoon",
+    "CartoonFull",
     "Checkerboard",
     "Experiment",
     "Grid",

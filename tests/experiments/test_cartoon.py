@@ -8,8 +8,12 @@ import pytest
 from file_server import Server, whole
 from PIL import Image
 
+from ganjax import losses
+from ganjax.augmentations import Sequence, color, horizontal_flip
+from ganjax.datasets import avatars
 from ganjax.errors import UserError
 from ganjax.experiments import Cartoon
+from ganjax.penalties import R1
 
 
 def test_rendered_faces_are_described_by_count_and_digest(base):
@@ -53,6 +57,50 @@ def test_what_was_downloaded_is_told_with_its_address_and_digest(tmp_path, monke
     assert Cartoon(data=url, offline=True, **settings).load(False)[1] == about
     here = Cartoon(data=str(tmp_path / "faces.zip"), **settings).load(False)[1]
     assert here | {"origin": about["origin"]} == about
+
+
+def test_a_condition_puts_labels_beside_the_faces(base):
+    settings = {"size": 32, "images": 8, "batch": 4, "width": 2, "discriminator_width": 2}
+    experiment = Cartoon(condition="glasses,hair", cache_dir=str(base / "cache"), **settings)
+    source, about = experiment.load(False)
+    assert list(about["condition"]) == ["accessory", "hair"]
+    assert source.labels.shape == (8, experiment.condition_size) == (8, *experiment.gan.label_shape)
+    np.testing.assert_array_equal(source.labels.sum(axis=1), 2.0)
+    labels = avatars.choose_parts(0, 8)
+    first = [labels["accessory"][0], len(avatars.LABEL_NAMES["accessory"]) + labels["hair"][0]]
+    np.testing.assert_array_equal(np.flatnonzero(source.labels[0]), first)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"condition": "ears"}, "no attribute 'ears'"),
+        ({"condition": "hair", "data": "pictures.zip"}, "--condition needs labels"),
+        ({"augment": "flip,blur"}, "--augment 'blur' is none of flip, color, translation, cutout"),
+        ({"augment": ""}, "--augment '' is none of"),
+        ({"loss": "mystery"}, "--loss must be one of"),
+        ({"penalty_end": 2.0}, "--penalty-end must be"),
+    ],
+)
+def test_settings_that_do_not_fit(settings, said):
+    with pytest.raises(UserError, match=said):
+        Cartoon(**settings)
+
+
+def test_every_part_of_the_recipe_can_be_chosen():
+    gan = Cartoon(
+        size=32,
+        width=2,
+        discriminator_width=2,
+        loss="hinge",
+        penalties="r1",
+        spectral=True,
+        augment="flip,color",
+    ).gan
+    assert gan.loss == losses.hinge
+    assert [type(penalty) for penalty in gan.penalties] == [R1]
+    assert gan.augment == Sequence((horizontal_flip, color))
+    assert gan.label_shape is None
 
 
 def test_more_in_a_batch_than_there_are_is_refused(tmp_path):

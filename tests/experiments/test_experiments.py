@@ -18,6 +18,7 @@ from ganjax.experiments import EXPERIMENTS, Experiment, base, cartoon, toy
 # The smallest of each that is still itself.
 SMALL = {
     "cartoon": {"size": 32, "images": 4, "batch": 2},
+    "cartoon-full": {"size": 32, "images": 4, "batch": 2, "width": 2, "discriminator_width": 2},
     "original-cartoon": {"images": 4, "batch": 2},
     "original-toy": {"batch": 50},
 }

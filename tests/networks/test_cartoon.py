@@ -33,6 +33,31 @@ def test_default_pair_has_the_stated_parameter_counts():
     assert cartoon.cartoon_discriminator().count_params() == 240_785
 
 
+def test_labels_reach_both():
+    generator = cartoon.cartoon_generator(32, 2, latent=4, labels=3)
+    discriminator = cartoon.cartoon_discriminator(32, 2, labels=3)
+    assert generator.input_shape == [(None, 4), (None, 3)]
+    assert discriminator.input_shape == [(None, 32, 32, 3), (None, 3)]
+    latents, labels = np.ones((3, 4), "float32"), np.eye(3, dtype="float32")
+    pictures = np.asarray(generator([latents, labels]))
+    assert not np.allclose(pictures[0], pictures[1])
+    same = np.repeat(pictures[:1], 3, axis=0)
+    assert len(np.unique(np.asarray(discriminator([same, labels])))) == 3
+    # Miyato and Koyama's equation 3: without a label nothing is left but the logit of the picture.
+    plain = keras.Model(discriminator.inputs[0], discriminator.get_layer("logit").output)
+    np.testing.assert_allclose(discriminator([same, 0 * labels]), plain(same), rtol=0, atol=1e-5)
+
+
+def test_spectral_and_batch_norm_go_where_they_are_said_to():
+    kinds = {"spectral": keras.layers.SpectralNormalization, "batch_norm": keras.layers.BatchNormalization}
+    for name, kind in kinds.items():
+        discriminator = cartoon.cartoon_discriminator(32, 2, **{name: True})
+        count = sum(isinstance(layer, kind) for layer in discriminator.layers)
+        assert count == {"spectral": 6, "batch_norm": 2}[name]  # every kernel; every block but the first
+        other = next(each for each in kinds.values() if each is not kind)
+        assert not any(isinstance(layer, other) for layer in discriminator.layers)
+
+
 def test_halving_moves_each_square_of_pixels_into_channels():
     picture = np.arange(2 * 4 * 6 * 3, dtype="float32").reshape(2, 4, 6, 3)[:, :, :4]
     inputs = keras.Input((4, 4, 3))
@@ -75,11 +100,18 @@ def test_names_do_not_depend_on_what_was_built_before():
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: cartoon.cartoon_generator(32, 2, latent=4), lambda: cartoon.cartoon_discriminator(32, 2)],
+    [
+        lambda: cartoon.cartoon_generator(32, 2, latent=4),
+        lambda: cartoon.cartoon_discriminator(32, 2),
+        lambda: cartoon.cartoon_generator(32, 2, latent=4, labels=3),
+        lambda: cartoon.cartoon_discriminator(32, 2, labels=3, batch_norm=True),
+    ],
 )
 def test_saves_and_loads_in_safe_mode(make, tmp_path):
     model = make()
-    x = jax.random.normal(jax.random.key(0), (2, *model.input_shape[1:]))
+    shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
+    x = [jax.random.normal(jax.random.key(0), (2, *shape[1:])) for shape in shapes]
+    x = x if len(x) > 1 else x[0]
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_allclose(loaded(x), model(x), rtol=0, atol=1e-6)

@@ -23,6 +23,7 @@ from ganjax.evaluation.real import Real, halved, is_avatars, rendered
 from ganjax.evaluation.scores import (
     Score,
     Sets,
+    agreement_scores,
     attribute_scores,
     attribute_tables,
     feature_scores,
@@ -46,6 +47,7 @@ class Evaluation:
 
     Attributes:
         run: its folder.
+        generator: SHA-256 of its generator's file: a run that was made longer since has another.
         n: how many samples were scored.
         seed: of their latents.
         seconds: it took.
@@ -59,6 +61,7 @@ class Evaluation:
     """
 
     run: str
+    generator: str
     n: int
     seed: int
     seconds: float
@@ -118,7 +121,7 @@ def evaluate(
             f"other half stands in for held-out ones; {n} samples."
         )
     say(f"drawing {n} samples")
-    samples = draw(generator, seed, n)
+    samples, asked = draw(generator, seed, n)
     kernel_key, patch_key = jax.random.split(jax.random.key(seed))
     pictures = Sets(real.reference, samples, real.held_out)
     scores: list[Score] = []
@@ -126,7 +129,7 @@ def evaluate(
     if real.labels is not None and training.shape[1] % GRID == 0:
         judge = avatar_judge(recipe or Recipe(size=training.shape[1]), progress=not quiet)
         say("reading faces")
-        scores, tables = _judged(judge, pictures, real, kernel_key)
+        scores, tables = _judged(judge, pictures, asked, real, kernel_key)
     size = training.shape[1]
     if size >= 16 and size & (size - 1) == 0:
         say("comparing patches")
@@ -139,6 +142,7 @@ def evaluate(
         scores += _by_inception(inception, pictures, kernel_key, not quiet)
     found = Evaluation(
         run=str(folder.path),
+        generator=folder.model_digests()["generator.keras"],
         n=n,
         seed=seed,
         seconds=round(time.monotonic() - start, 1),
@@ -154,19 +158,24 @@ def evaluate(
     return found
 
 
-def draw(generator: SavedGenerator, seed: int, n: int) -> np.ndarray:
-    """Samples as pictures are saved, uint8 (n, size, size, channels).
+def draw(generator: SavedGenerator, seed: int, n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Samples as pictures are saved, uint8 (n, size, size, channels), and what they were asked for.
+
+    A conditional run is asked for every value as often as its data have it: attribute -> int32 (n,).
 
     Raises:
         UserError: some are not finite.
     """
+    asked = generator.condition.draw(seed, n) if generator.condition else {}
+    labels = generator.condition.encode(asked) if generator.condition else None
     latents, parts = generator.draw_latents(seed, n), []
     for start in range(0, n, 1024):  # as floats they would take four times the room
-        values = generator.decode(latents[start : start + 1024])
+        some = slice(start, start + 1024)
+        values = generator.decode(latents[some], None if labels is None else labels[some])
         if not np.isfinite(values).all():
             raise UserError("the generator gives pixels that are not finite: this run has diverged")
         parts.append(viewing.to_uint8(values))
-    return np.concatenate(parts)
+    return np.concatenate(parts), asked
 
 
 def _training_pictures(
@@ -182,13 +191,14 @@ def _training_pictures(
 
 
 def _judged(
-    judge: Judge, pictures: Sets, real: Real, key: jax.Array
+    judge: Judge, pictures: Sets, asked: dict[str, np.ndarray], real: Real, key: jax.Array
 ) -> tuple[list[Score], list[dict[str, Any]]]:
     reference, samples, held_out = (judge.read(images) for images in pictures)
     assert real.labels is not None
     truth = as_columns(dict(real.labels))
     features = Sets(reference.features, samples.features, held_out.features)
     scores = [
+        *agreement_scores(asked, samples, real.labels, reference),
         *attribute_scores(truth, samples, held_out),
         *feature_scores(features, "avatar_classifier", "features of the avatar classifier", key),
     ]

@@ -191,6 +191,30 @@ def agreement(asked: Mapping[str, np.ndarray], read: Reading) -> dict[str, float
     return shares
 
 
+def agreement_scores(
+    asked: Mapping[str, np.ndarray], read: Reading, true: Mapping[str, np.ndarray], read_real: Reading
+) -> Iterator[Score]:
+    """Of a conditional run: how often samples have the parts asked for, an attribute a score.
+
+    Args:
+        asked: attribute -> the labels that the samples were asked for, integers (n,).
+        read: what was read off the samples.
+        true: labels of real faces.
+        read_real: what was read off these: the floor is how often that is right.
+    """
+    floor = agreement({attribute: true[attribute] for attribute in asked}, read_real)
+    for attribute, share in agreement(asked, read).items():
+        yield Score(
+            f"agreement_{attribute}",
+            f"{attribute} as asked for",
+            share,
+            floor[attribute],
+            "higher",
+            f"Share of the samples whose {attribute} is the one asked for, where it shows.",
+            "parts read by the avatar classifier",
+        )
+
+
 def pyramid_scores(pictures: Sets, key: jax.Array) -> Iterator[Score]:
     """Sliced Wasserstein distances of pixels, uint8 (n, size, size, 3), size a power of two from 16 on.
 

@@ -5,6 +5,8 @@ import faces
 import numpy as np
 import pytest
 
+from ganjax.datasets.avatars import LABEL_NAMES, choose_parts
+from ganjax.datasets.conditions import Condition
 from ganjax.errors import UserError
 from ganjax.evaluation import evaluate as evaluating
 from ganjax.evaluation.evaluate import draw, evaluate, spread
@@ -25,6 +27,7 @@ def test_an_untrained_generator_is_far_from_faces(run, cached, capsys):
     written = json.loads((folder.path / "evaluation.json").read_text())
     assert written == json.loads(json.dumps(found.to_json()))
     assert (written["schema"], written["run"], written["n"], written["seed"]) == (1, str(folder.path), N, 1)
+    assert written["generator"] == folder.read_manifest()["models"]["generator.keras"]
     assert written["classifier"] == {"accuracy": cached.accuracy, "sha256": cached.sha256}
     scores = {score["name"]: score for score in written["scores"]}
     assert scores.keys() >= {
@@ -49,7 +52,7 @@ def test_an_untrained_generator_is_far_from_faces(run, cached, capsys):
 def test_training_faces_fed_back_are_found(run, cached, monkeypatch, capsys):
     folder, experiment = run
     copies = faces.faces(0, 96).images[:N]
-    monkeypatch.setattr(evaluating, "draw", lambda *_: copies)
+    monkeypatch.setattr(evaluating, "draw", lambda *_: (copies, {}))
     found = evaluate(folder, experiment, n=N, quiet=True)
     scores = {score.name: score for score in found.scores}
     assert scores["share_near_training"].value == 1
@@ -85,8 +88,9 @@ def test_other_pictures_than_the_run_was_trained_on_are_refused(run):
 
 def test_samples_that_are_not_finite_are_refused():
     generator = SimpleNamespace(
+        condition=None,
         draw_latents=lambda seed, n: np.zeros((n, 2), np.float32),
-        decode=lambda latents: np.full((len(latents), 8, 8, 3), np.nan, np.float32),
+        decode=lambda latents, labels: np.full((len(latents), 8, 8, 3), np.nan, np.float32),
     )
     with pytest.raises(UserError, match="not finite"):
         draw(generator, 1, 4)  # type: ignore[arg-type]
@@ -94,12 +98,29 @@ def test_samples_that_are_not_finite_are_refused():
 
 def test_samples_are_drawn_in_blocks_and_as_they_are_saved():
     generator = SimpleNamespace(
+        condition=None,
         draw_latents=lambda seed, n: np.linspace(-1, 1, n, dtype=np.float32)[:, None],
-        decode=lambda latents: np.broadcast_to(latents[:, :, None, None], (len(latents), 2, 2, 3)),
+        decode=lambda latents, labels: np.broadcast_to(latents[:, :, None, None], (len(latents), 2, 2, 3)),
     )
-    samples = draw(generator, 1, 1500)  # type: ignore[arg-type]
+    samples, asked = draw(generator, 1, 1500)  # type: ignore[arg-type]
+    assert asked == {}
     assert (samples.shape, samples.dtype) == ((1500, 2, 2, 3), np.uint8)
     assert np.array_equal(samples[:, 0, 0, 0], np.rint(np.linspace(0, 255, 1500)).astype(np.uint8))
+
+
+def test_a_conditional_run_is_asked_for_what_its_data_show():
+    condition = Condition.of("hair,glasses", choose_parts(0, 500), LABEL_NAMES)
+    generator = SimpleNamespace(
+        condition=condition,
+        draw_latents=lambda seed, n: np.zeros((n, 2), np.float32),
+        decode=lambda latents, labels: np.broadcast_to(
+            labels.argmax(axis=1)[:, None, None, None] / np.float32(127.5) - 1, (len(latents), 2, 2, 3)
+        ),
+    )
+    samples, asked = draw(generator, 1, 1200)  # type: ignore[arg-type]
+    assert list(asked) == ["hair", "accessory"]
+    np.testing.assert_array_equal(samples[:, 0, 0, 0], asked["hair"])
+    assert len(set(asked["accessory"].tolist())) == len(LABEL_NAMES["accessory"])
 
 
 def test_spread_over_runs():

@@ -12,6 +12,7 @@ from ganjax.evaluation.judge import Reading, as_columns
 from ganjax.evaluation.scores import (
     Sets,
     agreement,
+    agreement_scores,
     attribute_scores,
     attribute_tables,
     feature_scores,
@@ -151,6 +152,14 @@ def test_agreement_counts_where_the_attribute_shows():
     assert shares["hair"] == 0.6
     assert shares["eyes"] == pytest.approx(1 / 3)
     assert np.isnan(shares["nose"])
+
+
+def test_agreement_stands_beside_what_the_classifier_reads_right():
+    true = choose_parts(5, 400)
+    others = {name: np.roll(values, 1) for name, values in true.items()}
+    (hair,) = agreement_scores({"hair": true["hair"]}, perfect(others), true, perfect(true))
+    assert (hair.name, hair.floor, hair.better) == ("agreement_hair", 1, "higher")
+    assert hair.value == np.mean(true["hair"] == others["hair"])
 
 
 def test_patches_of_soft_faces_are_wrong_where_details_are():

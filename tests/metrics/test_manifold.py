@@ -45,6 +45,12 @@ def test_agree_with_double_loops_also_where_distances_are_equal(seed, n, m, k):
         np.testing.assert_allclose(moved, found, atol=1e-12)
 
 
+def test_features_far_from_zero_lose_nothing():
+    """Squares of such numbers are rounded by more than all the distances there are."""
+    real, fake = np.round(drawn(0, 40)), np.round(drawn(1, 40))
+    assert scores(real + 2.0**40, fake + 2.0**40, 2) == scores(real, fake, 2)
+
+
 def test_equal_sets_are_all_there_and_disjoint_ones_nowhere():
     real = drawn(0, 60).astype(np.float32)
     assert scores(real, real, 3) == pytest.approx((1, 1, 4 / 3, 1))  # a ball's own centre, and k on and in it

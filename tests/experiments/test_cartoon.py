@@ -100,7 +100,9 @@ def test_every_part_of_the_recipe_can_be_chosen():
     assert gan.loss == losses.hinge
     assert [type(penalty) for penalty in gan.penalties] == [R1]
     assert gan.augment == Sequence((horizontal_flip, color))
-    assert gan.label_shape is None
+    layers = {type(layer).__name__ for layer in gan.discriminator.layers}
+    assert "SpectralNormalization" in layers
+    assert "BatchNormalization" not in layers
 
 
 def test_more_in_a_batch_than_there_are_is_refused(tmp_path):

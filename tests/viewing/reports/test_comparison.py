@@ -4,15 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import run_by_hand
 from PIL import Image
-from run_by_hand import EVALUATION, MANIFEST
-from test_report import HOSTILE, Reader, words
 
 from ganjax.errors import UserError
 from ganjax.viewing import save_comparison
 from ganjax.viewing.reports.comparison import names_of, scores_of, settings_of
 from ganjax.viewing.reports.folder import read_run
+
+from . import run_by_hand
+from .page_reader import HOSTILE, Reader, words
+from .run_by_hand import EVALUATION, MANIFEST
 
 
 def other(**changes):

@@ -1,40 +1,17 @@
 """report.html: what it says, what it leaves out, that nothing in a run is read as HTML, and equal bytes."""
 
-import html.parser
 import json
 import re
 import shutil
 
 import pytest
-import run_by_hand
-from run_by_hand import EVALUATION, MANIFEST
 
 from ganjax.errors import UserError
 from ganjax.viewing import save_report
 
-HOSTILE = "<script>alert('1')</script>\"><img src=x onerror=alert(2)>{{ 7*7 }}"
-
-
-class Reader(html.parser.HTMLParser):
-    """Tags with their attributes, and the text of a page."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.tags, self.pieces = [], []
-        self.feed(page)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.pieces.append(data)
-
-    @property
-    def text(self):
-        return "".join(self.pieces)
-
-    def all(self, wanted):
-        return [attributes for tag, attributes in self.tags if tag == wanted]
+from . import run_by_hand
+from .page_reader import HOSTILE, Reader, words
+from .run_by_hand import EVALUATION, MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +23,6 @@ def page_of(folder, manifest=None):
     path = save_report(folder, manifest)
     assert path == folder / "report.html"
     return path.read_text()
-
-
-def words(page):
-    return " ".join(" ".join(Reader(page).pieces).split())
 
 
 def test_it_says_all_there_is_to_say(run):

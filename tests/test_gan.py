@@ -195,7 +195,7 @@ def test_networks_that_are_none(role):
         ({"discriminator_optimizer": optax.adam}, TypeError, "discriminator_optimizer must be an optax"),
         ({"discriminator_optimizer": keras.optimizers.Adam()}, TypeError, "must be an optax transformation"),
     ],
-    ids=str,
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_options_out_of_range(options, kind, message):
     with pytest.raises(kind, match=message) as error:

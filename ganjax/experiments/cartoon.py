@@ -149,7 +149,7 @@ class _Pictures(Experiment):
 class OriginalCartoon(_Pictures):
     """The course's DCGAN at 64 pixels, layer by layer, its defects repaired.
 
-    ganjax train original-cartoon --data cartoon_20000.zip
+    ganjax train original-cartoon --data cartoon_20000
 
     1.2 s a step on 2 cores (AVX-512): meant for a GPU.
     """

@@ -26,7 +26,7 @@ class Evaluate:
     $ ganjax evaluate runs/cartoon-0
     $ ganjax evaluate runs/cartoon-0 runs/cartoon-1 runs/cartoon-2 --n 2000
 
-    Writes evaluation.json and evaluation/neighbours.png into each run's folder.
+    Writes evaluation.json and evaluation/neighbours.png into each run's folder, and its report.html anew.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -52,6 +52,7 @@ def run(words: Sequence[str]) -> int:
     """Run `ganjax evaluate` with these words; returns the exit code."""
     asked = parse(Evaluate, words, "ganjax evaluate")
 
+    from ganjax import viewing
     from ganjax.evaluation.evaluate import evaluate
     from ganjax.experiments.restoring import restore
     from ganjax.training.compilation_cache import keep_compilations
@@ -73,6 +74,7 @@ def run(words: Sequence[str]) -> int:
                     quiet=asked.quiet,
                 )
             )
+            viewing.save_report(folder.path)
     print("\n".join(table(evaluations)))
     return 0
 
@@ -100,7 +102,7 @@ def table(evaluations: Sequence[Evaluation]) -> list[str]:
     if first.classifier is not None:
         right = ", ".join(f"{name} {share:.1%}" for name, share in first.classifier["accuracy"].items())
         lines.append(f"the avatar classifier is right on held-out faces in: {right}")
-    lines += [f"{each.run}: evaluation.json, {each.neighbours}" for each in evaluations]
+    lines += [f"{each.run}: report.html, evaluation.json, {each.neighbours}" for each in evaluations]
     return lines
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -190,20 +191,20 @@ def read(model: keras.Model, images: np.ndarray, batch: int = 256) -> tuple[np.n
     """Features, float32 (n, features), and logits, float32 (n, all values), of uint8 or [-1, 1] pictures."""
     params = [variable.value for variable in model.trainable_variables]
     statistics = [variable.value for variable in model.non_trainable_variables]
-
-    @jax.jit
-    def forward(params, statistics, pictures):
-        scaled = pictures.astype(jnp.float32) / 127.5 - 1 if pictures.dtype == jnp.uint8 else pictures
-        return stateless.call(model, params, statistics, scaled, training=False)[0]
-
     parts = []
     for start in range(0, len(images), batch):
         block = np.asarray(images[start : start + batch])
         # One shape, one compilation.
         filled = np.concatenate([block, np.repeat(block[-1:], batch - len(block), axis=0)])
-        parts.append([np.asarray(part)[: len(block)] for part in forward(params, statistics, filled)])
+        parts.append([np.asarray(part)[: len(block)] for part in _forward(model, params, statistics, filled)])
     features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
     return features, logits
+
+
+@partial(jax.jit, static_argnums=0)
+def _forward(model: keras.Model, params: list, statistics: list, pictures: jax.Array) -> list[jax.Array]:
+    scaled = pictures.astype(jnp.float32) / 127.5 - 1 if pictures.dtype == jnp.uint8 else pictures
+    return stateless.call(model, params, statistics, scaled, training=False)[0]  # type: ignore[return-value]
 
 
 def accuracy(model: keras.Model, faces: ImageSet) -> dict[str, float]:

@@ -25,7 +25,7 @@ def test_a_table_of_one_run():
     assert "100 samples" in lines[3]
     assert "A note." in lines[3]
     assert "hair 96.4%" in lines[4]
-    assert lines[5] == "runs/a: evaluation.json, evaluation/n.png"
+    assert lines[5] == "runs/a: report.html, evaluation.json, evaluation/n.png"
 
 
 def test_a_table_of_several_runs_shows_their_spread():
@@ -34,7 +34,7 @@ def test_a_table_of_several_runs_shows_their_spread():
         "2 runs        score     +-  floor  better",
         "the distance      2  1.414    0.5   lower",
     ]
-    assert lines[-2:] == ["a: evaluation.json, evaluation/n.png", "b: evaluation.json, evaluation/n.png"]
+    assert lines[-2:] == [f"{run}: report.html, evaluation.json, evaluation/n.png" for run in "ab"]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_table_of_several_runs_shows_their_spread():
     [
         ((), "name at least one run"),
         (("nowhere",), "there is no run in nowhere"),
-        (("nowhere", "--n", "5"), "--n must be in [32, 100000], got 5"),
+        (("nowhere", "--n", "5"), "--n must be a whole number in [32, 100000], got 5"),
     ],
 )
 def test_mistakes_are_said_in_one_line(words, said, capsys):
@@ -61,7 +61,8 @@ def test_runs_on_points_are_refused(dots, monkeypatch, capsys):
 
 
 def test_every_run_is_scored_with_what_was_asked_for(dots, monkeypatch, capsys):
-    asked = []
+    asked, reports = [], []
+    monkeypatch.setattr("ganjax.viewing.save_report", reports.append)
 
     def evaluate(folder, experiment, **options):
         asked.append((folder.path, experiment.name, options))
@@ -72,4 +73,5 @@ def test_every_run_is_scored_with_what_was_asked_for(dots, monkeypatch, capsys):
     assert runs.ended("evaluate", dots.path, dots.path, "--n", 64, "--seed", 3, "--quiet") == 0
     options = {"n": 64, "seed": 3, "inception": None, "quiet": True}
     assert asked == [(dots.path, "dots", options)] * 2
+    assert reports == [dots.path] * 2
     assert "2 runs" in capsys.readouterr().out

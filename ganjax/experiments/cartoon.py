@@ -185,11 +185,10 @@ class Cartoon(_Pictures):
 
     ganjax train cartoon
 
-    3 minutes on 2 cores (AVX-512; on AVX2 not measured). 64 different busts of many skins, hairs, glasses and
-    clothes, a few of them with washed-out features, edges a little soft; no collapse with seeds 0, 1, 2.
+    TIME on 2 cores (AVX-512; on AVX2 not measured). LOOKS
 
-    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, both
-    annealed, Adam without momentum; small batches, since on a CPU steps are what is scarce.
+    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss, R1 and R2 on every step, Adam without
+    momentum; small batches, since on a CPU steps are what is scarce.
     """
 
     name: ClassVar[str] = "cartoon"
@@ -201,25 +200,25 @@ class Cartoon(_Pictures):
     batch: PictureBatch = 16
     """Real samples in an update, and generated ones beside them."""
     width: Channels = 24
-    """Channels of the generator at half the size; twice as many at each halving."""
+    """Channels of the generator at half the size, doubled at each halving."""
     discriminator_width: Channels = 16
-    """Channels of the discriminator at half the size; twice as many at each halving."""
+    """Channels of the discriminator at half the size, doubled at each halving."""
     loss: Literal["relativistic", "hinge", "cross-entropy"] = "relativistic"
     """What the two networks minimise."""
     penalties: Literal["none", "r1", "r1+r2"] = "r1+r2"
-    """Gradient penalties of the discriminator: on real samples (R1), on generated ones too (R2)."""
+    """Gradient penalties of the discriminator: on real samples, and on generated."""
     penalty: PenaltyWeight = 20.0
-    """Weight (gamma) of each of them at the start; on a cosine to `penalty_end` of it."""
+    """Their weight gamma at the start; on a cosine to `penalty_end` of it."""
     penalty_end: Annotated[float, Range(0, 1)] = 0.2
-    """What is left of that weight at the end, as a share."""
+    """What share of that weight is left at the end."""
     spectral: bool = False
     """Spectral normalisation in the discriminator."""
     batch_norm: bool = False
     """Batch normalisation in the discriminator."""
     condition: str | None = None
-    """Attributes of the rendered faces that can then be asked for, such as hair,glasses."""
+    """Parts of the drawn faces that can then be asked for, as in hair,glasses."""
     augment: str | None = None
-    """What the discriminator sees is altered: any of flip,color,translation,cutout, with commas between."""
+    """Alters what the discriminator sees: any of flip,color,translation,cutout."""
     learning_rate: LearningRate = 1e-3
     """Of both Adams at the start; on a cosine to a tenth of it."""
     b1: Decay = 0.0
@@ -227,7 +226,7 @@ class Cartoon(_Pictures):
     b2: Decay = 0.99
     """Of both Adams: decay of the mean squared gradient."""
     ema_decay: Decay = 0.998
-    """Of the averaged generator; 0 for none."""
+    """Of the averaged generator."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -304,13 +303,13 @@ class CartoonFull(Cartoon):
     batch: PictureBatch = 64
     """Real samples in an update, and generated ones beside them."""
     width: Channels = 64
-    """Channels of the generator at half the size; twice as many at each halving."""
+    """Channels of the generator at half the size, doubled at each halving."""
     discriminator_width: Channels = 48
-    """Channels of the discriminator at half the size; twice as many at each halving."""
+    """Channels of the discriminator at half the size, doubled at each halving."""
     learning_rate: LearningRate = 5e-4
     """Of both Adams at the start; on a cosine to a tenth of it."""
     ema_decay: Decay = 0.9995
-    """Of the averaged generator; 0 for none."""
+    """Of the averaged generator."""
     log_every: Steps = 100
     """Steps from one row of metrics.csv to the next."""
     picture_every: StepsOrNever = 1000

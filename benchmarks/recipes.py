@@ -58,8 +58,6 @@ def variants() -> dict[str, dict[str, Any]]:
                 found[f"{family}{augmentation}{norm}"] = settings | more | still_more
     for width, settings in WIDTHS.items():
         found[f"RpGAN + R1 + R2, {width}"] = settings
-    found["RpGAN + R1 + R2, flip"] = {"augment": "flip"}
-    found["RpGAN + R1 + R2, flip + translation"] = {"augment": "flip,translation"}
     return found
 
 

@@ -195,7 +195,7 @@ class Cartoon(_Pictures):
 
     size: Literal[32, 64, 128] = 64
     """Height and width of the pictures."""
-    steps: Steps = 2500
+    steps: Steps = 5000
     """Updates of the generator."""
     batch: PictureBatch = 16
     """Real samples in an update, and generated ones beside them."""

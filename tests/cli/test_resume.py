@@ -191,6 +191,7 @@ FILES = {  # with the number of writes that still succeed
     "metrics": ("run/metrics.csv", 1),
     "model": ("run/generator.keras", 3),
     "picture": ("run/samples/", 1),
+    "report": ("run/report.html", 0),
 }
 
 

@@ -50,7 +50,7 @@ def pictures(folder):
 def test_what_a_run_leaves(dots, tiles):
     both = {
         *("manifest.json", "metrics.csv", "film.gif", "curves.png", "generator.keras", "discriminator.keras"),
-        *("samples/final.png", "samples/step_0000000.png"),
+        *("samples/final.png", "samples/step_0000000.png", "report.html"),
     }
     steps = {f"samples/step_{step:07d}.png" for step in (4, 8, 12)}
     assert files(dots) == both | steps | {"checkpoints/step_0000012.npz"}
@@ -282,7 +282,7 @@ def test_ctrl_c_stops_between_chunks_and_saves_what_is_there(dots, tmp_path, cap
     assert folder.read_manifest()["status"] == "interrupted"
     assert folder.read_manifest()["steps_done"] == 4
     assert rows(folder).step.tolist() == [1, 2, 3, 4]
-    assert files(folder) >= {"film.gif", "curves.png", "generator.keras", "samples/final.png"}
+    assert files(folder) >= {"film.gif", "curves.png", "generator.keras", "samples/final.png", "report.html"}
     assert pictures(folder)["step_0000004.png"] == pictures(dots)["step_0000004.png"]
     assert state_digest(checkpoint(folder, experiment, 4)) == state_digest(outcome.state)
     assert "Ctrl-C again stops at once" in capsys.readouterr().err
@@ -295,7 +295,7 @@ def test_whoever_terminates_is_in_a_hurry(tmp_path):
     assert (outcome.stopped_by, outcome.step) == (signal.SIGTERM, 4)
     assert folder.read_manifest()["status"] == "interrupted"
     assert state_digest(checkpoint(folder, experiment, 4)) == state_digest(outcome.state)
-    assert not {"samples/final.png", "generator.keras"} & files(folder)
+    assert not {"samples/final.png", "generator.keras", "report.html"} & files(folder)
 
 
 @pytest.mark.parametrize("kind", [Interrupted, Terminated])

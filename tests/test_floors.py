@@ -17,7 +17,7 @@ FLOORS = [
     {"cli"},
     {"experiments"},
     {"evaluation"},
-    {"training"},
+    {"serving", "training"},
     {"viewing"},
     {"metrics", "datasets"},
     {"step"},

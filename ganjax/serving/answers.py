@@ -1,0 +1,212 @@
+"""What the page of `ganjax explore --serve` is answered, as a function from request to response.
+
+Nobody but the page itself is answered: its address holds a token that only this terminal has shown (compared
+in constant time), the host must be this machine by name (or a page of elsewhere could be given our address by
+its own DNS), and whatever a browser says of where a request comes from must say: from here.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hmac
+import io
+import json
+import string
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ganjax import viewing
+from ganjax.viewing import latents, opened, reports
+
+HERE = Path(__file__).parent
+FILES = {
+    "page.css": (
+        Path(reports.__file__).parent / "templates" / "page.css",
+        "text/css",
+    ),  # as run reports have it
+    "play.css": (HERE / "play.css", "text/css"),
+    "play.js": (HERE / "play.js", "text/javascript"),
+}
+NEARBY = 8  # faces to walk to
+ANGLE = 0.7  # radians from the face shown to these: another face, but akin
+FARTHEST = 3.0  # standard deviations along a direction
+LARGEST = 1e6  # coordinate of a latent
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What was asked; the names of its headers are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclasses.dataclass(frozen=True)
+class Response:
+    """What is answered: a status of HTTP's, and bytes of a kind (a MIME type)."""
+
+    status: int
+    body: bytes = b""
+    kind: str = "text/plain; charset=utf-8"
+
+
+class Generator(opened.Generator, Protocol):
+    """What is needed of a run's generator; its latents are normal, with `latent.mean` and `latent.scale`."""
+
+    latent: Any
+    latent_shape: tuple[int, ...]
+
+
+class BadRequestError(Exception):
+    """A request that says something other than the page would."""
+
+
+class Page:
+    """Answers for one generator.
+
+    Args:
+        generator: of pictures.
+        token: what the address must hold.
+        port: at which the page is served.
+        seed: of the first face; each new one takes the next.
+        truncation: where its slider stands at first.
+    """
+
+    def __init__(self, generator: Generator, *, token: str, port: int, seed: int, truncation: float) -> None:
+        self._generator, self._opened = generator, opened.OpenedGenerator(generator)
+        self._token = token.encode()
+        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._start = {"seed": seed, "truncation": truncation, "directions": len(self._opened.directions)}
+        self._drawing = threading.Lock()  # one picture at a time is soonest done
+        self._actions = {"draw": self._draw, "faces": self._faces, "keep": self._keep}
+        for count in (1, NEARBY):  # compiled before anybody waits for it
+            self._pictures(generator.draw_latents(seed, count), truncation)
+
+    def answer(self, request: Request) -> Response:
+        """The response to a request, whatever it holds."""
+        host, headers = request.headers.get("host"), request.headers
+        if (
+            host not in self._hosts
+            or headers.get("origin", f"http://{host}") != f"http://{host}"
+            or headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        ):
+            return Response(403, b"this page answers only itself")
+        token, _, name = request.path.removeprefix("/").partition("/")
+        if not hmac.compare_digest(token.encode(errors="replace"), self._token):
+            return Response(404, b"there is nothing here")
+        if name in self._actions:
+            return self._act(name, request)
+        if name != "" and name not in FILES:
+            return Response(404, b"there is nothing here")
+        if request.method not in ("GET", "HEAD"):
+            return Response(405, b"this is to be had by GET")
+        if name == "":
+            page = string.Template((HERE / "play.html").read_text()).substitute(self._start)
+            return Response(200, page.encode(), "text/html; charset=utf-8")
+        path, kind = FILES[name]
+        return Response(200, path.read_bytes(), f"{kind}; charset=utf-8")
+
+    def _act(self, name: str, request: Request) -> Response:
+        if request.method != "POST":
+            return Response(405, b"this is to be had by POST")
+        # A page of elsewhere cannot send this kind without asking first, which is refused.
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            return Response(415, b"application/json is wanted")
+        try:
+            asked = json.loads(request.body)
+            if not isinstance(asked, dict):
+                raise BadRequestError("an object is wanted")
+            return self._actions[name](asked)
+        except (BadRequestError, ValueError, RecursionError) as error:
+            said = str(error) if isinstance(error, BadRequestError) else "this is not JSON"
+            return Response(400, said.encode())
+
+    def _draw(self, asked: dict[str, Any]) -> Response:
+        """The face shown, as PNG."""
+        latent, psi = self._shown(asked, self._place(asked))
+        return Response(200, png(self._pictures(latent, psi)[0]), "image/png")
+
+    def _keep(self, asked: dict[str, Any]) -> Response:
+        """The face shown, as the arrays that `ganjax sample` writes, and its truncation."""
+        latent, psi = self._shown(asked, self._place(asked))
+        file = io.BytesIO()
+        arrays = {"samples": self._decode(latent, psi), "latents": latent, "truncation": np.float32(psi)}
+        np.savez(file, allow_pickle=False, **arrays)
+        return Response(200, file.getvalue(), "application/zip")
+
+    def _faces(self, asked: dict[str, Any]) -> Response:
+        """A face of its own, or faces `near` one: their latents before sliders, and pictures with them."""
+        seed = asked.get("seed")
+        if type(seed) is not int or not 0 <= seed < 2**32:
+            raise BadRequestError("seed must be a whole number in [0, 2^32)")
+        if asked.get("near") is None:
+            found = self._generator.draw_latents(seed, 1)
+        else:
+            # Not the first, which is the face of this seed itself.
+            others = self._generator.draw_latents(seed, NEARBY + 1)[1:]
+            near, mean = self._latent(asked, "near"), self._generator.latent.mean
+            found = latents.nearby(near, others, ANGLE, mean)
+        pictures = self._pictures(*self._shown(asked, found))
+        answer = {
+            "latents": found.reshape(len(found), -1).tolist(),
+            "pictures": [base64.b64encode(png(picture)).decode() for picture in pictures],
+        }
+        return Response(200, json.dumps(answer).encode(), "application/json")
+
+    def _place(self, asked: dict[str, Any]) -> np.ndarray:
+        """Where on a walk the page is: `at` from the latent `from` towards `to`, or at the former."""
+        start = self._latent(asked, "from")[None]
+        if asked.get("to") is None:
+            return start
+        (at,) = _numbers([asked.get("at")], 1, 0, 1, "at")
+        return latents.slerp(start, self._latent(asked, "to")[None], [at])
+
+    def _shown(self, asked: dict[str, Any], found: np.ndarray) -> tuple[np.ndarray, float]:
+        """`found`, moved as the sliders say, and the truncation."""
+        directions = self._opened.directions
+        moves = _numbers(asked.get("moves"), len(directions), -FARTHEST, FARTHEST, "moves")
+        (psi,) = _numbers([asked.get("truncation")], 1, 0, 1, "truncation")
+        return latents.moved(found, directions, self._generator.latent.scale * moves[None]), float(psi)
+
+    def _latent(self, asked: dict[str, Any], name: str) -> np.ndarray:
+        size = int(np.prod(self._generator.latent_shape))
+        values = _numbers(asked.get(name), size, -LARGEST, LARGEST, name)
+        return values.reshape(self._generator.latent_shape).astype(np.float32)
+
+    def _decode(self, found: np.ndarray, psi: float) -> np.ndarray:
+        with self._drawing:
+            return self._opened.decode(found, psi)
+
+    def _pictures(self, found: np.ndarray, psi: float) -> np.ndarray:
+        return viewing.to_uint8(self._decode(found, psi))
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """A picture, uint8 `(height, width, 1 or 3)`, as PNG: little compressed, which is soonest done."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def _numbers(values: Any, count: int, least: float, most: float, name: str) -> np.ndarray:
+    """`values`, a list of `count` numbers in [least, most], as float64 `(count,)`.
+
+    Raises:
+        BadRequestError: they are something else; NaN is in no range.
+    """
+    if (
+        not isinstance(values, list)
+        or len(values) != count
+        or not all(type(value) in (int, float) and least <= value <= most for value in values)
+    ):
+        raise BadRequestError(f"{name} must be {count} numbers in [{least}, {most}]")
+    return np.array(values, np.float64)

@@ -1,0 +1,108 @@
+"""The page over a real connection to this machine."""
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+
+import pytest
+import runs
+
+from ganjax.errors import UserError
+from ganjax.serving import server
+
+
+@contextlib.contextmanager
+def served(generator, truncation=1.0):
+    """A server at work, until the block ends."""
+    with server.Server(generator, port=0, seed=1, truncation=truncation) as at_work:
+        thread = threading.Thread(target=at_work.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield at_work
+        finally:
+            at_work.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def at_work(generator):
+    with served(generator) as found:
+        yield found
+
+
+@pytest.fixture
+def connection(at_work):
+    with contextlib.closing(http.client.HTTPConnection(*at_work.server_address, timeout=20)) as found:
+        yield found
+
+
+def test_it_listens_to_this_machine_alone(at_work):
+    assert at_work.server_address[0] == "127.0.0.1"
+    assert at_work.address.startswith(f"http://127.0.0.1:{at_work.server_address[1]}/")
+    assert len(at_work.address.split("/")[3]) >= 32
+
+
+def test_a_connection_is_kept_and_says_what_a_page_may_do(at_work, connection, generator):
+    path = at_work.address.removeprefix("http://").partition("/")[2]
+    moves = [0] * len(at_work.page._opened.directions)
+    asked = {"from": generator.draw_latents(1, 1)[0].tolist(), "moves": moves, "truncation": 1}
+    for _ in range(2):
+        connection.request("POST", f"/{path}draw", json.dumps(asked), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Content-Type")) == (200, "image/png")
+        assert answer.read().startswith(b"\x89PNG")
+        assert answer.getheader("X-Content-Type-Options") == "nosniff"
+        assert answer.getheader("Cache-Control") == "no-store"
+        assert answer.getheader("Content-Security-Policy").startswith(
+            "default-src 'none'; script-src 'self';"
+        )
+        assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control")]
+
+
+def test_each_server_has_a_token_of_its_own(at_work, generator):
+    with server.Server(generator, port=0, seed=1, truncation=1.0) as other:
+        assert other.address.split("/")[3] != at_work.address.split("/")[3]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", 403),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nContent-Length: 1_0\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n", 413),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 413),
+        (b"BREW / HTTP/1.1\r\n\r\n", 501),
+        (b"GET\r\n\r\n", 400),
+        (b"\xff\xfe / HTTP/9\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n", 431),
+    ],
+)
+def test_what_is_not_well_said_is_refused(at_work, sent, status, capsys):
+    with socket.create_connection(at_work.server_address, timeout=20) as plain:
+        plain.sendall(sent)
+        plain.shutdown(socket.SHUT_WR)
+        assert plain.makefile("rb").readline().split()[1] == str(status).encode()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_port_that_is_taken(at_work, generator, tiles, capsys):
+    port = at_work.server_address[1]
+    with pytest.raises(UserError, match=f"port {port} cannot be had: .*; choose another --port"):
+        server.Server(generator, port=port, seed=1, truncation=1.0)
+    assert runs.ended("explore", tiles.path, "--serve", "--port", port) == 2
+    assert runs.one_line(capsys.readouterr().err)
+
+
+def test_ctrl_c_ends_it_like_any_command(tiles, monkeypatch, capsys):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(server.Server, "serve_forever", interrupted)
+    assert runs.ended("explore", tiles.path, "--serve") == 130
+    said, err = capsys.readouterr()
+    assert said.startswith("http://127.0.0.1:")
+    assert err == "ganjax: stopped\n"

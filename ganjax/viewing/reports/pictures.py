@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FRAMES = 40  # at most; more than can be told apart on a slider
-FRAMES_BYTES = 2_400_000  # of all of them; a third more as text
-LOSSLESS_BYTES = 600_000  # of a picture whose every pixel is kept, where that is possible
+FRAMES_BYTES = 2_000_000  # of all of them; a third more as text
+LOSSLESS_BYTES = 500_000  # of a picture whose every pixel is kept, where that is possible
 
 # A hundredth of a second a picture; slower methods save a twentieth of the bytes.
 _METHOD = 2

@@ -18,6 +18,7 @@ COMMANDS = {
     "step-breakdown": ("breakdown", "where a step's time goes"),
     "reproducibility": ("reproducibility", "under which conditions runs are the same to the bit"),
     "checkpoint-cost": ("checkpoint_cost", "what it costs to keep a run safe"),
+    "serve": ("serving", "how many faces a second the page of explore --serve shows"),
     "recipes": ("recipes", "which recipe draws the best cartoon faces"),
 }
 

@@ -77,13 +77,17 @@ class Page:
         port: at which the page is served.
         seed: of the first face; each new one takes the next.
         truncation: where its slider stands at first.
+
+    Attributes:
+        directions: how many sliders there are for them.
     """
 
     def __init__(self, generator: Generator, *, token: str, port: int, seed: int, truncation: float) -> None:
         self._generator, self._opened = generator, opened.OpenedGenerator(generator)
         self._token = token.encode()
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        self._start = {"seed": seed, "truncation": truncation, "directions": len(self._opened.directions)}
+        self.directions = len(self._opened.directions)
+        self._start = {"seed": seed, "truncation": truncation, "directions": self.directions}
         self._drawing = threading.Lock()  # one picture at a time is soonest done
         self._actions = {"draw": self._draw, "faces": self._faces, "keep": self._keep}
         for count in (1, NEARBY):  # compiled before anybody waits for it

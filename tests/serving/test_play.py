@@ -15,7 +15,9 @@ def address(generator):
 def opened(visit, address, **options):
     """The page, once all of it has been drawn."""
     seen = visit(address, **options)
-    seen.page.wait_for_function("[...document.images].every(image => image.src && image.naturalWidth == 8)")
+    seen.page.wait_for_function(
+        "() => [...document.images].every(image => image.src && image.naturalWidth == 8)"
+    )
     return seen
 
 
@@ -33,7 +35,7 @@ def shown(seen):
 
 
 def settled(seen):
-    seen.page.wait_for_function("!walking && !drawing && place.to === null")
+    seen.page.wait_for_function("() => !walking && !drawing && place.to === null")
     return shown(seen)
 
 

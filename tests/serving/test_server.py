@@ -46,7 +46,7 @@ def test_it_listens_to_this_machine_alone(at_work):
 
 def test_a_connection_is_kept_and_says_what_a_page_may_do(at_work, connection, generator):
     path = at_work.address.removeprefix("http://").partition("/")[2]
-    moves = [0] * len(at_work.page._opened.directions)
+    moves = [0] * at_work.page.directions
     asked = {"from": generator.draw_latents(1, 1)[0].tolist(), "moves": moves, "truncation": 1}
     for _ in range(2):
         connection.request("POST", f"/{path}draw", json.dumps(asked), {"Content-Type": "application/json"})

@@ -25,9 +25,8 @@ FLOORS = [
     {"export", "sampling"},
     {"state"},
     {"gan"},
-    {"checks"},
-    {"losses", "penalties", "augmentations", "labelled", "step_metrics", "networks", "samplewise"},
-    {"stateless"},
+    {"checks", "step_metrics"},
+    {"losses", "penalties", "augmentations", "labelled", "networks", "samplewise", "stateless"},
 ]
 LEVEL = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 ANYWHERE = {"errors", "files", "processor"}

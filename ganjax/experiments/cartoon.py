@@ -120,14 +120,14 @@ class _Pictures(Experiment):
         import numpy as np
 
         from ganjax import sampling
-        from ganjax.experiments.walking import walks
+        from ganjax.viewing.latents import slerp
 
         ends = np.asarray(sampling.sample_latent(self.gan, key, 2 * SHEET))
-        latents = walks(ends[:SHEET], ends[SHEET:], SHEET)
+        latents = slerp(ends[:SHEET], ends[SHEET:], np.linspace(0, 1, SHEET))
         labels = self._labels(SHEET)
         if labels is not None:  # a walk is one of latents: its faces have the same parts
             labels = np.repeat(labels, SHEET, axis=0)
-        self._save_sheet(path, state, latents.reshape(-1, *ends.shape[1:]), labels)
+        self._save_sheet(path, state, latents, labels)
 
     def _labels(self, n: int) -> Any:
         if not self.condition:
@@ -187,8 +187,8 @@ class Cartoon(_Pictures):
 
     TIME on 2 cores (AVX-512; on AVX2 not measured). LOOKS
 
-    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss, R1 and R2 on every step, Adam without
-    momentum; small batches, since on a CPU steps are what is scarce.
+    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss, R1 and R2 on every step, Adam
+    without momentum; small batches, since on a CPU steps are what is scarce.
     """
 
     name: ClassVar[str] = "cartoon"

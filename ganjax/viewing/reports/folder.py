@@ -68,7 +68,9 @@ def read_run(folder: str | os.PathLike, manifest: Mapping[str, Any] | None = Non
     if not found:
         raise UserError(f"there is no run in {folder}: no manifest.json that can be read")
     evaluation = {} if manifest is not None else mapping(_json(folder / "evaluation.json"))
-    if evaluation.get("schema") != EVALUATION_SCHEMA:
+    generator = mapping(found.get("models")).get("generator.keras")
+    # Made longer since, a run is another than the one that was evaluated.
+    if evaluation.get("schema") != EVALUATION_SCHEMA or evaluation.get("generator", generator) != generator:
         evaluation = {}
     try:
         metrics = read_metrics(folder / "metrics.csv")

@@ -188,3 +188,12 @@ def test_a_disk_that_is_full_leaves_the_old_page(run, monkeypatch):
     monkeypatch.undo()
     assert (run / "report.html").read_bytes() == before
     assert not list(run.glob(".writing*"))
+
+
+@pytest.mark.parametrize(("evaluated", "shown"), [("aa", True), ("bb", False)])
+def test_an_evaluation_of_another_generator_is_not_shown(evaluated, shown, tmp_path):
+    """A run that was made longer since has the generator that its manifest names, and older scores."""
+    manifest = {**MANIFEST, "models": {"generator.keras": "aa"}}
+    evaluation = {**EVALUATION, "generator": evaluated}
+    page = page_of(run_by_hand.make(tmp_path / "run", manifest=manifest, evaluation=evaluation))
+    assert ("Frechet distance" in page) == shown

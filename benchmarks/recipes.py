@@ -4,19 +4,20 @@ Every recipe trains for the same time, given as seconds of its own steps on this
 runs: its step is timed first (the least of several), and the time divided by that is how many steps each of
 its seeds gets. So a slow recipe is not favoured, and other work on the machine changes no result.
 
-Runs are kept in --runs and not made again; what a stopped command has done is not lost.
+Runs and their scores are kept in --runs and not made again; what a stopped command has done is not lost.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import functools
 import json
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,13 @@ def main(words: Sequence[str]) -> int:
         for name, settings in chosen.items():
             _train(_folder(asked.runs, name, seed), settings, lengths[name]["steps"], seed)
     rows = []
-    score = faces.Scores(asked.n)
+    score = functools.cache(faces.Scores)
     for name in chosen:
         for seed in range(asked.seeds):
-            folder = _folder(asked.runs, name, seed)
+            both = _scores(_folder(asked.runs, name, seed), asked.n, score)
             for ema in (True, False):
-                scores = score(folder, ema=ema)
+                scores = both["ema" if ema else "last"]
                 rows.append({"recipe": name, "seed": seed, "ema": ema, **lengths[name], **scores})
-                print(name, seed, "EMA" if ema else "last", scores, flush=True)
     _write(asked.out, rows, asked)
     return 0
 
@@ -137,6 +137,17 @@ def _train(folder: Path, settings: Mapping[str, Any], steps: int, seed: int) -> 
     command += ["--overwrite"] if folder.exists() else []
     if subprocess.run(command, check=False).returncode:
         raise UserError(f"this did not end well: {' '.join(command)}")
+
+
+def _scores(folder: Path, n: int, score: Callable[[int], faces.Scores]) -> dict[str, dict[str, float]]:
+    """Of the averaged generator, "ema", and of its latest weights, "last"."""
+    path = folder.with_name(f"{folder.name}-{n}-faces.json")
+    if path.exists():
+        return json.loads(path.read_text())
+    both = {name: score(n)(folder, ema=name == "ema") for name in ("ema", "last")}
+    print(folder.name, both, flush=True)
+    path.write_text(json.dumps(both))
+    return both
 
 
 def _write(out: Path, rows: Sequence[Mapping[str, Any]], asked: argparse.Namespace) -> None:

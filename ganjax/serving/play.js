@@ -11,16 +11,16 @@ let near = []; // latents of the faces that can be walked to
 let walking = false;
 
 function slider(home, name, least, most, step, value) {
-  const label = document.createElement("label");
-  const output = document.createElement("output");
-  const input = document.createElement("input");
-  label.className = "slider";
-  Object.assign(input, { type: "range", min: least, max: most, step, value });
+  const [row, label, output, input] = ["div", "label", "output", "input"].map((tag) => document.createElement(tag));
+  row.className = "slider";
+  Object.assign(input, { id: `slider-${name}`.replace(" ", "-"), type: "range", min: least, max: most, step, value });
+  label.textContent = name;
+  label.htmlFor = input.id; // said, since an output inside a label would be what it labels
   const tell = () => { output.textContent = Number(input.value).toFixed(step < 0.1 ? 2 : 1); };
   input.addEventListener("input", () => { tell(); show(); });
   input.addEventListener("change", surround);
-  label.append(name, output, input);
-  one(home).append(label);
+  row.append(label, output, input);
+  one(home).append(row);
   tell();
   return { input, set: (to) => { input.value = to; tell(); } };
 }

@@ -44,18 +44,18 @@ def test_sliders_new_faces_and_walks(visit, address):
     page = seen.page
     assert page.locator("input[type=range]").count() == 9
     first = settled(seen)
-    page.get_by_label("Direction 1", exact=False).first.focus()
+    page.get_by_label("Direction 1").focus()
     page.keyboard.press("End")
     moved = settled(seen)
     assert moved != first
     page.get_by_role("button", name="Back to the middle").click()
     assert settled(seen) == first
-    page.get_by_label("Truncation").press("Home")
+    page.get_by_label("Truncation", exact=True).press("Home")
     average = settled(seen)
     assert average != first
     page.get_by_role("button", name="New face").click()
     assert settled(seen) == average  # under full truncation all faces are one
-    page.get_by_label("Truncation").press("End")
+    page.get_by_label("Truncation", exact=True).press("End")
     second = settled(seen)
     assert second != first
     page.get_by_role("button", name="Walk to nearby face 3").press("Enter")
@@ -79,8 +79,8 @@ def test_what_is_shown_can_be_kept(visit, address, generator, tmp_path):
 def test_a_server_that_is_gone_is_said(visit, generator):
     with served(generator) as at_work:
         seen = opened(visit, at_work.address)
-    seen.page.route("**/draw", lambda route: route.abort())
-    seen.page.get_by_label("Truncation").press("Home")
+    seen.page.route("**/*", lambda route: route.abort())
+    seen.page.get_by_label("Truncation", exact=True).press("Home")
     seen.page.get_by_text("The generator does not answer").wait_for()
 
 

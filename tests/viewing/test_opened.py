@@ -19,7 +19,7 @@ class Drawn:
 
     def draw_latents(self, seed, n):
         shape = keras.tree.flatten(self.model.inputs)[0].shape[1:]
-        return np.random.default_rng(seed).normal(size=(min(n, 64), *shape)).astype(np.float32)
+        return np.random.default_rng(seed).normal(size=(n, *shape)).astype(np.float32)
 
     def decode(self, latents):
         labels = [self.condition.encode(self.condition.usual(len(latents)))] if self.condition else []

@@ -185,7 +185,8 @@ class Cartoon(_Pictures):
 
     ganjax train cartoon
 
-    TIME on 2 cores (AVX-512; on AVX2 not measured). LOOKS
+    4 min 38 s on 2 cores (AVX-512; on AVX2 not measured). 64 different busts of many skins, hairs, glasses,
+    beards and hats, some speckled at their edges; no collapse with seeds 0 to 4.
 
     The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss, R1 and R2 on every step, Adam
     without momentum; small batches, since on a CPU steps are what is scarce.

@@ -39,7 +39,7 @@ class OpenedGenerator:
 
     It is opened at its smallest picture: at what the first layer that enlarges a picture takes in. All that
     the picture will show has been laid out there, and nothing drawn yet. On the trained cartoon the features
-    there give directions of the same effect as its whole pictures do, at a hundredth of the cost.
+    there give directions of the same effect as its whole pictures do.
 
     Truncation pulls these features towards their mean, an average face (StyleGAN's truncation, Karras et al.
     2019, appendix B, https://arxiv.org/abs/1812.04948, with the smallest picture for its w). It does not make

@@ -99,7 +99,7 @@ def check_labels(labels: Any, label_shape: tuple[int, ...] | None, samples: Any)
     if (labels is None) != (label_shape is None):
         what = "knows no labels" if label_shape is None else f"needs labels of shape (batch, *{label_shape})"
         raise TypeError(f"this game {what}: real must be {'' if label_shape is None else 'Labelled '}samples")
-    if labels is None:
+    if labels is None or label_shape is None:
         return
     if not jnp.issubdtype(labels.dtype, jnp.floating):
         raise TypeError(f"labels must be floating point, such as one-hot, got {labels.dtype}")

@@ -189,8 +189,10 @@ def _input_shapes(model: keras.Model) -> list[tuple[int, ...]]:
         shape = model.input_shape
     except AttributeError:  # a subclassed model knows the shape it was built for
         shape = (model.get_build_config() or {}).get("input_shape")
-    shapes = list(shape) if shape and isinstance(shape[0], (tuple, list)) else [shape]
-    if not shape or len(shapes) > 2:
+    shapes = list(shape or ())
+    if shape and not isinstance(shape[0], (tuple, list)):
+        shapes = [shape]
+    if not 1 <= len(shapes) <= 2:
         raise ValueError(f"the model {model.name!r} must have one input, or labels too, got {shape}")
     if any(None in each[1:] for each in shapes):
         raise ValueError(f"the input shape of {model.name!r} must be fixed but for the batch: {shape}")

@@ -151,7 +151,7 @@ class Whole(Resident):
             raise ValueError(f"a batch of the whole data set is {self.array.shape[0]} samples, not {batch}")
         return jnp.zeros((steps, 0), jnp.int32)
 
-    def fetch(self, x: Array, batch: int) -> Array:
+    def fetch(self, x: Array, batch: int) -> Array | Labelled:
         """All samples; uint8 is scaled from 0..255 to [-1, 1]."""
         samples = _as_float(self.array)
         return samples if self.labels is None else Labelled(samples, self.labels)

@@ -35,7 +35,7 @@ from ganjax.training.compilation_cache import keep_compilations
 
 FAMILIES: dict[str, dict[str, Any]] = {
     "BCE + SN": {
-        "loss": "cross-entropy", "penalties": "none", "spectral": True, "b1": 0.5, "b2": 0.999,
+        "loss": "cross-entropy", "penalties": "none", "normalization": "spectral", "b1": 0.5, "b2": 0.999,
         "learning_rate": 5e-4,
     },
     "hinge + R1": {"loss": "hinge", "penalties": "r1"},
@@ -55,8 +55,9 @@ def variants() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {"original-cartoon": {"experiment": "original-cartoon"}}
     for family, settings in FAMILIES.items():
         for augmentation, more in (("", {}), (", DiffAugment", DIFF_AUGMENT)):
-            for norm, still_more in (("", {}), (", BatchNorm in D", {"batch_norm": True})):
-                found[f"{family}{augmentation}{norm}"] = settings | more | still_more
+            found[f"{family}{augmentation}"] = settings | more
+            norm = {"none": "batch", "spectral": "spectral+batch"}[settings.get("normalization", "none")]
+            found[f"{family}{augmentation}, BatchNorm in D"] = settings | more | {"normalization": norm}
     for width, settings in WIDTHS.items():
         found[f"RpGAN + R1 + R2, {width}"] = settings
     return found
@@ -130,8 +131,7 @@ def _train(folder: Path, settings: Mapping[str, Any], steps: int, seed: int) -> 
         return
     settings = dict(settings)
     experiment = settings.pop("experiment", "cartoon")
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items() if value is not True]
-    words += [f"--{name.replace('_', '-')}" for name, value in settings.items() if value is True]
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     command = [sys.executable, "-m", "ganjax", "train", experiment, *words]
     command += [f"--steps={steps}", f"--seed={seed}", "--picture-every=0", f"--out={folder}", "--quiet"]
     command += ["--overwrite"] if folder.exists() else []

@@ -3,6 +3,7 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes a width: no terminal of ours has one
 
 import hypothesis
 import jax

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 import ganjax
-from ganjax import judging, losses, networks
+from ganjax import Labelled, judging, losses, networks
 
 BATCH = 5
 
@@ -47,7 +47,7 @@ def judged(gan, judge):
     """Logits, statistics and pullback for a real and a generated batch."""
     D = ganjax.init_state(gan, jax.random.key(0)).discriminator
     real, fake = jax.random.normal(jax.random.key(1), (2, BATCH, *gan.sample_shape))
-    return jax.vjp(judge(gan, D, real), D.params, fake, has_aux=True)
+    return jax.vjp(judge(gan, D, Labelled(real)), D.params, fake, has_aux=True)
 
 
 def close(one, other, scale=1.0):

@@ -189,7 +189,7 @@ class Cartoon(_Pictures):
     beards and hats, some speckled at their edges; no collapse with seeds 0 to 4.
 
     The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss, R1 and R2 on every step, Adam
-    without momentum; small batches, since on a CPU steps are what is scarce.
+    without momentum; in small batches, as steps are scarce on a CPU.
     """
 
     name: ClassVar[str] = "cartoon"
@@ -207,15 +207,11 @@ class Cartoon(_Pictures):
     loss: Literal["relativistic", "hinge", "cross-entropy"] = "relativistic"
     """What the two networks minimise."""
     penalties: Literal["none", "r1", "r1+r2"] = "r1+r2"
-    """Gradient penalties of the discriminator: on real samples, and on generated."""
+    """Gradient penalties: on real samples, and on generated ones too."""
     penalty: PenaltyWeight = 20.0
-    """Their weight gamma at the start; on a cosine to `penalty_end` of it."""
-    penalty_end: Annotated[float, Range(0, 1)] = 0.2
-    """What share of that weight is left at the end."""
-    spectral: bool = False
-    """Spectral normalisation in the discriminator."""
-    batch_norm: bool = False
-    """Batch normalisation in the discriminator."""
+    """Their weight gamma at the start; on a cosine to a fifth of it."""
+    normalization: Literal["none", "spectral", "batch", "spectral+batch"] = "none"
+    """In the discriminator."""
     condition: str | None = None
     """Parts of the drawn faces that can then be asked for, as in hair,glasses."""
     augment: str | None = None
@@ -248,7 +244,7 @@ class Cartoon(_Pictures):
         from ganjax.penalties import R1, R2
 
         rate = optax.cosine_decay_schedule(self.learning_rate, self.steps, alpha=0.1)
-        gamma = optax.cosine_decay_schedule(self.penalty, self.steps, alpha=self.penalty_end)
+        gamma = optax.cosine_decay_schedule(self.penalty, self.steps, alpha=0.2)
         adam = optax.adam(rate, b1=self.b1, b2=self.b2)
         objective = {
             "relativistic": losses.relativistic_pairing,
@@ -263,8 +259,8 @@ class Cartoon(_Pictures):
                 self.size,
                 self.discriminator_width,
                 labels=labels,
-                spectral=self.spectral,
-                batch_norm=self.batch_norm,
+                spectral="spectral" in self.normalization,
+                batch_norm="batch" in self.normalization,
             ),
             loss=objective[self.loss],
             penalties=terms[self.penalties],

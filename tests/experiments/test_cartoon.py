@@ -79,7 +79,7 @@ def test_a_condition_puts_labels_beside_the_faces(base):
         ({"augment": "flip,blur"}, "--augment 'blur' is none of flip, color, translation, cutout"),
         ({"augment": ""}, "--augment '' is none of"),
         ({"loss": "mystery"}, "--loss must be one of"),
-        ({"penalty_end": 2.0}, "--penalty-end must be"),
+        ({"normalization": "layer"}, "--normalization must be one of"),
     ],
 )
 def test_settings_that_do_not_fit(settings, said):
@@ -94,7 +94,7 @@ def test_every_part_of_the_recipe_can_be_chosen():
         discriminator_width=2,
         loss="hinge",
         penalties="r1",
-        spectral=True,
+        normalization="spectral",
         augment="flip,color",
     ).gan
     assert gan.loss == losses.hinge

@@ -1,9 +1,18 @@
 """Every test runs under JAX's strictest rules: no implicit promotion of dtypes or ranks."""
 
 import os
+import signal
+import threading
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes a width: no terminal of ours has one
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):  # noqa: E501
+    # What a shell starts with `&` ignores Ctrl-C, and so would all that is tested of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import hypothesis
 import jax

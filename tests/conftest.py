@@ -10,7 +10,7 @@ os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes a width: no 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     and threading.current_thread() is threading.main_thread()
-):  # noqa: E501
+):
     # What a shell starts with `&` ignores Ctrl-C, and so would all that is tested of it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -288,7 +288,7 @@ class CartoonFull(Cartoon):
 
     ganjax train cartoon-full
 
-    Meant for a GPU, on which it has not been run yet.
+    0.69 s a step on 2 cores (AVX-512), so 9.6 hours: meant for a GPU, on which it has not been run yet.
     """
 
     name: ClassVar[str] = "cartoon-full"

@@ -9,9 +9,11 @@ import jax
 import numpy as np
 
 from ganjax import sampling
-from ganjax.datasets.avatars import LABEL_NAMES, render_avatars
+from ganjax.datasets.avatars import render_avatars
 from ganjax.evaluation.classifier import Recipe
 from ganjax.evaluation.judge import Reading, as_columns, avatar_judge
+from ganjax.evaluation.real import HELD_OUT_SEED, REFERENCE_SEED
+from ganjax.evaluation.scores import COMMON, CONFIDENT, COUNTS
 from ganjax.experiments.restoring import restore
 from ganjax.export import arrays_to_state
 from ganjax.metrics.attributes import distinct_combinations, share_confident, share_produced
@@ -20,9 +22,7 @@ from ganjax.stateless import without_values
 from ganjax.training import checkpoints
 from ganjax.training.run_folder import RunFolder
 
-COMMON = 0.02  # share of the data from which on a value of an attribute counts
-CONFIDENT = 0.5
-REFERENCE_SEED, FLOOR_SEED, REFERENCES = 1002, 1003, 10_000
+REFERENCES = 10_000
 BATCH = 250
 
 MEANINGS = {
@@ -46,7 +46,7 @@ class Scores:
         self.judge = avatar_judge(Recipe(), progress=True)
         reference = render_avatars(REFERENCE_SEED, REFERENCES)
         self.labels, self.reference = as_columns(dict(reference.labels)), self.judge.read(reference.images)
-        self.real = self.judge.read(render_avatars(FLOOR_SEED, n).images)
+        self.real = self.judge.read(render_avatars(HELD_OUT_SEED, n).images)
         self.floor = self.of(self.real)
 
     def __call__(self, folder: Path, *, ema: bool = True) -> dict[str, float]:
@@ -65,12 +65,11 @@ class Scores:
 
     def of(self, reading: Reading) -> dict[str, float]:
         """Scores of what was read off n faces."""
-        counts = [len(names) for names in LABEL_NAMES.values()]
         sure = np.where(reading.confidences >= CONFIDENT, reading.labels, -1)
         combinations = distinct_combinations(reading.labels) / distinct_combinations(self.real.labels)
         values = (
             frechet_distance(reading.features, self.reference.features),
-            100 * share_produced(self.labels, sure, counts, COMMON),
+            100 * share_produced(self.labels, sure, COUNTS, COMMON),
             100 * combinations,
             100 * share_confident(reading.confidences, CONFIDENT, reading.labels >= 0),
         )

@@ -97,8 +97,11 @@ def check_real(
 def check_labels(labels: Any, label_shape: tuple[int, ...] | None, samples: Any) -> None:
     """Raise TypeError or ValueError unless `labels` fit the game, one for each of `samples`."""
     if (labels is None) != (label_shape is None):
-        what = "knows no labels" if label_shape is None else f"needs labels of shape (batch, *{label_shape})"
-        raise TypeError(f"this game {what}: real must be {'' if label_shape is None else 'Labelled '}samples")
+        if label_shape is None:
+            raise TypeError("this game knows no labels: leave them out")
+        raise TypeError(
+            f"this game needs labels of shape {('n', *label_shape)}: give them, as Labelled(samples, labels)"
+        )
     if labels is None or label_shape is None:
         return
     if not jnp.issubdtype(labels.dtype, jnp.floating):

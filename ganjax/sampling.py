@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import keras
 
 from ganjax import stateless
-from ganjax.checks import as_key
+from ganjax.checks import as_key, check_labels
 from ganjax.gan import GAN
 from ganjax.state import GANState
 from ganjax.stateless import Weights
@@ -49,14 +49,26 @@ def generate(
 def decode(
     gan: GAN, state: GANState, latents: jax.Array, labels: jax.Array | None = None, *, ema: bool = True
 ) -> jax.Array:
-    """Samples `(n, *gan.sample_shape)` float32 at inference, of latents `(n, *gan.latent_shape)`."""
+    """Samples `(n, *gan.sample_shape)` float32 at inference.
+
+    Args:
+        gan, state: the game and one of its states.
+        latents: `(n, *gan.latent_shape)`.
+        labels: `(n, *gan.label_shape)` floating point, in a conditional game.
+        ema: use the averaged weights rather than the latest.
+
+    Raises:
+        TypeError, ValueError: labels are missing, or there are some that the game does not know or take.
+    """
+    check_labels(labels, gan.label_shape, latents)
     weights = state.ema if ema else state.generator
     G = forward(gan, gan.generator, training=False)
     return G(weights.params, weights.statistics, latents, labels)[0]
 
 
 def discriminate(gan: GAN, state: GANState, x: jax.Array, labels: jax.Array | None = None) -> jax.Array:
-    """The discriminator's float32 logits of `x` `(n, *gan.sample_shape)`, at inference."""
+    """The discriminator's float32 logits of `x` `(n, *gan.sample_shape)`, at inference; labels: see `decode`."""
+    check_labels(labels, gan.label_shape, x)
     D = forward(gan, gan.discriminator, training=False)
     return D(state.discriminator.params, state.discriminator.statistics, x, labels)[0]
 

@@ -182,6 +182,15 @@ def test_labels_nobody_asked_for():
         ganjax.train_step(gan, state, Labelled(jnp.zeros((4, 2)), jnp.zeros((4, 3))))
 
 
+def test_drawing_without_labels_is_refused_too(gan, state):
+    with pytest.raises(TypeError, match=r"needs labels of shape \('n', 3\)"):
+        ganjax.generate(gan, state, jax.random.key(0), 4)
+    with pytest.raises(TypeError, match="needs labels"):
+        ganjax.discriminate(gan, state, jnp.zeros((4, 2)))
+    with pytest.raises(ValueError, match="labels must have shape"):
+        ganjax.generate(gan, state, jax.random.key(0), 4, labels_of([0, 1]))
+
+
 def _in_order(model, params):
     """Kernel, bias, embedding, last kernel, last bias, whatever order Keras keeps them in."""
     by_shape = {}

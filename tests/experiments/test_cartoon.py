@@ -64,7 +64,7 @@ def test_a_condition_puts_labels_beside_the_faces(base):
     experiment = Cartoon(condition="glasses,hair", cache_dir=str(base / "cache"), **settings)
     source, about = experiment.load(False)
     assert list(about["condition"]) == ["accessory", "hair"]
-    assert source.labels.shape == (8, experiment.condition_size) == (8, *experiment.gan.label_shape)
+    assert source.labels.shape == (8, experiment.conditions.size) == (8, *experiment.gan.label_shape)
     np.testing.assert_array_equal(source.labels.sum(axis=1), 2.0)
     labels = avatars.choose_parts(0, 8)
     first = [labels["accessory"][0], len(avatars.LABEL_NAMES["accessory"]) + labels["hair"][0]]

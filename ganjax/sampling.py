@@ -67,7 +67,11 @@ def decode(
 
 
 def discriminate(gan: GAN, state: GANState, x: jax.Array, labels: jax.Array | None = None) -> jax.Array:
-    """The discriminator's float32 logits of `x` `(n, *gan.sample_shape)`, at inference; labels: see `decode`."""
+    """The discriminator's float32 logits of `x` `(n, *gan.sample_shape)` at inference; labels as for `decode`.
+
+    Raises:
+        TypeError, ValueError: as `decode` does.
+    """
     check_labels(labels, gan.label_shape, x)
     D = forward(gan, gan.discriminator, training=False)
     return D(state.discriminator.params, state.discriminator.statistics, x, labels)[0]

@@ -24,9 +24,9 @@ COMMANDS = {
     "reproduce": "train a run again and compare it, bit by bit",
     "sample": "draw samples from a finished run",
     "explore": "walk through the latent space of a run",
-    "compare": "put runs side by side, as a page and as a picture",
-    "report": "write the page about a run anew",
     "evaluate": "score a run's samples beside real pictures",
+    "report": "write the page about a run anew",
+    "compare": "put runs side by side, as a page and as a picture",
     "data": "sets of pictures by name: list, get, remove",
     "info": "versions, devices, cache, experiments",
 }
@@ -41,7 +41,9 @@ examples:
   ganjax train cartoon              cartoon faces that nobody drew
   ganjax train original-toy         the course's two histograms, in seconds
   ganjax sample runs/cartoon-0 --n 64 --out faces.png
-  ganjax explore runs/cartoon-0
+  ganjax resume runs/cartoon-0      after Ctrl-C or a crash; `reproduce` trains it again and compares
+  ganjax evaluate runs/cartoon-0    scores beside what real faces get, shown in its report.html
+  ganjax explore runs/cartoon-0 --serve
   ganjax train cartoon --help       the flags of an experiment
 
 --debug shows the traceback of a mistake."""

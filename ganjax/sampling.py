@@ -67,7 +67,7 @@ def decode(
 
 
 def discriminate(gan: GAN, state: GANState, x: jax.Array, labels: jax.Array | None = None) -> jax.Array:
-    """The discriminator's float32 logits of `x` `(n, *gan.sample_shape)` at inference; labels as for `decode`.
+    """D's float32 logits of `x` `(n, *gan.sample_shape)` at inference; labels as for `decode`.
 
     Raises:
         TypeError, ValueError: as `decode` does.

@@ -36,7 +36,7 @@ class Real(NamedTuple):
 
 def is_avatars(experiment: Any, described: Mapping[str, Any]) -> bool:
     """Whether a run's data, as its manifest describes them, are the faces that ganjax renders."""
-    return described.get("name") == "avatars" and getattr(experiment, "renders", False)
+    return described.get("name") == "avatars" and getattr(experiment, "data", None) in (None, "avatars")
 
 
 def rendered(training: np.ndarray, n: int, progress: bool) -> Real:

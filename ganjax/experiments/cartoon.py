@@ -107,11 +107,11 @@ class _Pictures(Experiment):
         Raises:
             UserError: the pictures have no such labels.
         """
+        if self.condition is None:
+            return None
         from ganjax.datasets import avatars
         from ganjax.datasets.conditions import Condition
 
-        if self.condition is None:
-            return None
         if not self.renders:
             raise UserError("--condition needs labels, which the rendered faces have: leave out --data")
         return Condition.of(self.condition, avatars.choose_parts(0, self.images), avatars.LABEL_NAMES)

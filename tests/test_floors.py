@@ -26,13 +26,13 @@ FLOORS = [
     {"state"},
     {"gan"},
     {"checks", "step_metrics"},
-    {"losses", "penalties", "augmentations", "labelled", "networks", "samplewise", "stateless"},
+    {"losses", "penalties", "augmentations", "labelled", "latents", "networks", "samplewise", "stateless"},
 ]
 LEVEL = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 ANYWHERE = {"errors", "files", "processor"}
 HEART = {
     "step", "draws", "judging", "export", "sampling", "state", "gan", "checks", "losses", "penalties",
-    "samplewise", "stateless", "augmentations", "labelled", "step_metrics",
+    "samplewise", "stateless", "augmentations", "labelled", "latents", "step_metrics",
 }  # fmt: skip
 OUTSIDE_THE_HEART = {
     "os", "pathlib", "io", "shutil", "tempfile", "matplotlib", "PIL", "tqdm", "tyro", "platformdirs",

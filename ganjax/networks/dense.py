@@ -37,7 +37,9 @@ def mlp(
     *,
     name: str = "mlp",
     fourier_features: int = 0,
-    fourier_scale: float = 1.0,
+    fourier_scale: float | Sequence[float] = 1.0,
+    input_scale: float = 1.0,
+    output_scale: float = 1.0,
 ) -> keras.Model:
     """A multilayer perceptron, (batch, input_dim) to (batch, output_dim), linear at its end.
 
@@ -52,37 +54,58 @@ def mlp(
             networks learn high frequency functions in low dimensional domains", equation 5, with
             2 pi taken into B). B is drawn once, with the initial weights, and never trained: it is
             part of the model's non-trainable variables.
-        fourier_scale: standard deviation of B's entries, in radians per unit of the input. Larger
-            values let a discriminator tell finer details apart.
+        fourier_scale: standard deviation of B's entries, in radians per ``input_scale``. Larger
+            values let a discriminator tell finer details apart. Of several, each is that of an equal
+            share of the features.
+        input_scale, output_scale: the input is divided by the one before anything else, what the last
+            layer gives is multiplied by the other: networks work best on numbers of about unit size.
 
     Raises:
-        ValueError: for sizes below one or a scale that is not positive.
+        ValueError: for sizes below one, scales that are not positive, or features that cannot be shared
+            out evenly among the scales.
     """
     if min(input_dim, output_dim, *widths, 1) < 1:
         raise ValueError(
             f"mlp needs sizes of at least 1, not {input_dim=}, widths={tuple(widths)}, {output_dim=}"
         )
-    if fourier_features < 0 or not (math.isfinite(fourier_scale) and fourier_scale > 0):
+    scales = [fourier_scale] if isinstance(fourier_scale, (int, float)) else list(fourier_scale)
+    if fourier_features < 0 or not scales or not all(map(_is_scale, scales)):
         raise ValueError(
             "mlp needs fourier_features >= 0 and a positive fourier_scale, "
             f"not {fourier_features} and {fourier_scale}"
         )
+    if fourier_features % len(scales):
+        raise ValueError(f"mlp cannot share out {fourier_features=} evenly among {len(scales)} scales")
+    if not (_is_scale(input_scale) and _is_scale(output_scale)):
+        raise ValueError(f"mlp needs positive scales, not {input_scale=} and {output_scale=}")
     inputs = layers.Input((input_dim,), name="input")
-    x = _fourier_features(inputs, fourier_features, fourier_scale) if fourier_features else inputs
+    x = inputs if input_scale == 1 else layers.Rescaling(1 / input_scale, name="input_scale")(inputs)
+    if fourier_features:
+        x = _fourier_features(x, fourier_features // len(scales), scales)
     for index, width in enumerate(widths, start=1):
         x = layers.Dense(width, activation=activation, name=f"hidden_{index}")(x)
-    return keras.Model(inputs, layers.Dense(output_dim, name="output")(x), name=name)
+    x = layers.Dense(output_dim, name="output")(x)
+    if output_scale != 1:
+        x = layers.Rescaling(output_scale, name="output_scale")(x)
+    return keras.Model(inputs, x, name=name)
 
 
-def _fourier_features(x: keras.KerasTensor, count: int, scale: float) -> keras.KerasTensor:
-    # A frozen Dense layer and plain operations, so that a saved model needs no custom class. The point
+def _is_scale(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+def _fourier_features(x: keras.KerasTensor, count: int, scales: Sequence[float]) -> keras.KerasTensor:
+    # Frozen Dense layers and plain operations, so that a saved model needs no custom class. The point
     # itself stays beside its waves: these repeat, and alone tell a far point from a near one poorly.
-    phases = layers.Dense(
-        count,
-        use_bias=False,
-        trainable=False,
-        kernel_initializer=keras.initializers.RandomNormal(0.0, scale),
-        name="frequencies",
-    )(x)
-    waves = [x, keras.ops.sin(phases), keras.ops.cos(phases)]
+    phases = [
+        layers.Dense(
+            count,
+            use_bias=False,
+            trainable=False,
+            kernel_initializer=keras.initializers.RandomNormal(0.0, scale),
+            name="frequencies" if len(scales) == 1 else f"frequencies_{index}",
+        )(x)
+        for index, scale in enumerate(scales, start=1)
+    ]
+    waves = [x, *(wave for phase in phases for wave in (keras.ops.sin(phase), keras.ops.cos(phase)))]
     return layers.Concatenate(name="fourier_features")(waves)

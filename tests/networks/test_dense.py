@@ -57,6 +57,23 @@ def test_fourier_features_are_the_point_and_the_waves_of_frozen_frequencies():
     )
 
 
+def test_several_scales_share_the_features_out():
+    model = dense.mlp(2, [8], 1, fourier_features=600, fourier_scale=[0.5, 8.0])
+    for index, scale in enumerate([0.5, 8.0], start=1):
+        frequencies = model.get_layer(f"frequencies_{index}").kernel
+        assert frequencies.shape == (2, 300)
+        # The standard deviation of 600 draws is known to 2.9 %; four of those.
+        assert abs(np.std(frequencies.value) / scale - 1) < 0.12
+    assert model.get_layer("fourier_features").output.shape == (None, 2 + 4 * 300)
+
+
+def test_scales_are_taken_off_the_input_and_put_on_the_output():
+    model = dense.mlp(2, [], 2, input_scale=4.0, output_scale=3.0)
+    kernel, bias = (np.array(v.value) for v in model.weights)
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
+    np.testing.assert_allclose(model(x), 3 * (x / 4 @ kernel + bias[None]), rtol=0, atol=1e-6)
+
+
 LOAD = """
 import sys, keras, numpy as np
 model = keras.models.load_model(sys.argv[1], safe_mode=True)
@@ -86,6 +103,10 @@ def test_fourier_features_load_in_safe_mode_without_ganjax(tmp_path):
         ({"fourier_features": -1}, "fourier_features >= 0"),
         ({"fourier_features": 2, "fourier_scale": 0.0}, "positive fourier_scale"),
         ({"fourier_features": 2, "fourier_scale": float("nan")}, "positive fourier_scale"),
+        ({"fourier_features": 2, "fourier_scale": []}, "positive fourier_scale"),
+        ({"fourier_features": 3, "fourier_scale": [1.0, 2.0]}, "share out fourier_features=3 evenly"),
+        ({"input_scale": 0.0}, "positive scales"),
+        ({"output_scale": float("inf")}, "positive scales"),
     ],
 )
 def test_mistakes_are_named(arguments, words):

@@ -1,0 +1,39 @@
+"""Latent distributions: what a generator draws from, `(key, shape) -> float32 array` of that shape."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalAndSigns:
+    """Standard normal coordinates, and `signs` at the end that are -1 or +1, all of them independent.
+
+    A continuous generator of a connected latent space has a connected image: between modes that do not touch
+    it must leave samples (Khayatkhoei et al. 2018, section 2, https://arxiv.org/abs/1806.00880). The latent
+    space of m signs has 2^m pieces, and the generator learns by itself which piece goes to which mode.
+
+    Attributes:
+        signs: how many coordinates of the last axis are signs, >= 0.
+
+    Raises:
+        ValueError: `signs` is negative, or (when called) more than the last axis of `shape` holds.
+    """
+
+    signs: int
+
+    def __post_init__(self) -> None:
+        if self.signs < 0:
+            raise ValueError(f"a latent cannot have {self.signs} signs: give 0 or more")
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        if self.signs > shape[-1]:
+            raise ValueError(f"a latent of {shape[-1]} coordinates cannot hold {self.signs} signs")
+        normal_key, sign_key = jax.random.split(key)
+        *batch, size = shape
+        normal = jax.random.normal(normal_key, (*batch, size - self.signs), jnp.float32)
+        signs = jax.random.rademacher(sign_key, (*batch, self.signs), jnp.float32)
+        return jnp.concatenate([normal, signs], axis=-1)

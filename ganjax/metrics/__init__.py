@@ -15,29 +15,35 @@ from ganjax.metrics.attributes import (
 from ganjax.metrics.frechet import frechet_distance
 from ganjax.metrics.kernel_distance import KernelDistance, kernel_distance
 from ganjax.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
-from ganjax.metrics.modes import Modes, count_modes
+from ganjax.metrics.modes import ModeScores, mode_scores, perfect_mode_scores
 from ganjax.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest
-from ganjax.metrics.sliced_wasserstein import sliced_wasserstein
+from ganjax.metrics.sliced_wasserstein import sliced_wasserstein, sliced_wasserstein_1
+from ganjax.metrics.two_sample import TwoSampleTest, energy_test, mmd_test
 
 __all__ = [
     "DensityCoverage",
     "KernelDistance",
     "Memorisation",
-    "Modes",
+    "ModeScores",
     "Neighbours",
     "PrecisionRecall",
-    "count_modes",
+    "TwoSampleTest",
     "density_coverage",
     "distinct_combinations",
+    "energy_test",
     "entropies",
     "frechet_distance",
     "kernel_distance",
     "memorisation",
     "missing_values",
+    "mmd_test",
+    "mode_scores",
     "nearest",
+    "perfect_mode_scores",
     "precision_recall",
     "share_confident",
     "share_produced",
     "sliced_wasserstein",
+    "sliced_wasserstein_1",
     "total_variation",
 ]

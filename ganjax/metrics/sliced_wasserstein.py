@@ -1,14 +1,16 @@
-"""Sliced Wasserstein distance between patches of pictures, scale by scale: which details are wrong?"""
+"""Sliced Wasserstein distance: between points as they are, or between patches of pictures, scale by scale."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ganjax.metrics.inputs import as_pictures, check_number, generator
+from ganjax.metrics.inputs import as_feature_pair, as_pictures, check_number, generator
 
 _SMALLEST = 16  # the coarsest level, in pixels
 _PATCH = 7
@@ -17,6 +19,44 @@ _KERNEL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 # is not blown up to unit variance.
 _NOTHING = 1e-6
 _PICTURES, _DIRECTIONS = 256, 64  # at a time, for the sake of memory
+_NUMBERS = 2**24  # likewise: 64 MB of each set
+
+
+def sliced_wasserstein_1(x: ArrayLike, y: ArrayLike, *, key: jax.Array, projections: int = 256) -> float:
+    """Sliced Wasserstein-1 distance between points: the mean over directions of W1 along them.
+
+    Bonneel et al. 2015, definition 1 with p = 1, https://doi.org/10.1007/s10851-014-0506-3; for n points each
+    W1 is the mean distance between the sorted projections. In the data's unit of length, at most the distance
+    that points move; positive even between two sets of the same distribution, and the more so the fewer
+    points: compare at one n, beside real points. Symmetric.
+
+    Args:
+        x: `(n, d)` floats.
+        y: the same shape.
+        key: PRNG key that draws the directions, uniform on the sphere.
+        projections: how many directions.
+
+    Raises:
+        ValueError: other types or shapes, sets of different shapes, NaN or infinity, no projections.
+
+    Cost: 2 * projections * n * (d multiplications and a place in a sort), in float32; 128 MB at most besides
+    the points: 2 500 take a tenth of a second, a million under a minute.
+    """
+    first, second = as_feature_pair(("x", "y"), x, y, at_least=1)
+    if len(first) != len(second):
+        raise ValueError(
+            f"x and y must hold as many points, got {len(first)} and {len(second)}: "
+            "leave out what the longer set has more"
+        )
+    check_number("projections", projections, 1, 100_000, "random directions")
+    directions = generator(key).standard_normal((projections, first.shape[1]), np.float32)
+    middle = first.mean(axis=0)  # about which float32 is precise
+
+    def along(points: np.ndarray) -> Projected:
+        columns = (points - middle).astype(np.float32).T
+        return lambda directions: directions @ columns
+
+    return _distance(along(first), along(second), directions, _NUMBERS // len(first))
 
 
 def sliced_wasserstein(
@@ -73,7 +113,10 @@ def sliced_wasserstein(
         places = random.integers(here - _PATCH + 1, size=(2, len(real), patches))
         directions = random.standard_normal((projections, 3, _PATCH, _PATCH), np.float32)
         distances[here] = _distance(
-            _describe(real, level, last, places), _describe(fake, level, last, places), directions
+            partial(_along, _describe(real, level, last, places)),
+            partial(_along, _describe(fake, level, last, places)),
+            directions,
+            _DIRECTIONS,
         )
     return distances
 
@@ -106,27 +149,35 @@ def _describe(images: np.ndarray, level: int, last: bool, places: np.ndarray) ->
     return _Described(patches.reshape(-1, 3, _PATCH, _PATCH), mean, scale)
 
 
-def _distance(a: _Described, b: _Described, directions: np.ndarray) -> float:
-    """Mean over directions of the Wasserstein-1 distance along them."""
+Projected = Callable[[np.ndarray], np.ndarray]  # from unit directions to the values along each, a row each
+
+
+def _distance(a: Projected, b: Projected, directions: np.ndarray, at_once: int) -> float:
+    """Mean over directions, of any length, of the Wasserstein-1 distance along them."""
     total = 0.0
-    for start in range(0, len(directions), _DIRECTIONS):
-        chunk = directions[start : start + _DIRECTIONS]
-        chunk = chunk / np.sqrt(np.square(chunk).sum(axis=(1, 2, 3), keepdims=True))
-        difference = _sorted(a, chunk)
-        difference -= _sorted(b, chunk)
+    for start in range(0, len(directions), max(at_once, 1)):
+        chunk = directions[start : start + max(at_once, 1)]
+        axes = tuple(range(1, chunk.ndim))
+        chunk = chunk / np.sqrt(np.square(chunk).sum(axis=axes, keepdims=True))
+        difference = _sorted(a(chunk))
+        difference -= _sorted(b(chunk))
         total += np.abs(difference, out=difference).mean(axis=1, dtype=np.float64).sum()
     return float(total / len(directions))
 
 
-def _sorted(described: _Described, directions: np.ndarray) -> np.ndarray:
-    """Normalised patches along each of the directions, sorted: `(directions, patches)`."""
+def _sorted(values: np.ndarray) -> np.ndarray:
+    values.sort(axis=1)
+    return values
+
+
+def _along(described: _Described, directions: np.ndarray) -> np.ndarray:
+    """Normalised patches along each of the directions: `(directions, patches)`."""
     # Directions are stretched in place of patches, of which there are many more.
     stretched = directions * described.scale.astype(np.float32)[:, None, None]
     shift = (stretched.sum(axis=(2, 3)) * described.mean).sum(axis=1, keepdims=True)
     flat = described.patches.reshape(len(described.patches), -1)
     along = stretched.reshape(len(stretched), -1) @ flat.T
     along -= shift.astype(np.float32)
-    along.sort(axis=1)
     return along
 
 

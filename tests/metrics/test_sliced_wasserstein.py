@@ -8,8 +8,9 @@ import pytest
 import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from ganjax.metrics import sliced_wasserstein
+from ganjax.metrics import sliced_wasserstein, sliced_wasserstein_1
 
 # The package's attribute of this name is the function.
 module = importlib.import_module("ganjax.metrics.sliced_wasserstein")
@@ -162,3 +163,38 @@ def test_other_mistakes_are_said_in_one_line():
     for name in ("patches", "projections"):
         with pytest.raises(ValueError, match=f"^{name} must be a whole number in 1"):
             distance(real, real, **{name: 0})
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.sampled_from([1, 50]), dim=st.sampled_from([1, 2, 6]))
+def test_points_agree_with_scipy_direction_by_direction(seed, n, dim):
+    random, key = np.random.default_rng(seed), jax.random.key(seed)
+    x, y = random.normal(size=(2, n, dim)).astype(np.float32) * [[[1]], [[2]]]
+    directions = module.generator(key).standard_normal((20, dim), np.float32)
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    expected = np.mean([stats.wasserstein_distance(x @ u, y @ u) for u in directions])
+    found = sliced_wasserstein_1(x, y, key=key, projections=20)
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert sliced_wasserstein_1(y, x, key=key, projections=20) == pytest.approx(found, rel=1e-6)
+
+
+def test_points_that_are_shifted_are_as_far_as_their_shift_seen_from_all_sides(monkeypatch):
+    """By 2 / pi of it on average in the plane, be they small and far away."""
+    x = 1000 + 0.01 * np.random.default_rng(0).normal(size=(200, 2))
+    shifted = x + np.array([0.03, 0.04])
+    found = sliced_wasserstein_1(x, shifted, key=KEY, projections=4000)
+    assert found == pytest.approx(0.05 * 2 / np.pi, rel=0.02)
+    assert sliced_wasserstein_1(x, x[::-1], key=KEY) == 0
+    monkeypatch.setattr(module, "_NUMBERS", 1500)  # seven directions at a time
+    assert sliced_wasserstein_1(x, shifted, key=KEY, projections=4000) == pytest.approx(found)
+
+
+def test_mistakes_with_points_are_said_in_one_line():
+    x = np.zeros((4, 2))
+    with pytest.raises(ValueError, match=r"^x and y must hold as many points, got 4 and 3: leave out"):
+        sliced_wasserstein_1(x, x[:3], key=KEY)
+    with pytest.raises(ValueError, match=r"^x and y must be of one width"):
+        sliced_wasserstein_1(x, np.zeros((4, 3)), key=KEY)
+    with pytest.raises(ValueError, match=r"^y holds NaN or infinity"):
+        sliced_wasserstein_1(x, x * np.nan, key=KEY)
+    with pytest.raises(ValueError, match=r"^projections must be a whole number in 1"):
+        sliced_wasserstein_1(x, x, key=KEY, projections=0)

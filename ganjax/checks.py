@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import keras
 import optax
+from jax.core import Tracer
 
 from ganjax.labelled import Labelled, labelled
 from ganjax.losses import Loss
@@ -28,14 +29,25 @@ def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransf
 
 
 def check_normal(mean: float, scale: float) -> None:
-    """Raise TypeError or ValueError unless N(mean, scale^2) is a distribution that can be drawn from."""
+    """Raise TypeError or ValueError unless N(mean, scale^2) is a distribution that can be drawn from.
+
+    What is traced has no value yet, and passes.
+    """
+    if is_traced(mean) or is_traced(scale):
+        return
     if not (math.isfinite(mean) and math.isfinite(scale) and scale > 0):
         raise ValueError(f"a normal distribution needs a finite mean and a scale > 0, got {mean} and {scale}")
+
+
+def is_traced(value: Any) -> bool:
+    """Whether `value` is a scalar that stands for many: a hyperparameter within `jit` or `vmap`."""
+    return isinstance(value, Tracer) and value.shape == ()
 
 
 def check_game(
     made: tuple[int, ...],
     judged: tuple[int, ...],
+    packing: int,
     labels: tuple[tuple[int, ...] | None, tuple[int, ...] | None],
     augment: Any,
     loss: Loss,
@@ -43,10 +55,19 @@ def check_game(
     update: str,
     ema_decay: float,
     discriminator_updates: int,
+    unrolling: int,
 ) -> None:
     """Raise TypeError or ValueError unless the networks fit each other and every option is in its range."""
-    if made != judged:
-        raise ValueError(f"the generator makes samples of shape {made}, but the discriminator takes {judged}")
+    if not isinstance(packing, int) or packing < 1:
+        raise ValueError(f"packing must be a whole number of at least 1, got {packing}")
+    if packing > 1 and labels != (None, None):
+        raise ValueError("a game with labels cannot pack samples: each has a label of its own")
+    seen = (*made[:-1], packing * made[-1]) if packing > 1 and made else made
+    if seen != judged:
+        packs = f", {seen} in packs of {packing}" if packing > 1 else ""
+        raise ValueError(
+            f"the generator makes samples of shape {made}{packs}, but the discriminator takes {judged}"
+        )
     if labels[0] != labels[1]:
         raise ValueError(
             f"the generator takes labels of shape {labels[0]}, but the discriminator of shape {labels[1]}"
@@ -59,12 +80,16 @@ def check_game(
         raise TypeError(f"penalties must be a tuple such as (R1(10.0),), got {penalties!r}")
     if update not in ("simultaneous", "alternating"):
         raise ValueError(f'update must be "simultaneous" or "alternating", got {update!r}')
-    if not 0 <= ema_decay < 1:
+    if not is_traced(ema_decay) and not 0 <= ema_decay < 1:
         raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay}")
     if not isinstance(discriminator_updates, int) or discriminator_updates < 1:
         raise ValueError(
             f"discriminator_updates must be a whole number of at least 1, got {discriminator_updates}"
         )
+    if not isinstance(unrolling, int) or unrolling < 0:
+        raise ValueError(f"unrolling must be a whole number of at least 0, got {unrolling}")
+    if unrolling and update != "alternating":
+        raise ValueError('unrolling looks ahead of D in G\'s own update: it needs update="alternating"')
 
 
 def check_real(
@@ -72,6 +97,7 @@ def check_real(
     sample_shape: tuple[int, ...],
     label_shape: tuple[int, ...] | None,
     discriminator_updates: int,
+    packing: int = 1,
 ) -> None:
     """Raise TypeError or ValueError unless `real` is a batch of samples (and labels) of these shapes."""
     real, labels = labelled(real)
@@ -92,6 +118,13 @@ def check_real(
             f"real holds {real.shape[0]} samples, which cannot be split into "
             f"discriminator_updates={discriminator_updates} equal batches"
         )
+    check_packs(real.shape[0] // discriminator_updates, packing)
+
+
+def check_packs(n: int, packing: int) -> None:
+    """Raise ValueError unless `n` samples make whole packs."""
+    if n % packing:
+        raise ValueError(f"{n} samples cannot be put into packs of {packing}: give a multiple of {packing}")
 
 
 def check_labels(labels: Any, label_shape: tuple[int, ...] | None, samples: Any) -> None:

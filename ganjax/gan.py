@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 import keras
 import optax
 
 from ganjax import stateless
-from ganjax.checks import check_game, check_network, check_normal
+from ganjax.checks import check_game, check_network
+from ganjax.latents import Normal as Normal
+from ganjax.latents import standard_normal
 from ganjax.losses import Loss, binary_cross_entropy
 from ganjax.networks.convolution import fast_convolutions
 from ganjax.penalties import Penalty
@@ -22,20 +23,6 @@ Augment = Callable[[jax.Array, jax.Array], jax.Array]
 
 dcgan_adam = optax.adam(2e-4, b1=0.5, b2=0.999)
 """Adam as in DCGAN (Radford et al. 2016, section 4) and in the original cartoon system."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Normal:
-    """The latent distribution N(mean, scale^2), independent in every coordinate; both finite, scale > 0."""
-
-    mean: float = 0.0
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_normal(self.mean, self.scale)
-
-    def __call__(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-        return self.mean + self.scale * jax.random.normal(key, shape, jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +43,17 @@ class GAN:
         latent: `(key, shape) -> float32 array`, the distribution the generator draws from.
         augment: `(key, samples) -> samples`, differentiable, from `ganjax.augmentations`: real and generated
             samples alike pass through it on their way to the discriminator (Zhao et al. 2020, eq. 2 and 3).
+        packing: m samples that D sees as one, side by side on the last axis of its input: a batch of b makes
+            b / m packs, and these are what loss and penalties are about; not with labels (Lin et al. 2018,
+            https://arxiv.org/abs/1712.04086, section 2.2).
         ema_decay: d in [0, 1) of `ema <- d_t ema + (1 - d_t) weights`, `d_t = min(d, (1 + t) / (10 + t))` at
             step t; the generator so averaged is what `generate` uses.
         update: "simultaneous": both gradients at the same point, from one forward pass of G, one D(real), one
             D(fake), one draw of the latent. "alternating": G answers the discriminator just updated, with a
             fresh draw.
         discriminator_updates: n updates of D for each one of G; `real` then holds n batches in a row.
+        unrolling: updates of D that G looks ahead, and differentiates through, in alternating games (with the
+            loss `zero_sum`, Metz et al. 2017, https://arxiv.org/abs/1611.02163).
         transform: applied to each network's forward function before it is differentiated; must not change
             its values. None leaves strided convolutions to XLA, which is several times slower on a CPU.
 
@@ -76,11 +68,13 @@ class GAN:
     penalties: tuple[Penalty, ...] = ()
     generator_optimizer: optax.GradientTransformation = dcgan_adam
     discriminator_optimizer: optax.GradientTransformation = dcgan_adam
-    latent: Latent = Normal()
+    latent: Latent = standard_normal
     augment: Augment | None = None
+    packing: int = 1
     ema_decay: float = 0.999
     update: Literal["simultaneous", "alternating"] = "simultaneous"
     discriminator_updates: int = 1
+    unrolling: int = 0
     transform: Callable[[Callable[..., Any]], Callable[..., Any]] | None = fast_convolutions
 
     def __post_init__(self) -> None:
@@ -89,7 +83,8 @@ class GAN:
         stateless.output_shape(self.discriminator)  # refuses a model with several outputs
         check_game(
             stateless.output_shape(self.generator),
-            self.sample_shape,
+            stateless.input_shape(self.discriminator),
+            self.packing,
             (self.label_shape, stateless.label_shape(self.discriminator)),
             self.augment,
             self.loss,
@@ -97,6 +92,7 @@ class GAN:
             self.update,
             self.ema_decay,
             self.discriminator_updates,
+            self.unrolling,
         )
 
     @property
@@ -107,7 +103,8 @@ class GAN:
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample, real or generated, e.g. `(64, 64, 3)`."""
-        return stateless.input_shape(self.discriminator)
+        seen = stateless.input_shape(self.discriminator)
+        return seen if self.packing == 1 else (*seen[:-1], seen[-1] // self.packing)
 
     @property
     def label_shape(self) -> tuple[int, ...] | None:

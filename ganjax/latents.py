@@ -7,6 +7,25 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from ganjax.checks import check_normal
+
+
+@dataclasses.dataclass(frozen=True)
+class Normal:
+    """The latent distribution N(mean, scale^2), independent in every coordinate; both finite, scale > 0."""
+
+    mean: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_normal(self.mean, self.scale)
+
+    def __call__(self, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        return self.mean + self.scale * jax.random.normal(key, shape, jnp.float32)
+
+
+standard_normal = Normal()
+
 
 @dataclasses.dataclass(frozen=True)
 class NormalAndSigns:

@@ -49,6 +49,10 @@ def _minimax_generator(fake_logits: jax.Array, real_logits: jax.Array | None = N
     return -jnp.mean(softplus(fake_logits))
 
 
+def _zero_sum_generator(fake_logits: jax.Array, real_logits: jax.Array) -> jax.Array:
+    return -discriminator_loss(real_logits, fake_logits)
+
+
 def _least_squares_discriminator(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
     return (jnp.mean((real_logits - 1) ** 2) + jnp.mean(fake_logits**2)) / 2
 
@@ -83,6 +87,10 @@ binary_cross_entropy = Loss(discriminator_loss, generator_loss)
 minimax = Loss(discriminator_loss, _minimax_generator)
 """Saturating GAN. D as above, G minimises E[log(1 - sigmoid(f))] = -E[softplus(f)]
 (Goodfellow et al. 2014, eq. 1, https://arxiv.org/abs/1406.2661)."""
+
+zero_sum = Loss(discriminator_loss, _zero_sum_generator)
+"""D as above, and G the negative of all of it: beside `minimax`, E[softplus(-r)] counts where D looks ahead
+(Metz et al. 2017, eq. 1, https://arxiv.org/abs/1611.02163)."""
 
 least_squares = Loss(_least_squares_discriminator, _least_squares_generator)
 """LSGAN. D: 1/2 E[(r - 1)^2] + 1/2 E[f^2], G: 1/2 E[(f - 1)^2]

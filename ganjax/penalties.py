@@ -16,6 +16,7 @@ from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 Discriminator = Callable[[jax.Array], jax.Array]
 Weight = float | Callable[[jax.Array], jax.Array]
@@ -108,6 +109,8 @@ def squared_gradient(discriminator: Discriminator, x: jax.Array) -> jax.Array:
 
 
 def _check_weight(weight: Weight) -> None:
+    if isinstance(weight, Tracer) and weight.shape == ():
+        return  # a hyperparameter within `jit` or `vmap`, which has no value yet
     if not callable(weight) and not (isinstance(weight, numbers.Real) and 0 <= weight < math.inf):
         raise ValueError(f"a penalty's weight must be a number >= 0 or a schedule, got {weight!r}")
 

@@ -44,7 +44,8 @@ def is_samplewise(model: keras.Model) -> bool:
     """Whether every layer of `model` is known to treat samples one by one, without randomness or memory.
 
     Conservative: normalisation over the batch, dropout, spectral normalisation, a subclassed layer or model,
-    and whatever else this file does not name, all give False.
+    and whatever else this file does not name, all give False. A layer whose class has `samplewise = True` is
+    taken at its word.
     """
     if not all(_is_samplewise(operation) for operation in _operations(model)):
         return False
@@ -71,8 +72,11 @@ def _operations(model: keras.Model) -> list[Any]:
 
 def _is_samplewise(operation: Any) -> bool:
     kind = type(operation)
+    if vars(kind).get("samplewise") is True:
+        return True
     if not isinstance(operation, keras.Layer):
-        return kind.__module__.startswith("keras.") and kind.__name__ in _FUNCTIONS
+        known = kind.__name__ in _FUNCTIONS or (kind.__name__ == "Multiply" and _is_by_a_number(operation))
+        return kind.__module__.startswith("keras.") and known
     activation = getattr(operation, "activation", None)
     if isinstance(activation, keras.Layer):
         return kind in _DENSE | _SPATIAL and _is_samplewise(activation)
@@ -82,3 +86,9 @@ def _is_samplewise(operation: Any) -> bool:
         axes = operation.axis if isinstance(operation.axis, (list, tuple)) else [operation.axis]
         return all(axis == -1 or axis > 0 for axis in axes)
     return kind in _DENSE | _SPATIAL
+
+
+def _is_by_a_number(operation: Any) -> bool:
+    """Whether a product of `keras.ops` is of one tensor and a Python number, wherever it is used."""
+    factors = [node.arguments.args for node in operation._inbound_nodes]
+    return all(isinstance(each[1], (int, float)) for each in factors)

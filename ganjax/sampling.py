@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import keras
 
 from ganjax import stateless
-from ganjax.checks import as_key, check_labels
+from ganjax.checks import as_key, check_labels, check_packs
 from ganjax.gan import GAN
+from ganjax.packing import pack
 from ganjax.state import GANState
 from ganjax.stateless import Weights
 
@@ -69,12 +70,16 @@ def decode(
 def discriminate(gan: GAN, state: GANState, x: jax.Array, labels: jax.Array | None = None) -> jax.Array:
     """D's float32 logits of `x` `(n, *gan.sample_shape)` at inference; labels as for `decode`.
 
+    A game with packing m gives `n / m` logits, one for each m samples in a row.
+
     Raises:
-        TypeError, ValueError: as `decode` does.
+        TypeError, ValueError: as `decode` does, or `x` cannot be put into whole packs.
     """
     check_labels(labels, gan.label_shape, x)
+    check_packs(len(x), gan.packing)
     D = forward(gan, gan.discriminator, training=False)
-    return D(state.discriminator.params, state.discriminator.statistics, x, labels)[0]
+    packs = pack(x, gan.packing)
+    return D(state.discriminator.params, state.discriminator.statistics, packs, labels)[0]
 
 
 def forward(gan: GAN, model: keras.Model, *, training: bool) -> Forward:

@@ -77,7 +77,8 @@ def init_state(gan: GAN, key: jax.Array) -> GANState:
 
     def network(model: keras.Model, optimizer: Any, key: jax.Array) -> NetworkState:
         params, statistics = stateless.initial_weights(model, key)
-        return NetworkState(params, statistics, optimizer.init(params))
+        with stateless.standard_promotion():
+            return NetworkState(params, statistics, optimizer.init(params))
 
     generator = network(gan.generator, gan.generator_optimizer, generator_key)
     return GANState(

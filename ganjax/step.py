@@ -7,14 +7,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
-from ganjax import stateless, step_metrics
+from ganjax import step_metrics
 from ganjax.checks import check_real
+from ganjax.descent import descend, look_ahead
 from ganjax.draws import Draw, Draws, draw
 from ganjax.gan import GAN
 from ganjax.judging import judge, judge_in_two_passes, pull
 from ganjax.labelled import Labelled, labelled
+from ganjax.packing import pack
 from ganjax.sampling import forward
 from ganjax.state import AveragedWeights, GANState, NetworkState
 from ganjax.stateless import Weights
@@ -41,7 +42,7 @@ def train_step(gan: GAN, state: GANState, real: jax.Array | Labelled) -> tuple[G
     Raises:
         TypeError, ValueError: while tracing, when `real` is not a batch this game can use.
     """
-    check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates)
+    check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates, gan.packing)
     batch = len(labelled(real).samples) // gan.discriminator_updates
     return play(gan, state, real, draw(gan, state.key, state.step, batch))
 
@@ -83,8 +84,8 @@ def _simultaneous_update(gan: GAN, state: GANState, real: Labelled, drawn: Draw)
 
     state = dataclasses.replace(
         state,
-        generator=_descend(gan.generator_optimizer, G, G_gradient, G_statistics),
-        discriminator=_descend(gan.discriminator_optimizer, D, D_gradient, D_statistics),
+        generator=descend(gan.generator_optimizer, G, G_gradient, G_statistics),
+        discriminator=descend(gan.discriminator_optimizer, D, D_gradient, D_statistics),
     )
     metrics = step_metrics.of_discriminator(D_loss, penalty, logits, D_gradient)
     return state, metrics | step_metrics.of_generator(G_loss, G_gradient)
@@ -101,11 +102,11 @@ def _alternating_update(
 
     def loss(params: Weights) -> tuple[jax.Array, Weights]:
         fake, statistics = make(params)
-        (real_logits, fake_logits), _ = judge(D.params, fake)
+        (real_logits, fake_logits), _ = judge(look_ahead(gan, D, judge, fake), fake)
         return gan.loss.generator(fake_logits, real_logits), statistics
 
     (G_loss, G_statistics), G_gradient = jax.value_and_grad(loss, has_aux=True)(G.params)
-    G = _descend(gan.generator_optimizer, G, G_gradient, G_statistics)
+    G = descend(gan.generator_optimizer, G, G_gradient, G_statistics)
     state = dataclasses.replace(state, generator=G, discriminator=D)
     return state, metrics | step_metrics.of_generator(G_loss, G_gradient)
 
@@ -123,7 +124,7 @@ def _discriminator_update(
     (D_loss, (logits, statistics)), gradient = jax.value_and_grad(loss, has_aux=True)(D.params)
     penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
     gradient = jax.tree.map(jnp.add, gradient, penalty_gradient)
-    D = _descend(gan.discriminator_optimizer, D, gradient, statistics)
+    D = descend(gan.discriminator_optimizer, D, gradient, statistics)
     return D, step_metrics.of_discriminator(D_loss, penalty, logits, gradient)
 
 
@@ -144,7 +145,7 @@ def _generator_of(gan: GAN, G: NetworkState, labels: jax.Array | None, drawn: Dr
 
 
 def _seen(gan: GAN, x: jax.Array, key: jax.Array) -> jax.Array:
-    return gan.augment(key, x) if gan.augment else x
+    return pack(gan.augment(key, x) if gan.augment else x, gan.packing)
 
 
 def _penalty(
@@ -164,18 +165,6 @@ def _penalty(
         return sum(terms, jnp.zeros((), jnp.float32))
 
     return jax.value_and_grad(total)(D.params)
-
-
-def _descend(
-    optimizer: optax.GradientTransformation,
-    network: NetworkState,
-    gradient: Weights,
-    statistics: Weights,
-) -> NetworkState:
-    with stateless.standard_promotion():
-        updates, memory = optimizer.update(gradient, network.optimizer, network.params)
-        params = optax.apply_updates(network.params, updates)
-    return NetworkState(params, statistics, memory)
 
 
 def _average(gan: GAN, ema: AveragedWeights, G: NetworkState, step: jax.Array) -> AveragedWeights:

@@ -23,6 +23,7 @@ def cross_entropy(r, f):
 EQUATIONS = {
     "binary_cross_entropy": (cross_entropy, lambda f, r: (softplus(-f), -sigmoid(-f))),
     "minimax": (cross_entropy, lambda f, r: (-softplus(f), -sigmoid(f))),
+    "zero_sum": (cross_entropy, lambda f, r: (-(softplus(-r) + softplus(f)) / 2, -sigmoid(f) / 2)),
     "least_squares": (
         lambda r, f: (((r - 1) ** 2 + f**2) / 2, r - 1, f),
         lambda f, r: ((f - 1) ** 2 / 2, f - 1),

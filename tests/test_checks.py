@@ -96,3 +96,23 @@ def test_legacy_keys_are_the_same_keys(seed):
 def test_keys_of_another_implementation(gan):
     state = ganjax.init_state(gan, jax.random.key(0, impl="rbg"))
     assert state.key.dtype == jax.random.key(0, impl="rbg").dtype
+
+
+def test_hyperparameters_may_be_traced():
+    """Within `jit` or `vmap` a number has no value to be checked: the game is the same."""
+
+    def trained(mean, scale, decay):
+        gan = game(by_hand.sequential, latent=ganjax.Normal(mean, scale), ema_decay=decay)
+        state = ganjax.init_state(gan, jax.random.key(0))
+        return ganjax.train_step(gan, state, jnp.ones((4, 2)))[0].ema.params
+
+    several = jax.jit(jax.vmap(trained))(*map(jnp.float32, ([0.5, 0], [3, 1], [0.05, 0.5])))
+    alone = jax.jit(lambda: trained(0.5, 3.0, 0.05))()
+    for one, other in zip(several, alone, strict=True):
+        np.testing.assert_allclose(one[0], other, rtol=1e-5, atol=1e-7)
+    assert not all(np.allclose(one[0], one[1], rtol=1e-5, atol=1e-7) for one in several)
+
+
+def test_many_hyperparameters_in_place_of_one_are_refused():
+    with pytest.raises(TypeError):
+        jax.jit(lambda scale: ganjax.Normal(0.0, scale)(jax.random.key(0), (2,)))(jnp.ones(2))

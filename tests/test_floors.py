@@ -1,9 +1,9 @@
 """The house's floors: every file imports from its own room and from below, never from above.
 
-From top to bottom: the command line, experiments, evaluation, training, viewing; metrics and datasets side by
-side; the heart; and beside its lowest floor the networks, which know of no game. `errors`, `files` and
-`processor` hold one small thing each, import nothing of the house, and are importable from anywhere (the
-latter two not from the heart, which knows no file system).
+From top to bottom: the command line, experiments, populations, evaluation, training, viewing; metrics and
+datasets side by side; the heart; and beside its lowest floor the networks, which know of no game. `errors`,
+`files` and `processor` hold one small thing each, import nothing of the house, and are importable from
+anywhere (the latter two not from the heart, which knows no file system).
 """
 
 import ast
@@ -16,23 +16,26 @@ PACKAGE = Path(__file__).parent.parent / "ganjax"
 FLOORS = [
     {"cli"},
     {"experiments"},
+    {"populations"},
     {"evaluation"},
     {"serving", "training"},
     {"viewing"},
     {"metrics", "datasets"},
     {"step"},
+    {"descent"},
     {"draws", "judging"},
     {"export", "sampling"},
     {"state"},
     {"gan"},
+    {"latents"},
     {"checks", "step_metrics"},
-    {"losses", "penalties", "augmentations", "labelled", "latents", "networks", "samplewise", "stateless"},
+    {"losses", "penalties", "augmentations", "labelled", "packing", "networks", "samplewise", "stateless"},
 ]
 LEVEL = {room: len(FLOORS) - i for i, floor in enumerate(FLOORS) for room in floor}
 ANYWHERE = {"errors", "files", "processor"}
 HEART = {
-    "step", "draws", "judging", "export", "sampling", "state", "gan", "checks", "losses", "penalties",
-    "samplewise", "stateless", "augmentations", "labelled", "latents", "step_metrics",
+    "step", "descent", "draws", "judging", "export", "sampling", "state", "gan", "checks", "losses",
+    "penalties", "samplewise", "stateless", "augmentations", "labelled", "latents", "packing", "step_metrics",
 }  # fmt: skip
 OUTSIDE_THE_HEART = {
     "os", "pathlib", "io", "shutil", "tempfile", "matplotlib", "PIL", "tqdm", "tyro", "platformdirs",

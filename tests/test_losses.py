@@ -99,11 +99,11 @@ def test_keras_cross_entropy_agrees():
     assert ganjax.generator_loss(fake) == pytest.approx(float(generator), rel=1e-5)
 
 
-def test_only_the_relativistic_generator_looks_at_real_logits():
+def test_only_two_generators_look_at_real_logits():
     fake, real = jnp.array([[0.5], [-1.0]]), jnp.array([[2.0], [-3.0]])
     for name in EQUATIONS:
         differs = getattr(losses, name).generator(fake, real) != getattr(losses, name).generator(fake, -real)
-        assert bool(differs) == (name == "relativistic_pairing")
+        assert bool(differs) == (name in ("relativistic_pairing", "zero_sum"))
 
 
 def test_relativistic_pairs_one_to_one():

@@ -117,6 +117,18 @@ def test_schedule_as_weight(kind, samples, key):
 
 
 @pytest.mark.parametrize("kind", [R1, R2, WGANGP])
+def test_a_weight_may_be_traced(kind, samples, key):
+    def value(weight):
+        return kind(weight)(quadratic, *samples, key=key, step=STEP)
+
+    weights = np.float32([0, 0.5, 3])
+    several = jax.vmap(value)(jnp.asarray(weights))
+    np.testing.assert_allclose(several, [value(weight) for weight in weights], rtol=1e-6)
+    with pytest.raises(ValueError, match="a number >= 0 or a schedule"):
+        jax.jit(value)(jnp.asarray(weights))  # three in place of one
+
+
+@pytest.mark.parametrize("kind", [R1, R2, WGANGP])
 def test_penalties_are_hashable_values(kind):
     assert kind(3.0) == kind(3.0)
     assert hash(kind(3.0)) == hash(kind(3.0))

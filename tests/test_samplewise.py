@@ -24,6 +24,7 @@ def with_two_paths():
 SAMPLEWISE = {
     "line": networks.linear_discriminator,
     "perceptron": lambda: networks.mlp(2, [8, 8], 1, activation="leaky_relu"),
+    "scaled": lambda: networks.mlp(2, [8], 1, input_scale=2.0, output_scale=3.0),
     "Fourier features": lambda: networks.mlp(2, [8], 1, fourier_features=3),
     "two paths and a model within": with_two_paths,
     "activation as a layer": lambda: sequential((2,), layers.Dense(3, activation=layers.LeakyReLU(0.1))),

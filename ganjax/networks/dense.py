@@ -79,14 +79,15 @@ def mlp(
     if not (_is_scale(input_scale) and _is_scale(output_scale)):
         raise ValueError(f"mlp needs positive scales, not {input_scale=} and {output_scale=}")
     inputs = layers.Input((input_dim,), name="input")
-    x = inputs if input_scale == 1 else layers.Rescaling(1 / input_scale, name="input_scale")(inputs)
+    # Not `Rescaling`, which asks for TensorFlow.
+    x = inputs if input_scale == 1 else keras.ops.multiply(inputs, 1 / input_scale)
     if fourier_features:
         x = _fourier_features(x, fourier_features // len(scales), scales)
     for index, width in enumerate(widths, start=1):
         x = layers.Dense(width, activation=activation, name=f"hidden_{index}")(x)
     x = layers.Dense(output_dim, name="output")(x)
     if output_scale != 1:
-        x = layers.Rescaling(output_scale, name="output_scale")(x)
+        x = keras.ops.multiply(x, output_scale)
     return keras.Model(inputs, x, name=name)
 
 

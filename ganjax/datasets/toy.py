@@ -7,8 +7,12 @@ vmapped over keys.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 RING_MODES = 8
@@ -25,17 +29,78 @@ def gaussian(key: Array, n: int) -> Array:
     return 10 + jax.random.normal(key, (n, 1), jnp.float32)
 
 
-def ring_centers() -> Array:
-    """Centres of the ring's 8 Gaussians on the unit circle, (8, 2)."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mixture:
+    """Round Gaussians of one sigma: `mixture(key, n)` gives n points, float32 (n, d).
+
+    Attributes:
+        centers: (K, d) float32.
+        sigma: standard deviation of each Gaussian along every axis.
+        weights: (K,) float32, how probable each is; they sum to one.
+    """
+
+    centers: np.ndarray
+    sigma: float
+    weights: np.ndarray
+
+    def __call__(self, key: Array, n: int) -> Array:
+        key_mode, key_noise = jax.random.split(key)
+        modes, dim = self.centers.shape
+        if np.ptp(self.weights) == 0:
+            mode = jax.random.randint(key_mode, (n,), 0, modes)
+        else:
+            mode = jax.random.choice(key_mode, modes, (n,), p=jnp.asarray(self.weights))
+        return jnp.asarray(self.centers)[mode] + _noise(key_noise, n, self.sigma, dim)
+
+
+def ring_centers() -> np.ndarray:
+    """Centres of the ring's 8 Gaussians on the unit circle, (8, 2) float32."""
     # Not linspace(0, 2 pi, 8): that repeats the first centre as the last and leaves seven.
-    angles = jnp.arange(RING_MODES, dtype=jnp.float32) * (2 * jnp.pi / RING_MODES)
-    return jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+    angles = np.arange(RING_MODES, dtype=np.float32) * np.float32(2 * np.pi / RING_MODES)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
 
-def grid_centers() -> Array:
-    """Centres of the grid's 25 Gaussians at {-4, -2, 0, 2, 4}^2, (25, 2)."""
-    ticks = 2 * jnp.arange(GRID_SIDE, dtype=jnp.float32) - (GRID_SIDE - 1)
-    return jnp.stack(jnp.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
+def grid_centers() -> np.ndarray:
+    """Centres of the grid's 25 Gaussians at {-4, -2, 0, 2, 4}^2, (25, 2) float32."""
+    return _lattice(GRID_SIDE, 2)
+
+
+def _lattice(side: int, dim: int) -> np.ndarray:
+    """A cubic lattice of `side` points along every axis, 2 apart, around 0: (side^dim, dim) float32."""
+    ticks = 2 * np.arange(side, dtype=np.float32) - (side - 1)
+    return np.array(list(itertools.product(ticks, repeat=dim)), np.float32)
+
+
+def _thousand_centers() -> np.ndarray:
+    # The first waves of the cosine transform (DCT-II) are orthonormal: distances are kept, and no axis of the
+    # ten is an axis of the lattice.
+    wave, place = np.arange(1, 4)[:, None], np.arange(10)[None, :] + 0.5
+    return (_lattice(10, 3) @ (np.sqrt(0.2) * np.cos(np.pi * wave * place / 10))).astype(np.float32)
+
+
+def _equal(centers: np.ndarray, sigma: float) -> Mixture:
+    return Mixture(centers, sigma, np.full(len(centers), 1 / len(centers), np.float32))
+
+
+def _rising(least_to_most: float) -> np.ndarray:
+    weights = least_to_most ** np.linspace(0, 1, RING_MODES)
+    return (weights / weights.sum()).astype(np.float32)
+
+
+MIXTURES = {
+    "ring": _equal(ring_centers(), RING_SIGMA),
+    "grid": _equal(grid_centers(), GRID_SIGMA),
+    "grid-100": _equal(_lattice(10, 2), GRID_SIGMA),
+    "cube": _equal(_lattice(3, 3), GRID_SIGMA),
+    "unbalanced-ring": Mixture(ring_centers(), RING_SIGMA, _rising(20.0)),
+    "thousand": _equal(_thousand_centers(), GRID_SIGMA),
+}
+"""Mixtures by name. Ring and grid are PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1).
+
+The rest go on from these: `grid-100` is 10 x 10, `cube` is {-2, 0, 2}^3, and `thousand` a 10 x 10 x 10
+lattice turned into ten dimensions, all with nearest centres 2 apart and sigma 0.05 as in the grid. The
+weights of `unbalanced-ring` rise by the same factor from one mode to the next, from 1.8 to 36 %: 1 to 20.
+"""
 
 
 def ring(key: Array, n: int) -> Array:
@@ -43,7 +108,7 @@ def ring(key: Array, n: int) -> Array:
 
     As in PacGAN (Lin et al. 2018, arXiv:1712.04086, section 4.1).
     """
-    return _mixture(key, n, ring_centers(), RING_SIGMA)
+    return MIXTURES["ring"](key, n)
 
 
 def grid(key: Array, n: int) -> Array:
@@ -51,7 +116,7 @@ def grid(key: Array, n: int) -> Array:
 
     As in PacGAN (Lin et al. 2018, arXiv:1712.04086, section 4.1).
     """
-    return _mixture(key, n, grid_centers(), GRID_SIGMA)
+    return MIXTURES["grid"](key, n)
 
 
 def spiral(key: Array, n: int) -> Array:
@@ -101,12 +166,5 @@ def checkerboard(key: Array, n: int) -> Array:
     return 2 * (corner + jax.random.uniform(key_place, (n, 2), jnp.float32))
 
 
-def _mixture(key: Array, n: int, centers: Array, sigma: float) -> Array:
-    """Points of equally likely round Gaussians around ``centers``, (n, 2)."""
-    key_mode, key_noise = jax.random.split(key)
-    mode = jax.random.randint(key_mode, (n,), 0, len(centers))
-    return centers[mode] + _noise(key_noise, n, sigma)
-
-
-def _noise(key: Array, n: int, sigma: float) -> Array:
-    return sigma * jax.random.normal(key, (n, 2), jnp.float32)
+def _noise(key: Array, n: int, sigma: float, dim: int = 2) -> Array:
+    return sigma * jax.random.normal(key, (n, dim), jnp.float32)

@@ -10,33 +10,69 @@ command, the time it takes and what you should see, and `.gan` is the game it pl
 
 from ganjax.experiments.base import Experiment
 from ganjax.experiments.cartoon import Cartoon, CartoonFull, OriginalCartoon
-from ganjax.experiments.toy import Checkerboard, Grid, Moons, OriginalToy, Ring, Spiral, Swissroll
+from ganjax.experiments.landscapes import (
+    LANDSCAPES,
+    Checkerboard,
+    Cube,
+    Grid,
+    Grid100,
+    Moons,
+    Ring,
+    Spiral,
+    Swissroll,
+    Thousand,
+    UnbalancedRing,
+)
+from ganjax.experiments.published import (
+    LSGAN,
+    PUBLISHED,
+    R1GAN,
+    R3GAN,
+    WGANGP,
+    HingeSN,
+    PacGAN1,
+    PacGAN2,
+    PacGAN4,
+    Unrolled,
+)
+from ganjax.experiments.toy import OriginalToy
 
 _ALL: tuple[type[Experiment], ...] = (
     Cartoon,
     CartoonFull,
     OriginalCartoon,
     OriginalToy,
-    Ring,
-    Grid,
-    Spiral,
-    Swissroll,
-    Moons,
-    Checkerboard,
+    *LANDSCAPES.values(),
+    *PUBLISHED.values(),
 )
 EXPERIMENTS: dict[str, type[Experiment]] = {experiment.name: experiment for experiment in _ALL}
 
 __all__ = [
     "EXPERIMENTS",
+    "LANDSCAPES",
+    "LSGAN",
+    "PUBLISHED",
+    "R1GAN",
+    "R3GAN",
+    "WGANGP",
     "Cartoon",
     "CartoonFull",
     "Checkerboard",
+    "Cube",
     "Experiment",
     "Grid",
+    "Grid100",
+    "HingeSN",
     "Moons",
     "OriginalCartoon",
     "OriginalToy",
+    "PacGAN1",
+    "PacGAN2",
+    "PacGAN4",
     "Ring",
     "Spiral",
     "Swissroll",
+    "Thousand",
+    "UnbalancedRing",
+    "Unrolled",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ import numpy as np
 from ganjax import stateless
 from ganjax.datasets.conditions import Condition
 from ganjax.errors import UserError
-from ganjax.gan import Normal
+from ganjax.latents import Normal, NormalAndSigns
 from ganjax.training.run_folder import RunFolder
 
 BATCH = 256  # latents decoded at once, so that any number fits in memory
@@ -39,9 +40,7 @@ class SavedGenerator:
 
     def __init__(self, folder: RunFolder) -> None:
         try:
-            latent = folder.read_manifest()["latent"]
-            values = {name: float(value) for name, value in latent.items()}
-            self.latent: Callable[..., jax.Array] = Normal(**values)
+            self.latent: Callable[..., jax.Array] = _latent(folder.read_manifest()["latent"])
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise UserError(f"{folder.manifest_path} does not say how latents are drawn: {error}") from error
         self.model = load_model(folder, "generator")
@@ -84,6 +83,13 @@ class SavedGenerator:
     def _call(self, latents: jax.Array, *labels: jax.Array) -> jax.Array:
         with stateless.standard_promotion():
             return self.model([latents, *labels] if labels else latents, training=False)
+
+
+def _latent(described: Mapping[str, Any]) -> Normal | NormalAndSigns:
+    # The manifest holds a distribution's fields alone, and these tell the two apart.
+    if set(described) == {"signs"}:
+        return NormalAndSigns(int(described["signs"]))
+    return Normal(**{name: float(value) for name, value in described.items()})
 
 
 def _condition(folder: RunFolder, label_shape: tuple[int, ...] | None) -> Condition | None:

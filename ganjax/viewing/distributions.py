@@ -102,13 +102,15 @@ def plot_landscape(
 ) -> Axes:
     """Draw real and generated points of the plane over the discriminator's landscape.
 
+    Points of more dimensions are drawn by their first two coordinates.
+
     The landscape is `sigmoid(D(x))` on a grid of 160 x 160 points, with the line where it is 0.5.
     It is a probability for losses whose discriminator estimates one (cross-entropy); for others
     (Wasserstein, relativistic) only its ups and downs carry meaning.
 
     Args:
-        real: real points, shape `(n, 2)`; None draws the generated ones alone.
-        generated: generated points, shape `(m, 2)`.
+        real: real points, shape `(n, d)`, d >= 2; None draws the generated ones alone.
+        generated: generated points, shape `(m, d)`.
         discriminator: takes points, float32 `(k, 2)`, and returns logits, `(k,)` or `(k, 1)`.
         ax: the axis to draw on; without one, a new figure is made.
         limits: `(x low, x high, y low, y high)`; without them, a square around the real points (or,
@@ -167,18 +169,19 @@ def plot_landscape(
 
 
 def _finite(samples: Any, dimension: int, name: str) -> tuple[np.ndarray, str]:
-    """Return the finite samples as float64, `(n,)` or `(n, 2)`, and how to name them."""
+    """Return the finite samples as float64, `(n,)` or `(n, 2)`: two coordinates; and how to name them."""
     values = np.asarray(samples, dtype=np.float64)
     if dimension == 1 and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.ndim != dimension or (dimension == 2 and values.shape[1] != 2):
-        expected = "(n,) or (n, 1)" if dimension == 1 else "(n, 2)"
+    if values.ndim != dimension or (dimension == 2 and values.shape[1] < 2):
+        expected = "(n,) or (n, 1)" if dimension == 1 else "(n, 2) or more coordinates"
         raise ValueError(f"{name} samples must have shape {expected}, not {np.shape(samples)}")
     if not len(values):
         raise ValueError(f"there are no {name} samples to draw")
     finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     missing = len(values) - np.count_nonzero(finite)
-    return values[finite], f"{name} ({missing} not finite)" if missing else name
+    values = values[finite] if dimension == 1 else values[finite, :2]
+    return values, f"{name} ({missing} not finite)" if missing else name
 
 
 def _reference(sides: list[Any]) -> np.ndarray:

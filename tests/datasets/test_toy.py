@@ -4,18 +4,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
+from scipy.stats import chi2
 
 from ganjax.datasets import toy
 
 PLANE = [toy.ring, toy.grid, toy.spiral, toy.swissroll, toy.moons, toy.checkerboard]
 
 
-@pytest.mark.parametrize("sample", [toy.gaussian, *PLANE], ids=lambda f: f.__name__)
+def named(sampler):
+    return getattr(sampler, "__name__", None)
+
+
+@pytest.mark.parametrize("sample", [toy.gaussian, *PLANE, *toy.MIXTURES.values()], ids=named)
 def test_every_sampler_is_a_pure_function_of_the_key(sample):
     draw = jax.jit(sample, static_argnums=1)
     first = draw(jax.random.key(1), 64)
     assert first.dtype == jnp.float32
-    assert first.shape == (64, 1 if sample is toy.gaussian else 2)
+    dim = sample.centers.shape[1] if isinstance(sample, toy.Mixture) else 2
+    assert first.shape == (64, 1 if sample is toy.gaussian else dim)
     np.testing.assert_array_equal(first, draw(jax.random.key(1), 64))
     np.testing.assert_array_equal(first, draw(jax.random.PRNGKey(1), 64))
     assert not np.allclose(first, draw(jax.random.key(2), 64))
@@ -40,27 +47,61 @@ def test_gaussian_has_mean_ten_and_deviation_one(key):
 
 
 @pytest.mark.parametrize(
-    ("sample", "centers", "sigma", "modes"),
+    ("name", "shape", "sigma", "apart"),
     [
-        (toy.ring, toy.ring_centers, toy.RING_SIGMA, 8),
-        (toy.grid, toy.grid_centers, toy.GRID_SIGMA, 25),
+        ("ring", (8, 2), 0.01, 0.7653),
+        ("grid", (25, 2), 0.05, 2),
+        ("grid-100", (100, 2), 0.05, 2),
+        ("cube", (27, 3), 0.05, 2),
+        ("unbalanced-ring", (8, 2), 0.01, 0.7653),
+        ("thousand", (1000, 10), 0.05, 2),
     ],
 )
-def test_mixtures_have_their_centres_equally_often_with_their_sigma(key, sample, centers, sigma, modes):
-    c = np.asarray(centers())
-    assert c.shape == (modes, 2)
-    apart = np.linalg.norm(c[:, None] - c[None], axis=-1) + 10 * np.eye(modes)
-    assert apart.min() > 0.7  # all distinct
+def test_mixtures_have_their_centres_as_often_as_their_weights_say_with_their_sigma(
+    key, name, shape, sigma, apart
+):
+    mixture = toy.MIXTURES[name]
+    c = mixture.centers
+    assert c.shape == shape
+    assert c.dtype == mixture.weights.dtype == np.float32
+    assert mixture.sigma == sigma
+    assert mixture.weights.sum() == pytest.approx(1)
     n = 20_000
-    x = np.asarray(sample(key, n))
-    distance = np.linalg.norm(x[:, None] - c[None], axis=-1)
-    nearest = distance.argmin(axis=1)
-    counts = np.bincount(nearest, minlength=modes)
-    assert np.all(np.abs(counts - n / modes) < 5 * np.sqrt(n / modes))
-    spread = (x - c[nearest]).std(axis=0)
-    np.testing.assert_allclose(spread, sigma, rtol=0.03)
-    high_quality = (distance.min(axis=1) < 3 * sigma).mean()
-    assert abs(high_quality - 0.9889) < 0.005  # 1 - exp(-4.5)
+    x = np.asarray(mixture(key, n))
+    neighbours = cKDTree(c)
+    assert neighbours.query(c, k=2)[0][:, 1].min() == pytest.approx(apart, abs=1e-4)
+    distance, nearest = neighbours.query(x)
+    expected = n * mixture.weights
+    assert np.all(np.abs(np.bincount(nearest, minlength=len(c)) - expected) < 5 * np.sqrt(expected))
+    np.testing.assert_allclose((x - c[nearest]).std(axis=0), sigma, rtol=0.03)
+    assert (distance < 3 * sigma).mean() == pytest.approx(chi2.cdf(9, shape[1]), abs=0.015)
+
+
+def test_mixtures_are_all_named_in_the_test_above():
+    assert set(toy.MIXTURES) == {"ring", "grid", "grid-100", "cube", "unbalanced-ring", "thousand"}
+
+
+@pytest.mark.parametrize(("sample", "name"), [(toy.ring, "ring"), (toy.grid, "grid")])
+def test_equal_gaussians_are_a_uniform_choice_and_noise(key, sample, name):
+    """The bits of ring and grid, which runs of earlier versions were trained on."""
+    choice, noise = jax.random.split(key)
+    c = toy.MIXTURES[name].centers
+    mode = jax.random.randint(choice, (50,), 0, len(c))
+    expected = jnp.asarray(c)[mode] + toy.MIXTURES[name].sigma * jax.random.normal(noise, (50, 2))
+    np.testing.assert_array_equal(sample(key, 50), expected)
+
+
+def test_weights_of_the_unbalanced_ring_rise_by_the_same_factor_to_twenty():
+    mixture = toy.MIXTURES["unbalanced-ring"]
+    np.testing.assert_array_equal(mixture.centers, toy.MIXTURES["ring"].centers)
+    np.testing.assert_allclose(mixture.weights[1:] / mixture.weights[:-1], 20 ** (1 / 7), rtol=1e-5)
+
+
+def test_the_thousand_lie_on_a_lattice_of_no_axis():
+    c = toy.MIXTURES["thousand"].centers
+    assert np.linalg.matrix_rank(c, tol=1e-3) == 3
+    assert np.all(c.std(axis=0) > 0.3)
+    assert np.linalg.norm(c, axis=1).max() == pytest.approx(9 * np.sqrt(3), rel=1e-5)
 
 
 def test_ring_centres_are_on_the_unit_circle_every_45_degrees():

@@ -12,8 +12,19 @@ import pytest
 import runs
 from PIL import Image
 
-from ganjax import experiments, init_state, train_step
-from ganjax.experiments import EXPERIMENTS, Experiment, base, cartoon, toy
+from ganjax import experiments, init_state, stateless, train_step
+from ganjax.experiments import (
+    EXPERIMENTS,
+    Experiment,
+    base,
+    cartoon,
+    landscapes,
+    pacgan,
+    points,
+    published,
+    recipe,
+    toy,
+)
 
 # The smallest of each that is still itself.
 SMALL = {
@@ -21,6 +32,7 @@ SMALL = {
     "cartoon-full": {"size": 32, "images": 4, "batch": 2, "width": 2, "discriminator_width": 2},
     "original-cartoon": {"images": 4, "batch": 2},
     "original-toy": {"batch": 50},
+    "unrolled": {"unrolling": 2},
 }
 
 
@@ -51,7 +63,7 @@ def test_the_docstring_says_what_it_is_and_names_the_command(name):
     assert any(line.startswith(f"ganjax train {name}") for line in rest)
 
 
-@pytest.mark.parametrize("module", [base, cartoon, toy])
+@pytest.mark.parametrize("module", [base, cartoon, landscapes, pacgan, points, published, recipe, toy])
 def test_every_field_is_documented(module):
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         if not isinstance(node, ast.ClassDef):
@@ -68,10 +80,13 @@ def test_it_builds_loads_and_draws(name, base, tmp_path):
     experiment = small(name, base / "cache")
     source, about = experiment.load(False)
     assert about["name"]
+    with stateless.standard_promotion():  # Keras's orthogonal initializer needs it
+        assert experiment.gan
 
     def first_step(state, source, key):
-        plan = source.plan(key, 0, 1, experiment.batch)
-        return train_step(experiment.gan, state, source.fetch(plan[0], experiment.batch))
+        batch = experiment.batch * experiment.gan.discriminator_updates
+        plan = source.plan(key, 0, 1, batch)
+        return train_step(experiment.gan, state, source.fetch(plan[0], batch))
 
     state = jax.jit(init_state, static_argnums=0)(experiment.gan, jax.random.key(0))
     jax.eval_shape(first_step, state, source, jax.random.key(0))  # the data fit the game

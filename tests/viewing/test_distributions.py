@@ -181,3 +181,12 @@ def test_limits_without_area_are_refused(rng, limits):
 def test_landscape_needs_points_of_the_plane():
     with pytest.raises(ValueError, match=r"\(n, 2\)"):
         plot_landscape(np.ones(5), np.ones((5, 2)))
+
+
+def test_points_beyond_the_plane_are_drawn_by_their_first_two_coordinates(rng):
+    points = rng.normal(size=(30, 5))
+    points[3, 4] = np.nan  # not in the picture, but not a point either
+    ax = plot_landscape(points, points)
+    assert "1 not finite" in legend(ax)[0]
+    shown = np.asarray(ax.collections[-1].get_offsets())
+    np.testing.assert_array_equal(shown, np.delete(points, 3, axis=0)[:, :2])

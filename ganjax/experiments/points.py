@@ -1,0 +1,81 @@
+"""What experiments on points have in common, whatever game they play: the data, the picture, the scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganjax.experiments.base import Experiment
+
+if TYPE_CHECKING:
+    import jax
+
+    from ganjax.datasets.batches import Source
+    from ganjax.datasets.toy import Mixture
+    from ganjax.experiments.landscapes import Landscape
+    from ganjax.state import GANState
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Points(Experiment):
+    """Points of a known distribution: endless fresh ones to learn from, and some to draw beside generated."""
+
+    @property
+    def ground(self) -> type[Landscape]:
+        """The landscape whose points these are."""
+        raise NotImplementedError
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The real distribution, where it is a mixture of Gaussians."""
+        from ganjax.datasets import toy
+
+        return toy.MIXTURES.get(self.ground.name)
+
+    @property
+    def sample(self) -> Callable[[jax.Array, int], jax.Array]:
+        """`(key, n) -> (n, dim)` float32 real points: of this name in `datasets.toy`."""
+        from ganjax.datasets import toy
+
+        return self.mixture or getattr(toy, self.ground.name)
+
+    def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
+        from ganjax.datasets.batches import Sampled
+
+        return Sampled(self.sample), {"name": self.ground.name}
+
+    def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
+        from ganjax import sampling, viewing
+
+        extent = self.ground.extent
+        ax = viewing.plot_landscape(
+            self.sample(key, 2000),
+            sampling.generate(self.gan, state, key, 2000),
+            # A D that takes packs, or points of more dimensions, has no surface over the plane.
+            (lambda x: sampling.discriminate(self.gan, state, x))
+            if self.gan.packing == 1 and self.ground.dim == 2
+            else None,
+            limits=(-extent, extent, -extent, extent),
+        )
+        viewing.save_figure(path, ax.figure)
+
+    def judge(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
+        """How well the modes are met (`metrics.mode_scores`), where there are any.
+
+        A score without a value, such as the width of modes that were never hit, is left out.
+        """
+        if (mixture := self.mixture) is None:
+            return {}
+        import jax.numpy as jnp
+
+        from ganjax import metrics, sampling
+
+        samples = sampling.generate(self.gan, state, key, 2500)
+        scores = metrics.mode_scores(
+            samples, jnp.asarray(mixture.centers), mixture.sigma, jnp.asarray(mixture.weights)
+        )
+        values = {name: float(value) for name, value in scores._asdict().items()}
+        return {name: value for name, value in values.items() if math.isfinite(value)}

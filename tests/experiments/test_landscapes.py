@@ -1,0 +1,75 @@
+"""The landscapes show what they say, and are scored by their modes where they have any."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganjax import generate, init_state, stateless
+from ganjax.experiments import EXPERIMENTS, LANDSCAPES, Cube, Grid, Ring, Spiral, UnbalancedRing
+from ganjax.metrics import mode_scores
+
+
+def moves(optimizer, gradients):
+    """What one parameter is moved by at each of these gradients."""
+    with stateless.standard_promotion():
+        memory, moved = optimizer.init(jnp.zeros(())), []
+        for gradient in gradients:
+            update, memory = optimizer.update(jnp.float32(gradient), memory)
+            moved.append(float(update))
+    return moved
+
+
+def test_landscapes_are_experiments():
+    assert all(EXPERIMENTS[name] is kind for name, kind in LANDSCAPES.items())
+
+
+@pytest.mark.parametrize("name", LANDSCAPES)
+def test_the_picture_shows_all_of_the_landscape_and_the_scale_is_the_datas(key, name):
+    experiment = LANDSCAPES[name]()
+    points = np.asarray(experiment.sample(key, 20_000))
+    assert points.shape == (20_000, experiment.dim)
+    assert np.mean(np.abs(points[:, :2]).max(axis=1) > experiment.extent) < 0.001
+    assert np.abs(points[:, :2]).max() > experiment.extent / 2  # and not too much around it
+    assert np.sqrt(np.mean(points**2)) == pytest.approx(experiment.scale, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", [Ring, Grid, Cube, UnbalancedRing])
+def test_mixtures_are_judged_by_their_modes(key, kind):
+    experiment = kind(width=4)
+    state = init_state(experiment.gan, key)
+    mixture = experiment.mixture
+    samples = generate(experiment.gan, state, key, 2500)
+    expected = mode_scores(samples, mixture.centers, mixture.sigma, mixture.weights)
+    assert expected.reverse_kl > 0
+    scores = experiment.judge(state, None, key)
+    for name, value in expected._asdict().items():
+        assert scores[name] == pytest.approx(float(value)) if np.isfinite(value) else name not in scores
+
+
+def test_a_mode_that_is_nowhere_hit_has_no_width(key):
+    experiment = Grid(width=4)
+    state = init_state(experiment.gan, key)
+    far = [jnp.full_like(p, 1e3) for p in state.ema.params]
+    lost = jax.tree.unflatten(jax.tree.structure(state.ema.params), far)
+    state = dataclasses.replace(state, ema=dataclasses.replace(state.ema, params=lost))
+    scores = experiment.judge(state, None, key)
+    assert scores["captured"] == scores["high_quality"] == 0
+    assert "deviation_high_quality" not in scores
+
+
+def test_what_has_no_modes_is_not_scored(key):
+    assert Spiral.ground.fget(Spiral()) is Spiral
+    assert Spiral().mixture is None
+    assert Spiral().judge(None, None, key) == {}
+
+
+def test_the_learning_rate_ends_at_zero():
+    gan = Ring(width=4, steps=10, learning_rate=2e-3).gan
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        downhill = moves(optimizer, [1.0] * 11)
+        assert downhill[0] == pytest.approx(-2e-3, rel=1e-3)
+        assert downhill == sorted(downhill)
+        assert downhill[-1] == 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,29 +17,33 @@ from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range, Seed, check_settings
 
 if TYPE_CHECKING:
-    from ganjax.evaluation.evaluate import Evaluation
+    from ganjax.evaluation.evaluate import Evaluation, Spread
+    from ganjax.training.run_folder import RunFolder
+
+MOST_PICTURES = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
-    """Score what a run has learnt: its samples against real pictures, and these against one another.
+    """Score what a run has learnt: its samples against real ones, and real ones against one another.
 
     $ ganjax evaluate runs/cartoon-0
-    $ ganjax evaluate runs/cartoon-0 runs/cartoon-1 runs/cartoon-2 --n 2000
+    $ ganjax evaluate runs/ring-0 runs/ring-1 runs/ring-2 --n 10000
 
-    Writes evaluation.json and evaluation/neighbours.png into each run's folder, and its report.html anew.
+    Writes evaluation.json (and of a run on pictures evaluation/neighbours.png) into each run's folder, and
+    its report.html anew.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of runs on pictures."""
-    n: Annotated[int, Range(32, 100_000)] = 10_000
-    """How many samples, and as many real pictures."""
+    """Folders of runs, all on pictures or all on points."""
+    n: Annotated[int | None, Range(32, 1_000_000)] = None
+    """How many samples, and as many real ones: 10 000 pictures (at most 100 000) or 2500 points by default."""
     seed: Seed = 1
     """Seed of the samples' latents."""
     data: str | None = None
     """Where the pictures lie that the runs were trained on, if not where they lay then."""
     inception: Path | None = None
-    """An .h5 file of keras.applications.InceptionV3 weights (no top): adds scores in its features."""
+    """For pictures: .h5 weights of keras.applications.InceptionV3 (no top): adds scores in its features."""
     quiet: bool = False
     """Print the table alone."""
 
@@ -53,7 +58,7 @@ def run(words: Sequence[str]) -> int:
     asked = parse(Evaluate, words, "ganjax evaluate")
 
     from ganjax import viewing
-    from ganjax.evaluation.evaluate import evaluate
+    from ganjax.evaluation.point_runs import makes_points
     from ganjax.experiments.restoring import restore
     from ganjax.training.compilation_cache import keep_compilations
     from ganjax.training.run_folder import RunFolder
@@ -61,49 +66,77 @@ def run(words: Sequence[str]) -> int:
     keep_compilations()
     folders = [RunFolder.open(path) for path in asked.runs]
     experiments: list[Any] = [restore(folder.read_manifest(), asked.data) for folder in folders]
+    points = [makes_points(folder) for folder in folders]
+    if len(set(points)) > 1:
+        raise UserError(
+            f"{folders[points.index(True)].path} makes points, {folders[points.index(False)].path} pictures: "
+            "evaluate them apart"
+        )
+    score = _scoring_points(asked) if points[0] else _scoring_pictures(asked)
     evaluations = []
     for folder, experiment in zip(folders, experiments, strict=True):
         with writing(folder.path):
-            evaluations.append(
-                evaluate(
-                    folder,
-                    experiment,
-                    n=asked.n,
-                    seed=asked.seed,
-                    inception=asked.inception,
-                    quiet=asked.quiet,
-                )
-            )
+            evaluations.append(score(folder, experiment))
             viewing.save_report(folder.path)
     print("\n".join(table(evaluations)))
     return 0
+
+
+def _scoring_pictures(asked: Evaluate) -> Callable[[RunFolder, Any], Evaluation]:
+    from ganjax.evaluation.evaluate import evaluate
+
+    n = 10_000 if asked.n is None else asked.n
+    if n > MOST_PICTURES:
+        raise UserError(f"--n must be a whole number in [32, {MOST_PICTURES}] for pictures, got {n}")
+    return partial(evaluate, n=n, seed=asked.seed, inception=asked.inception, quiet=asked.quiet)
+
+
+def _scoring_points(asked: Evaluate) -> Callable[[RunFolder, Any], Evaluation]:
+    from ganjax.evaluation.point_runs import evaluate_point_run
+
+    if asked.inception is not None:
+        raise UserError(f"--inception describes pictures: {asked.runs[0]} makes points")
+    n = 2500 if asked.n is None else asked.n
+    return partial(evaluate_point_run, n=n, seed=asked.seed, floors={}, quiet=asked.quiet)
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[str]:
     """Lines: every score that all runs have beside its floor, and what is to be known of them."""
     from ganjax.evaluation.evaluate import spread
 
-    several = len(evaluations) > 1
-    head = [f"{len(evaluations)} runs" if several else evaluations[0].run, "score"]
-    rows = [[*head, *(["+-"] if several else []), "floor", "better"]]
-    for each in spread(evaluations):
-        deviation = [_number(each.deviation)] if several else []
-        rows.append(
-            [each.score.label, _number(each.mean), *deviation, _number(each.floor), each.score.better]
-        )
+    several, first = len(evaluations) > 1, evaluations[0]
+    found = spread(evaluations)
+    varies = any(math.isfinite(each.score.floor_deviation) for each in found)
+    head = [f"{len(evaluations)} runs" if several else first.run, "score"]
+    rows = [[*head, *(["+-", "s.e."] if several else []), "floor", *(["+-"] if varies else []), "better"]]
+    rows += [_row(each, several, varies) for each in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join([name.ljust(widths[0]), *map(str.rjust, numbers, widths[1:])]) for name, *numbers in rows
     ]
-    first = evaluations[0]
-    lines.append(f"{first.n} samples a run; the floor is what held-out real pictures score. {first.note}")
+    real = "real points" if varies else "held-out real pictures"
+    lines.append(f"{first.n} samples a run; the floor is what as many {real} score. {first.note}")
     if several:
-        lines.append("score and floor are means over the runs, +- is the standard deviation between them")
+        lines.append(
+            "score and floor are means over the runs, +- is the standard deviation between them, s.e. the "
+            "standard error of their mean"
+        )
+    if varies:
+        lines.append("behind a floor, +- is the standard deviation between sets of real points")
     if first.classifier is not None:
         right = ", ".join(f"{name} {share:.1%}" for name, share in first.classifier["accuracy"].items())
         lines.append(f"the avatar classifier is right on held-out faces in: {right}")
-    lines += [f"{each.run}: report.html, evaluation.json, {each.neighbours}" for each in evaluations]
+    for each in evaluations:
+        written = ["report.html", "evaluation.json", *([each.neighbours] if each.neighbours else [])]
+        lines.append(f"{each.run}: {', '.join(written)}")
     return lines
+
+
+def _row(each: Spread, several: bool, varies: bool) -> list[str]:
+    score = each.score
+    spread = [each.deviation, each.error] if several else []
+    numbers = [each.mean, *spread, each.floor, *([score.floor_deviation] if varies else [])]
+    return [score.label, *map(_number, numbers), score.better]
 
 
 def _number(value: float) -> str:

@@ -93,12 +93,12 @@ def run_seeds(
 
 
 def score_table(scores: Sequence[Mapping[str, float]]) -> list[str]:
-    """Lines with mean, standard error of the mean, least and most of each score over the runs."""
+    """Lines with mean, standard error of the mean, least and most of each score over the runs with one."""
     if not scores:
         return []
     rows = [[f"{len(scores)} runs", "mean", "error", "least", "most"]]
-    for name in scores[0]:
-        values = [each[name] for each in scores]
+    for name in dict.fromkeys(name for each in scores for name in each):
+        values = [each[name] for each in scores if name in each]
         error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
         numbers = (statistics.fmean(values), error, min(values), max(values))
         rows.append([name, *(f"{number:.4g}" for number in numbers)])

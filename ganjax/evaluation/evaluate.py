@@ -1,4 +1,4 @@
-"""Scoring a run: its samples, what real pictures there are, and what is written about both."""
+"""Scoring a run on pictures: its samples, what real pictures there are, and what is written about both."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class Evaluation:
             run's data are other pictures.
         scores: each beside its floor.
         attributes: shares of every value of every attribute; none without a classifier.
-        note: on the real pictures: where they come from, and what could not be held out.
-        neighbours: the picture of the nearest training pictures, from the run's folder.
+        note: on the real samples: where they come from, and what could not be held out.
+        neighbours: the picture of the nearest training pictures, from the folder; "" where points are made.
         environment: versions, processor, flags.
     """
 
@@ -75,6 +75,12 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """As JSON values; what is not a number is None."""
         return {"schema": SCHEMA, **_without_nan(dataclasses.asdict(self))}
+
+    def save(self) -> None:
+        """Write `evaluation.json` into the run's folder."""
+        with atomic(Path(self.run) / "evaluation.json") as temporary:
+            written = json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
+            temporary.write_text(written, encoding="utf-8")
 
 
 def evaluate(
@@ -105,9 +111,7 @@ def evaluate(
     start, say = time.monotonic(), (lambda _: None) if quiet else tell
     generator = SavedGenerator(folder)
     if len(generator.sample_shape) != 3:
-        raise UserError(
-            f"{folder.path} makes points, not pictures: `ganjax train` and its manifest say how good they are"
-        )
+        raise UserError(f"{folder.path} makes points, not pictures")
     training, described = _training_pictures(folder, experiment, quiet)
     if is_avatars(experiment, described):
         say(f"rendering {2 * n} fresh faces")
@@ -153,8 +157,7 @@ def evaluate(
         neighbours=NEIGHBOURS,
         environment=environment(),
     )
-    with atomic(folder.path / "evaluation.json") as temporary:
-        temporary.write_text(json.dumps(found.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    found.save()
     return found
 
 
@@ -226,12 +229,14 @@ class Spread(NamedTuple):
         score: of the first run, for its names.
         mean, floor: over the runs.
         deviation: standard deviation over the runs; NaN of a single one.
+        error: standard error of the mean, likewise.
     """
 
     score: Score
     mean: float
     floor: float
     deviation: float
+    error: float
 
 
 def spread(evaluations: Sequence[Evaluation]) -> list[Spread]:
@@ -243,5 +248,6 @@ def spread(evaluations: Sequence[Evaluation]) -> list[Spread]:
             values = np.array([scores[score.name].value for scores in found])
             floors = np.array([scores[score.name].floor for scores in found])
             deviation = values.std(ddof=1) if len(values) > 1 else math.nan
-            rows.append(Spread(score, float(values.mean()), float(floors.mean()), float(deviation)))
+            error = float(deviation) / math.sqrt(len(values))
+            rows.append(Spread(score, float(values.mean()), float(floors.mean()), float(deviation), error))
     return rows

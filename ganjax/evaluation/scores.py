@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +23,9 @@ CONFIDENT = 0.5  # probability of every label of a confident face
 PIXEL_PICTURES = 2048  # pixels of more pictures than this are not compared: it would take minutes
 
 
+Better = Literal["lower", "higher", "equal"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Score:
     """One number, and what it would be for a perfect generator.
@@ -31,18 +35,21 @@ class Score:
         label: in tables.
         value: of the samples.
         floor: of held-out real pictures, as many; NaN where there are none to be had.
-        better: which direction is better.
+        better: which direction is better; "equal" where the floor is best.
         about: what it means, in one sentence.
         features: what it is computed from.
+        floor_deviation: by how much the floor varies from one set of held-out samples to another, a standard
+            deviation; NaN where only one is looked at.
     """
 
     name: str
     label: str
     value: float
     floor: float
-    better: Literal["lower", "higher"]
+    better: Better
     about: str
     features: str
+    floor_deviation: float = math.nan
 
 
 class Sets(NamedTuple):

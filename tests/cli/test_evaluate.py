@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -31,8 +32,8 @@ def test_a_table_of_one_run():
 def test_a_table_of_several_runs_shows_their_spread():
     lines = table([evaluation("a", distance=1.0), evaluation("b", distance=3.0)])
     assert lines[:2] == [
-        "2 runs        score     +-  floor  better",
-        "the distance      2  1.414    0.5   lower",
+        "2 runs        score     +-  s.e.  floor  better",
+        "the distance      2  1.414     1    0.5   lower",
     ]
     assert lines[-2:] == [f"{run}: report.html, evaluation.json, evaluation/n.png" for run in "ab"]
 
@@ -42,7 +43,7 @@ def test_a_table_of_several_runs_shows_their_spread():
     [
         ((), "name at least one run"),
         (("nowhere",), "there is no run in nowhere"),
-        (("nowhere", "--n", "5"), "--n must be a whole number in [32, 100000], got 5"),
+        (("nowhere", "--n", "5"), "--n must be a whole number in [32, 1000000], got 5"),
     ],
 )
 def test_mistakes_are_said_in_one_line(words, said, capsys):
@@ -52,15 +53,34 @@ def test_mistakes_are_said_in_one_line(words, said, capsys):
     assert runs.one_line(error)
 
 
-def test_runs_on_points_are_refused(dots, monkeypatch, capsys):
+@pytest.fixture
+def restored(dots, monkeypatch):
+    """A run on points whose experiment can be found by its name."""
     monkeypatch.setattr("ganjax.experiments.restoring.EXPERIMENTS", {"dots": runs.Dots})
-    assert runs.ended("evaluate", dots.path, "--quiet") == 2
+    return dots
+
+
+def test_a_run_on_points_is_scored_beside_perfect_samples(restored, capsys):
+    assert runs.ended("evaluate", restored.path, "--n", 64, "--quiet") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[-4:] == ["score", "floor", "+-", "better"]
+    labels = [line.split("  ")[0] for line in lines]
+    assert {"energy test, p", "MMD test, p", "sliced Wasserstein-1", "precision", "coverage"} <= set(labels)
+    written = json.loads((restored.path / "evaluation.json").read_text())
+    scores = {score["name"]: score for score in written["scores"]}
+    assert scores["energy_p"]["floor"] == 0.5
+    assert scores["coverage"]["floor_deviation"] > 0
+    assert written["n"] == 64
+
+
+def test_what_belongs_to_pictures_is_refused_for_points(restored, tmp_path, capsys):
+    assert runs.ended("evaluate", restored.path, "--inception", tmp_path / "weights.h5", "--quiet") == 2
     error = capsys.readouterr().err
-    assert "makes points, not pictures" in error
+    assert "--inception describes pictures" in error
     assert runs.one_line(error)
 
 
-def test_every_run_is_scored_with_what_was_asked_for(dots, monkeypatch, capsys):
+def test_every_run_is_scored_with_what_was_asked_for(restored, monkeypatch, capsys):
     asked, reports = [], []
     monkeypatch.setattr("ganjax.viewing.save_report", reports.append)
 
@@ -68,10 +88,13 @@ def test_every_run_is_scored_with_what_was_asked_for(dots, monkeypatch, capsys):
         asked.append((folder.path, experiment.name, options))
         return evaluation(str(folder.path), distance=1.0)
 
-    monkeypatch.setattr("ganjax.experiments.restoring.EXPERIMENTS", {"dots": runs.Dots})
     monkeypatch.setattr("ganjax.evaluation.evaluate.evaluate", evaluate)
-    assert runs.ended("evaluate", dots.path, dots.path, "--n", 64, "--seed", 3, "--quiet") == 0
+    monkeypatch.setattr("ganjax.evaluation.point_runs.makes_points", lambda folder: False)
+    words = ("evaluate", restored.path, restored.path, "--n", 64, "--seed", 3, "--quiet")
+    assert runs.ended(*words) == 0
     options = {"n": 64, "seed": 3, "inception": None, "quiet": True}
-    assert asked == [(dots.path, "dots", options)] * 2
-    assert reports == [dots.path] * 2
+    assert asked == [(restored.path, "dots", options)] * 2
+    assert reports == [restored.path] * 2
     assert "2 runs" in capsys.readouterr().out
+    assert runs.ended("evaluate", restored.path, "--n", 100_001, "--quiet") == 2
+    assert "[32, 100000] for pictures" in capsys.readouterr().err

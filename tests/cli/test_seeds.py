@@ -81,6 +81,14 @@ def test_one_run_has_no_standard_error_and_none_has_no_table():
     assert score_table([]) == []
 
 
+def test_a_score_that_some_runs_do_not_have_is_that_of_the_others():
+    with_width, without = {"modes": 8.0, "width": 0.5}, {"modes": 0.0}
+    for scores in ([with_width, without], [without, with_width]):
+        lines = [line.split() for line in score_table(scores)]
+        assert lines[1][:2] == ["modes", "4"]
+        assert lines[2] == ["width", "0.5", "nan", "0.5", "0.5"]
+
+
 # The command.
 
 

@@ -37,7 +37,9 @@ def test_an_untrained_generator_is_far_from_faces(run, cached, capsys):
         "share_near_training", "nearness_to_training", "share_preferring_training",
     }  # fmt: skip
     for score in scores.values():
-        assert score.keys() == {"name", "label", "value", "floor", "better", "about", "features"}
+        assert score.keys() == {
+            "name", "label", "value", "floor", "better", "about", "features", "floor_deviation",
+        }  # fmt: skip
     distance = scores["frechet_distance_avatar_classifier"]
     assert distance["value"] > 5 * distance["floor"]
     assert len(written["attributes"]) == 12
@@ -131,6 +133,7 @@ def test_spread_over_runs():
     (both,) = spread([scored(a=1.0, b=5.0), scored(a=3.0)])  # type: ignore[list-item]
     assert (both.score.name, both.mean, both.floor) == ("a", 2.0, 1.0)
     assert both.deviation == pytest.approx(np.sqrt(2))
+    assert both.error == pytest.approx(1)
     (one,) = spread([scored(a=1.0)])  # type: ignore[list-item]
     assert np.isnan(one.deviation)
 

@@ -56,8 +56,8 @@ _HEART = {
 }
 _MODULE_OF = {name: module for module, names in _HEART.items() for name in names}
 _ROOMS = (
-    "augmentations", "datasets", "experiments", "losses", "metrics", "networks", "penalties", "training",
-    "viewing",
+    "augmentations", "datasets", "experiments", "losses", "metrics", "networks", "penalties", "populations",
+    "training", "viewing",
 )  # fmt: skip
 
 __all__ = [*sorted(_MODULE_OF), *_ROOMS]

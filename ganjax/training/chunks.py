@@ -59,7 +59,7 @@ def compile_population(gan: GAN, batch: int, capacity: int, *, one_source: bool)
     are `(capacity, members)`. All members take the same number of steps. A member's bits depend on how many
     there are, but not on who the others are.
     """
-    steps = _steps(gan, batch * gan.discriminator_updates, capacity)
+    steps = steps_of(gan, batch * gan.discriminator_updates, capacity)
     # The bound of the loop is nobody's own: it stays a number, and the loop stays a loop.
     axes = (0, None if one_source else 0, 0, None)
     return jax.jit(jax.vmap(steps, in_axes=axes, out_axes=(0, 1)), donate_argnums=0)
@@ -82,14 +82,22 @@ def same_under_vmap(*keys: jax.Array) -> bool:
 
 
 def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
-    return jax.jit(_steps(gan, batch, capacity), donate_argnums=0)
+    return jax.jit(steps_of(gan, batch, capacity), donate_argnums=0)
 
 
-def _steps(gan: GAN, batch: int, capacity: int) -> Traceable:
+def steps_of(gan: GAN, batch: int, capacity: int) -> Traceable:
+    """What `compile_chunk` compiles, in the form of the loop: within a trace, a game may hold traced numbers.
+
+    Args:
+        gan: the game.
+        batch: real samples in a step, of all its updates of D.
+        capacity: steps, at most.
+    """
+
     def chunk(state, source, data_key, steps):
         def inputs(planned, step):
             real = source.fetch(planned, batch)
-            check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates)
+            check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates, gan.packing)
             return real, draw(gan, state.key, step, batch // gan.discriminator_updates)
 
         numbers = state.step + jnp.arange(capacity, dtype=jnp.int32)

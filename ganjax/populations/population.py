@@ -1,0 +1,246 @@
+"""train and generate: a population from its keys to its samples."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ganjax.datasets.batches import Sampled, Source
+from ganjax.gan import GAN
+from ganjax.populations import layout, members
+from ganjax.populations.layout import Layout
+from ganjax.populations.members import Game, Values
+from ganjax.state import GANState
+from ganjax.stateless import without_values
+from ganjax.training.advance import Course, advance
+from ganjax.training.chunks import capacity_for, same_under_vmap
+from ganjax.training.clock import Clock
+
+Sampler = Callable[[jax.Array, int], jax.Array]
+Watch = Callable[[int, dict[str, np.ndarray]], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Population:
+    """Games in training, all of the same number of steps.
+
+    Attributes:
+        game: the game of all, or the function of hyperparameters that gives a member's.
+        keys: `(members,)`, what everything random of each follows from.
+        values: hyperparameters by name, `(members,)` float32 or int32.
+        state: a `GANState` whose arrays have a first axis of members.
+        metrics: "step" `(rows,)`, counted from 1, and the metrics of these steps, each `(members, rows)`
+            float32.
+        diverged_at: `(members,)` int, the first step, from 1, in which something was not finite; 0 for never.
+        timings: seconds of "compile" (up to the end of the first, short chunk) and of "steps".
+        group: members that a device steps at once.
+    """
+
+    game: Game
+    keys: jax.Array
+    values: Values
+    state: GANState
+    metrics: dict[str, np.ndarray]
+    diverged_at: np.ndarray
+    timings: dict[str, float]
+    group: int
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def member(self, i: int) -> tuple[GAN, GANState]:
+        """Game and state of the i-th, as `ganjax.generate` and an experiment's `judge` take them."""
+        values = {name: value[i].item() for name, value in self.values.items()}
+        gan = without_values(lambda: members.game_of(self.game, values))
+        return gan, jax.tree.map(lambda leaf: leaf[i], self.state)
+
+
+def train(
+    game: Game,
+    keys: jax.Array,
+    values: Mapping[str, Any] | None = None,
+    *,
+    data: Source | Sampler,
+    steps: int,
+    batch: int,
+    group: int | None = None,
+    devices: int | None = None,
+    log_every: int = 1,
+    watch: Watch | None = None,
+) -> Population:
+    """Train a member for each key, as one compiled program of the same `train_step`.
+
+    What a member draws follows from its key alone, as in `training.fit` with the key of its seed: initial
+    weights, batches, latents. So two members with equal keys and other values differ by these values only.
+    A member is its single run but for rounding. Its bits depend on the size of the groups, and on nothing
+    else of the others. Other keys and other values run the program that was compiled for as many members.
+
+    Args:
+        game: a `GAN`; or a function of hyperparameters by name, scalars, that gives one (see `Game`).
+        keys: `(members,)` PRNG keys.
+        values: hyperparameters by name, `(members,)` numbers for each.
+        data: real samples: a source of `ganjax.datasets`, the same for all, or a pure function
+            `(key, n) -> (n, *sample_shape)` float32, of which each member draws its own.
+        steps, batch: updates of G, and real samples for each update of D.
+        group: members that a device steps at once, at most. By default all, or one by one where that is
+            faster (see `layout`); and fewer where the program needs more memory than there is.
+        devices: how many to use; by default all.
+        log_every: steps from one row of metrics to the next.
+        watch: told after each chunk how many steps are done, and their metrics `(steps, members)`.
+
+    Returns:
+        The trained population, on the first device. Members that have diverged are among it.
+
+    Raises:
+        ValueError: no members, not one value for each, a game that takes none, or steps or batch below 1.
+        TypeError: `keys` are no PRNG keys, or keys of a kind that draws other numbers for many at once.
+        jax.errors.JAXTypeError: the function needs to know a number that is traced.
+
+    Cost: `members * steps` times a step; memory: four times all states, and a step for each of a group.
+    """
+    keys, values = _checked(keys, values)
+    if steps < 1 or batch < 1 or log_every < 1 or (group is not None and group < 1):
+        raise ValueError(
+            "steps, batch, group and log_every must be at least 1, got "
+            f"{steps}, {batch}, {group} and {log_every}"
+        )
+    source = cast(Source, data if hasattr(data, "plan") else Sampled(cast(Sampler, data)))
+    clock = Clock()
+    with clock("compile"):
+        plan, chunk, state = _prepared(game, keys, values, source, steps, batch, group, devices)
+        own = plan.spread((keys, values), each=True)
+        source = plan.spread(source, each=False)
+        seen, diverged_at = [], np.zeros(len(keys), int)
+
+    def advanced(state: GANState, source: Source, keys: jax.Array, count: int) -> Any:
+        state, metrics = chunk(state, keys, own[1], source, plan.spread(jnp.int32(count), each=False))
+        return state, {name: np.asarray(value)[: len(diverged_at)].T for name, value in metrics.items()}
+
+    course = Course(first=0, last=steps, every=(), capacity=capacity_for(steps, batch * plan.places))
+    for reached in advance(advanced, state, source, own[0], course, clock):
+        state, rows = reached.state, reached.rows
+        numbers = np.arange(reached.first, reached.step) + 1
+        bad = rows["finite"] == 0
+        first = numbers[np.argmax(bad, axis=0)]
+        diverged_at = np.where((diverged_at == 0) & bad.any(axis=0), first, diverged_at)
+        kept = numbers % log_every == 0
+        seen.append({"step": numbers[kept]} | {name: value[kept].T for name, value in rows.items()})
+        if watch:
+            watch(reached.step, rows)
+    metrics = {name: np.concatenate([each[name] for each in seen], axis=-1) for name in seen[0]}
+    state = plan.gather(state)
+    return Population(game, keys, values, state, metrics, diverged_at, clock.seconds, plan.group)
+
+
+def generate(population: Population, n: int, *, ema: bool = True) -> jax.Array:
+    """`n` samples of every member: `(members, n, *sample_shape)` float32, as one compiled program.
+
+    Args:
+        population: trained.
+        n: how many of each, static.
+        ema: use the averaged generators rather than the latest.
+
+    Each member draws its latents from its own key, as `training.fit` does for an experiment's scores.
+    """
+    plan = Layout.of(len(population), population.group)
+    arguments = (population.state, population.keys, population.values)
+    program = _samples(population.game, n, ema, plan)
+    return plan.gather(program(*plan.spread(arguments, each=True)))
+
+
+class Program:
+    """A function compiled for the arguments it gets, once for each form of them.
+
+    Traced in a thread of its own, where Keras makes no values for models that a game's function builds.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        self.jitted = jax.jit(function, **options)
+        self.compiled: dict[Any, Any] = {}
+
+    def compile(self, *arguments: Any) -> Any:
+        """The program for arguments of this form."""
+        leaves, structure = jax.tree.flatten(arguments)
+        form = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
+        if form not in self.compiled:
+            self.compiled[form] = without_values(lambda: self.jitted.lower(*arguments)).compile()
+        return self.compiled[form]
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.compile(*arguments)(*arguments)
+
+
+@functools.lru_cache(maxsize=16)
+def _initial(game: Game, plan: Layout) -> Program:
+    return Program(plan.over_members(members.initial(game)))
+
+
+@functools.lru_cache(maxsize=16)
+def _chunk(game: Game, batch: int, capacity: int, plan: Layout) -> Program:
+    return Program(plan.over_members(members.steps(game, batch, capacity), shared=2), donate_argnums=0)
+
+
+@functools.lru_cache(maxsize=16)
+def _samples(game: Game, n: int, ema: bool, plan: Layout) -> Program:
+    return Program(plan.over_members(members.samples(game, n, ema)))
+
+
+def _prepared(
+    game: Game,
+    keys: jax.Array,
+    values: Values,
+    source: Source,
+    steps: int,
+    batch: int,
+    group: int | None,
+    devices: int | None,
+) -> tuple[Layout, Program, GANState]:
+    """A layout that fits memory, its compiled chunk, and the states before the first step."""
+    group = group or layout.preferred_group(len(keys), _work(game, values, batch))
+    while True:
+        plan = Layout.of(len(keys), group, devices)
+        state = _initial(game, plan)(*plan.spread((keys, values), each=True))
+        chunk = _chunk(game, batch, capacity_for(steps, batch * plan.places), plan)
+        everything = (state, *plan.spread((keys, values), each=True))
+        shared = plan.spread((source, jnp.int32(1)), each=False)
+        needs = layout.memory_of(chunk.compile(*everything, *shared))
+        if plan.group == 1 or needs <= layout.memory_for_programs():
+            return plan, chunk, state
+        group = plan.group // 2
+
+
+def _work(game: Game, values: Values, batch: int) -> int:
+    """Products in one pass of both networks over a batch, where they are dense."""
+    first = {name: value[0].item() for name, value in values.items()}
+    gan = without_values(lambda: members.game_of(game, first))
+    return batch * sum(
+        int(np.prod(v.shape))
+        for model in (gan.generator, gan.discriminator)
+        for v in model.trainable_variables
+    )
+
+
+def _checked(keys: jax.Array, values: Mapping[str, Any] | None) -> tuple[jax.Array, Values]:
+    dtype = getattr(keys, "dtype", None)
+    if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key) or keys.ndim != 1:
+        raise TypeError("an array of PRNG keys is needed, such as jax.random.split(jax.random.key(0), 10)")
+    if not same_under_vmap(keys):
+        raise TypeError(f"keys of kind {jax.random.key_impl(keys)} draw other numbers for many at once")
+    if not len(keys):
+        raise ValueError("a population has at least one member, got no keys")
+    arrays = {name: np.asarray(value) for name, value in (values or {}).items()}
+    for name, array in arrays.items():
+        if array.shape != keys.shape or array.dtype.kind not in "iuf":
+            raise ValueError(
+                f"{name} must be {len(keys)} numbers, one for each key, got {array.dtype} {array.shape}"
+            )
+    return keys, {
+        name: jnp.asarray(array, jnp.float32 if array.dtype.kind == "f" else jnp.int32)
+        for name, array in arrays.items()
+    }

@@ -1,0 +1,113 @@
+"""sweep: every value of every hyperparameter with every seed, as rows of a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ganjax.files import atomic
+from ganjax.populations.members import Game
+from ganjax.populations.population import Population, generate, train
+
+Row = dict[str, Any]
+Score = Callable[[jax.Array], Any]
+
+
+def sweep(
+    game: Game,
+    values: Mapping[str, Sequence[float]],
+    seeds: Sequence[int],
+    *,
+    score: Score,
+    samples: int = 2500,
+    **options: Any,
+) -> list[Row]:
+    """Train every combination of `values` with every seed as one population, and score what each generates.
+
+    Args:
+        game: as for `train`: a function of hyperparameters named as in `values`; a game where there are none.
+        values: for each hyperparameter the numbers it is to take.
+        seeds: of the runs, the same for each combination: their initial weights and batches are the same too.
+        score: of samples `(samples, *sample_shape)` float32: scalars by name, as a mapping or NamedTuple
+            (`ganjax.metrics.mode_scores` with its centres filled in). One program for all members where it
+            can be traced, otherwise called on one NumPy array after another.
+        samples: drawn from each averaged generator.
+        **options: `data`, `steps`, `batch` and the others of `train`.
+
+    Returns:
+        A row for each run, combination by combination: the hyperparameters, "seed", "diverged_at" (the first
+        step that was not finite, 0 for never), and the scores: numbers of Python.
+
+    Raises:
+        ValueError: no values or no seeds, or as `train`; TypeError as `train`.
+    """
+    rows, population = trained(game, values, seeds, **options)
+    return with_scores(rows, scores_of(score, generate(population, samples)))
+
+
+def trained(
+    game: Game, values: Mapping[str, Sequence[float]], seeds: Sequence[int], **options: Any
+) -> tuple[list[Row], Population]:
+    """The rows of `sweep` without scores, and the population, a member for each."""
+    combinations = [
+        dict(zip(values, each, strict=True)) | {"seed": seed}
+        for each in itertools.product(*values.values())
+        for seed in seeds
+    ]
+    if not combinations:
+        raise ValueError("a sweep needs at least one seed, and one value of each hyperparameter")
+    keys = jnp.stack([jax.random.key(row["seed"]) for row in combinations])
+    columns = {name: np.asarray([row[name] for row in combinations]) for name in values}
+    population = train(game, keys, columns, **options)
+    for row, at in zip(combinations, population.diverged_at, strict=True):
+        row["diverged_at"] = int(at)
+    return combinations, population
+
+
+def scores_of(score: Score, samples: jax.Array) -> list[dict[str, float]]:
+    """`score` of the samples of each member, `(members, n, *sample_shape)`."""
+
+    def named(x: Any) -> dict[str, Any]:
+        found = score(x)
+        return dict(found) if isinstance(found, Mapping) else found._asdict()
+
+    try:
+        jax.eval_shape(named, jax.ShapeDtypeStruct(samples.shape[1:], samples.dtype))
+    except jax.errors.JAXTypeError:  # it looks at numbers, as NumPy does
+        return [{name: float(x) for name, x in named(each).items()} for each in np.asarray(samples)]
+    scores = jax.jit(lambda samples: jax.lax.map(named, samples))(samples)
+    return [{name: float(x[i]) for name, x in scores.items()} for i in range(len(samples))]
+
+
+def with_scores(rows: Sequence[Row], scores: Sequence[Mapping[str, float]]) -> list[Row]:
+    """Each row with its scores behind it."""
+    return [row | dict(its) for row, its in zip(rows, scores, strict=True)]
+
+
+def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> Path:
+    """Write rows as a table with a header, whole or not at all; `pandas.read_csv` takes it as it is.
+
+    Raises:
+        ValueError: there are no rows, or not all have the same names.
+        OSError: it cannot be written.
+    """
+    if not rows or any(row.keys() != rows[0].keys() for row in rows):
+        raise ValueError("a table needs at least one row, and the same names in all")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as temporary:
+        temporary.write_text(text.getvalue())
+    return path

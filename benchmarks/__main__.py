@@ -19,6 +19,7 @@ COMMANDS = {
     "reproducibility": ("reproducibility", "under which conditions runs are the same to the bit"),
     "checkpoint-cost": ("checkpoint_cost", "what it costs to keep a run safe"),
     "serve": ("serving", "how many faces a second the page of explore --serve shows"),
+    "toy-tables": ("toy_tables", "recipes on toy landscapes, beside the published figures; sweeps"),
     "recipes": ("recipes", "which recipe draws the best cartoon faces"),
 }
 

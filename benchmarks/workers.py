@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -80,24 +80,21 @@ class Conditions(NamedTuple):
         return inherited | new
 
 
-class Worker:
-    """A path's process on one workload."""
+class Answering:
+    """A process that answers questions: a JSON object a line, both ways, the first line unasked.
 
-    def __init__(
-        self, python: str, path: str, folder: Path, deterministic: bool, environment: Mapping[str, str]
-    ):
+    Args:
+        command: that starts it.
+        log: what it says beside its answers.
+        environment: all of its variables.
+        folder: where it is started.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str], folder: Path):
         """Start it, without waiting for anything."""
-        log = folder / f"{path}.log"
         with log.open("w") as stderr:
             self._process = subprocess.Popen(
-                [
-                    python,
-                    "-m",
-                    f"benchmarks.paths.{MODULES[path]}",
-                    str(folder),
-                    path,
-                    str(int(deterministic)),
-                ],
+                list(command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -108,7 +105,7 @@ class Worker:
         self._log = log
 
     def hello(self) -> dict[str, Any]:
-        """What it says first, when its weights and batches are on the device: `versions` and `device`.
+        """What it says first, unasked.
 
         Raises:
             PathFailed: it did not get that far.
@@ -153,6 +150,18 @@ class Worker:
             return f"killed by signal {-code}" + " (too little memory?)" * (code == -9)
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
         return f"ended with code {code}: {lines[-1] if lines else 'it said nothing'}"
+
+
+class Worker(Answering):
+    """A path's process on one workload; it first says its `versions` and `device`, ready to train."""
+
+    def __init__(
+        self, python: str, path: str, folder: Path, deterministic: bool, environment: Mapping[str, str]
+    ):
+        """Start it, without waiting for anything."""
+        module = f"benchmarks.paths.{MODULES[path]}"
+        command = [python, "-m", module, str(folder), path, str(int(deterministic))]
+        super().__init__(command, folder / f"{path}.log", environment, folder)
 
 
 def prepare(

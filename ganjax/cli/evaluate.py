@@ -37,7 +37,7 @@ class Evaluate:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders of runs, all on pictures or all on points."""
     n: Annotated[int | None, Range(32, 1_000_000)] = None
-    """How many samples, and as many real ones: 10 000 pictures (at most 100 000) or 2500 points by default."""
+    """How many samples, and as many real ones: 10 000 pictures or 2500 points unless given."""
     seed: Seed = 1
     """Seed of the samples' latents."""
     data: str | None = None

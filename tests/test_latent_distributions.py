@@ -1,4 +1,4 @@
-"""ganjax/latents.py"""
+"""ganjax/latents.py (tests/viewing/test_latents.py is about directions in latent spaces)."""
 
 import jax
 import numpy as np

@@ -36,7 +36,7 @@ class Landscape(Points):
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 1e-3
     """Of both Adams (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
-    penalty: PenaltyWeight = 0.2
+    penalty: PenaltyWeight = 0.3
     """Weight (gamma) of R1 and of R2."""
     signs: Annotated[int, Range(0, 1024)] = 8
     """Latent coordinates that are -1 or +1, beside two normal ones."""
@@ -73,6 +73,7 @@ class Landscape(Points):
                 widths,
                 self.dim,
                 activation="silu",
+                kernel_initializer="he_normal",
                 output_scale=self.scale,
                 name="generator",
             ),
@@ -81,6 +82,7 @@ class Landscape(Points):
                 widths,
                 1,
                 activation="leaky_relu",
+                kernel_initializer="he_normal",
                 fourier_features=128,
                 fourier_scale=np.geomspace(0.8, self.finest, 8).tolist(),
                 input_scale=self.scale,

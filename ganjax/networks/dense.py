@@ -35,6 +35,7 @@ def mlp(
     output_dim: int,
     activation: str = "relu",
     *,
+    kernel_initializer: str = "glorot_uniform",
     name: str = "mlp",
     fourier_features: int = 0,
     fourier_scale: float | Sequence[float] = 1.0,
@@ -48,6 +49,8 @@ def mlp(
         widths: units of each hidden layer; empty gives one linear map.
         output_dim: units of the output layer.
         activation: a Keras activation name, used after every hidden layer.
+        kernel_initializer: a Keras initializer's name, for the hidden layers; "he_normal" suits the
+            rectifiers (He et al. 2015, equation 10).
         name: the model's name.
         fourier_features: when positive, the input x first becomes [x, sin(x B), cos(x B)] with
             2 * ``fourier_features`` random Fourier features (Tancik et al. 2020, "Fourier features let
@@ -84,7 +87,7 @@ def mlp(
     if fourier_features:
         x = _fourier_features(x, fourier_features // len(scales), scales)
     for index, width in enumerate(widths, start=1):
-        x = layers.Dense(width, activation=activation, name=f"hidden_{index}")(x)
+        x = layers.Dense(width, activation, kernel_initializer=kernel_initializer, name=f"hidden_{index}")(x)
     x = layers.Dense(output_dim, name="output")(x)
     if output_scale != 1:
         x = keras.ops.multiply(x, output_scale)

@@ -155,3 +155,13 @@ def test_a_key_decides_and_nothing_is_compiled_twice(test, key):
 def test_mistakes(test, x, y, permutations, said, key):
     with pytest.raises(ValueError, match=said):
         test(x, y, key=key, permutations=permutations)
+
+
+@pytest.mark.parametrize("n", [500, 2500])
+def test_large_sets_give_what_numpy_gives(n, key):
+    """JAX 0.10.2 may compile a product that is multiplied and summed wrongly, from some thousand rows on."""
+    points = np.asarray(toy.ring(key, 2 * n), np.float64)
+    x, y = points[:n], 1.1 * points[n:]
+    found = energy_test(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32), key=key, permutations=500)
+    assert found.statistic == pytest.approx(energy(x, y), rel=1e-3)
+    assert found.p_value < 0.01

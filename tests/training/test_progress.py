@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import pty
+import select
 import sys
 import termios
 import time
@@ -14,20 +15,23 @@ from ganjax.training import progress
 from ganjax.training.progress import Progress
 
 LOSSES = {"generator_loss": 0.25, "discriminator_loss": 1.5}
+END = "\0"
 
 
 @contextlib.contextmanager
 def terminal(columns=80):
     """Standard error in a terminal of its own; yields a function that reads what was written there."""
     ours, its = pty.openpty()
-    os.set_blocking(ours, False)
     termios.tcsetwinsize(its, (24, columns))
 
     def written():
-        stream.flush()
-        with contextlib.suppress(BlockingIOError):
-            return os.read(ours, 100_000).decode()
-        return ""
+        """All of it: a terminal hands it on in pieces, and so our own last character is waited for."""
+        print(end=END, file=stream, flush=True)
+        read = b""
+        while not read.endswith(END.encode()):
+            assert select.select([ours], [], [], 60)[0], read
+            read += os.read(ours, 100_000)
+        return read.decode().removesuffix(END)
 
     with os.fdopen(its, "w") as stream, contextlib.redirect_stderr(stream):
         yield written

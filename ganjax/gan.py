@@ -15,7 +15,7 @@ from ganjax.checks import check_game, check_network
 from ganjax.latents import Normal as Normal
 from ganjax.latents import standard_normal
 from ganjax.losses import Loss, binary_cross_entropy
-from ganjax.networks.convolution import fast_convolutions
+from ganjax.networks.fast import fast_networks
 from ganjax.penalties import Penalty
 
 Latent = Callable[[jax.Array, tuple[int, ...]], jax.Array]
@@ -55,7 +55,7 @@ class GAN:
         unrolling: updates of D that G looks ahead, and differentiates through, in alternating games (with the
             loss `zero_sum`, Metz et al. 2017, https://arxiv.org/abs/1611.02163).
         transform: applied to each network's forward function before it is differentiated; must not change
-            its values. None leaves strided convolutions to XLA, which is several times slower on a CPU.
+            its values. None leaves convolutions and sines to XLA, which is several times slower on a CPU.
 
     Raises:
         ValueError, TypeError: a model is not built, the generator's output does not fit the discriminator, or
@@ -75,7 +75,7 @@ class GAN:
     update: Literal["simultaneous", "alternating"] = "simultaneous"
     discriminator_updates: int = 1
     unrolling: int = 0
-    transform: Callable[[Callable[..., Any]], Callable[..., Any]] | None = fast_convolutions
+    transform: Callable[[Callable[..., Any]], Callable[..., Any]] | None = fast_networks
 
     def __post_init__(self) -> None:
         check_network("generator", self.generator, self.generator_optimizer)

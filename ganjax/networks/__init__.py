@@ -1,4 +1,4 @@
-"""Keras 3 models for both players, and convolutions that are fast under them.
+"""Keras 3 models for both players, and what is fast under them.
 
 The networks are stock Keras layers, so that a saved ``.keras`` file loads without ganjax and on
 any backend. Submodules are imported when one of their names is first asked for.
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
         original_generator,
     )
     from .dense import linear_discriminator, linear_generator, mlp
+    from .fast import fast_networks
+    from .waves import fast_waves
 
 _HOMES = {
     "cartoon_generator": "cartoon",
     "cartoon_discriminator": "cartoon",
     "fast_convolutions": "convolution",
+    "fast_networks": "fast",
+    "fast_waves": "waves",
     "original_generator": "dcgan",
     "original_discriminator": "dcgan",
     "dcgan_generator": "dcgan",
@@ -39,6 +43,8 @@ __all__ = [
     "dcgan_discriminator",
     "dcgan_generator",
     "fast_convolutions",
+    "fast_networks",
+    "fast_waves",
     "linear_discriminator",
     "linear_generator",
     "mlp",

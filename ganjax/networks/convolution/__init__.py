@@ -1,7 +1,7 @@
 """Convolutions whose values and derivatives are fast, under any function that already uses them.
 
 The networks stay stock Keras layers and know nothing of it: :func:`fast_convolutions` traces the function
-that calls them (rewriting.py) and evaluates its program equation by equation (interpreter.py), with other
+that calls them (rewriting.py) and evaluates its program equation by equation (../interpreter.py), with other
 convolutions in the place of some (strided.py):
 
 - native ones that are each other's derivatives (operations.py), on a GPU or TPU;

@@ -16,10 +16,10 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
+from ..interpreter import Carried, array_type, bind, settle
 from . import winograd
-from .interpreter import Carried, bind, settle
 from .plans import Plan, plan_for
-from .strided import Strided, array_type, is_readable, read, strided_rule
+from .strided import Strided, is_readable, read, strided_rule
 
 
 class Image(Carried):

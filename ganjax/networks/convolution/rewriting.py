@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ..interpreter import contains, evaluate, settle
 from .batch_last import batch_last_rule, has_form
-from .interpreter import contains, evaluate, settle
 from .strided import is_readable, is_strided, strided_rule
 
 

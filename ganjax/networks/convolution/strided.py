@@ -12,6 +12,7 @@ from jax import lax
 from jax.extend import core
 from jax.extend.core import primitives
 
+from ..interpreter import array_type
 from .operations import Geometry, convolve, spread
 
 
@@ -103,11 +104,6 @@ def strided_rule(equation: core.JaxprEqn, inputs: Sequence[jax.Array]) -> list[j
     operation: Any = spread if what.transposed else convolve
     result = operation(what.geometry, left.transpose(what.left), what.oriented(right))
     return [result.transpose(np.argsort(what.out))]
-
-
-def array_type(atom: Any) -> Any:
-    """Shape and dtype of a jaxpr's atom."""
-    return atom.aval
 
 
 def _channels_last(spec: Sequence[int]) -> tuple[int, ...]:

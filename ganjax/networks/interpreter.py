@@ -85,6 +85,11 @@ def bind(equation: core.JaxprEqn, inputs: Sequence[Any]) -> list[Any]:
     return core.jaxpr_as_fun(core.ClosedJaxpr(alone, ()))(*variables.values())
 
 
+def array_type(atom: Any) -> Any:
+    """Shape and dtype of a jaxpr's atom."""
+    return atom.aval
+
+
 @functools.cache
 def _empty_program() -> core.Jaxpr:
     return jax.make_jaxpr(lambda: ())().jaxpr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ganjax.networks.convolution.interpreter import Carried, contains, evaluate, settle
+from ganjax.networks.interpreter import Carried, contains, evaluate, settle
 
 X = np.array([0.5, -1.0, 2.0], np.float32)
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "reproduce": "train a run again and compare it, bit by bit",
     "sample": "draw samples from a finished run",
     "explore": "walk through the latent space of a run",
-    "evaluate": "score a run's samples beside real pictures",
+    "evaluate": "score a run's samples beside real ones",
     "report": "write the page about a run anew",
     "compare": "put runs side by side, as a page and as a picture",
     "data": "sets of pictures by name: list, get, remove",

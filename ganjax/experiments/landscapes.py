@@ -7,7 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from ganjax.experiments.points import Points
-from ganjax.experiments.ranges import Batch, Decay, LearningRate, PenaltyWeight, Range, Steps, StepsOrNever
+from ganjax.experiments.ranges import (
+    Batch,
+    Decay,
+    LearningRate,
+    PositivePenaltyWeight,
+    Range,
+    Steps,
+    StepsOrNever,
+)
 
 if TYPE_CHECKING:
     from ganjax.gan import GAN
@@ -24,9 +32,9 @@ class Landscape(Points):
     so one recipe serves every landscape.
     """
 
-    steps: Steps = 12_000
+    steps: Steps = 10_000
     """Updates of the generator."""
-    batch: Batch = 256
+    batch: Batch = 512
     """Real samples in an update, and generated ones beside them."""
     log_every: Steps = 50
     """Steps from one row of metrics.csv to the next."""
@@ -36,11 +44,13 @@ class Landscape(Points):
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 1e-3
     """Of both Adams (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
-    penalty: PenaltyWeight = 0.3
-    """Weight (gamma) of R1 and of R2."""
+    penalty: PositivePenaltyWeight = 0.3
+    """Weight (gamma) of R1 and of R2 at the start."""
+    final_penalty: PositivePenaltyWeight = 0.1
+    """The same at the end; it changes by an equal factor in every step."""
     signs: Annotated[int, Range(0, 1024)] = 8
     """Latent coordinates that are -1 or +1, beside two normal ones."""
-    finest: Annotated[float, Range(1, 10_000)] = 40.0
+    finest: Annotated[float, Range(1, 10_000)] = 80.0
     """Highest of eight scales of D's Fourier frequencies, from 0.8 on, in radians per unit of length."""
     ema_decay: Decay = 0.99
     """Of the averaged generator: a longer memory makes modes narrower."""
@@ -66,7 +76,9 @@ class Landscape(Points):
 
         adam = optax.adam(optax.cosine_decay_schedule(self.learning_rate, self.steps), b1=0.0, b2=0.99)
         widths = [self.width] * 3
-        weight = self.penalty * self.scale**2  # of a gradient per unit of length
+        weight = optax.exponential_decay(
+            self.penalty * self.scale**2, self.steps, self.final_penalty / self.penalty
+        )
         return GAN(
             dense.mlp(
                 self.dim + self.signs,

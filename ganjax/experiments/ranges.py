@@ -44,6 +44,7 @@ StepsOrNever = Annotated[int, Range(0, _STEPS)]
 Batch = Annotated[int, Range(1, 65_536)]
 LearningRate = Annotated[float, Range(0, 1000, "(]")]  # far beyond what can work: divergence may be looked at
 PenaltyWeight = Annotated[float, Range(0, 1_000_000)]
+PositivePenaltyWeight = Annotated[float, Range(0, 1_000_000, "(]")]
 Decay = Annotated[float, Range(0, 1, "[)")]
 
 

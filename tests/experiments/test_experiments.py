@@ -12,7 +12,7 @@ import pytest
 import runs
 from PIL import Image
 
-from ganjax import experiments, init_state, stateless, train_step
+from ganjax import experiments, stateless, train_step
 from ganjax.experiments import (
     EXPERIMENTS,
     Experiment,
@@ -25,6 +25,7 @@ from ganjax.experiments import (
     recipe,
     toy,
 )
+from ganjax.training.loop import initial_state
 
 # The smallest of each that is still itself.
 SMALL = {
@@ -80,15 +81,14 @@ def test_it_builds_loads_and_draws(name, base, tmp_path):
     experiment = small(name, base / "cache")
     source, about = experiment.load(False)
     assert about["name"]
-    with stateless.standard_promotion():  # Keras's orthogonal initializer needs it
-        assert experiment.gan
+    assert stateless.without_values(lambda: experiment.gan)  # the state below draws them
 
     def first_step(state, source, key):
         batch = experiment.batch * experiment.gan.discriminator_updates
         plan = source.plan(key, 0, 1, batch)
         return train_step(experiment.gan, state, source.fetch(plan[0], batch))
 
-    state = jax.jit(init_state, static_argnums=0)(experiment.gan, jax.random.key(0))
+    state = initial_state(experiment, jax.random.key(0))
     jax.eval_shape(first_step, state, source, jax.random.key(0))  # the data fit the game
     for picture in ("a.png", "b.png"):
         experiment.draw(tmp_path / picture, state, source, jax.random.key(1))

@@ -7,6 +7,7 @@ import re
 import jax
 import numpy as np
 import pytest
+from run_fixtures import _kept_compilations, base  # noqa: F401
 
 from benchmarks import toy_tables, toy_tables_measures, toy_tables_plan
 from benchmarks.toy_tables_kept import FILE, Kept

@@ -1,4 +1,4 @@
-"""Everything a person looks at: histograms, landscapes, grids, curves, films and pages.
+"""Everything a person looks at: histograms, landscapes, grids, curves, sweeps, films and pages.
 
 Every function here works without a display, never calls `show()`, and takes plain arrays (NumPy,
 JAX, or anything `numpy.asarray` accepts). A function that draws on an axis takes an optional `ax`
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ganjax.viewing.reports.comparison import save_comparison
     from ganjax.viewing.reports.report import save_report
     from ganjax.viewing.saving import save_figure, save_image
+    from ganjax.viewing.sweeps import plot_sweep, save_sweep
 
 __all__ = [
     "image_grid",
@@ -27,6 +28,7 @@ __all__ = [
     "plot_distribution",
     "plot_images",
     "plot_landscape",
+    "plot_sweep",
     "save_comparison",
     "save_curves",
     "save_figure",
@@ -34,6 +36,7 @@ __all__ = [
     "save_grid",
     "save_image",
     "save_report",
+    "save_sweep",
     "to_uint8",
 ]
 
@@ -44,6 +47,7 @@ _HOME = {
     "plot_distribution": "distributions",
     "plot_images": "grids",
     "plot_landscape": "distributions",
+    "plot_sweep": "sweeps",
     "save_comparison": "reports.comparison",
     "save_curves": "curves",
     "save_figure": "saving",
@@ -51,6 +55,7 @@ _HOME = {
     "save_grid": "grids",
     "save_image": "saving",
     "save_report": "reports.report",
+    "save_sweep": "sweeps",
     "to_uint8": "grids",
 }
 

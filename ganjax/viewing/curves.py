@@ -29,9 +29,6 @@ PANELS = (
     ("accuracy of D", ("real_accuracy", "fake_accuracy"), 0.5),
 )
 
-_COLOURS = (style.ORANGE, style.BLUE, style.BLACK, style.GREY)
-_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.")
-_MARKERS = ("o", "s", "^", "D")
 # What belongs to real data or to the discriminator is blue and dashed, as in every other plot.
 _STYLES = {
     "generator_loss": 0,
@@ -219,13 +216,13 @@ def _draw(ax: Axes, table: dict[str, np.ndarray], columns: Sequence[str], smooth
         label = name.replace("_", " ")
         if not finite.all():
             label += f" ({np.count_nonzero(~finite)} not finite)"
-        kind = _STYLES.get(name, i % len(_COLOURS))
-        colour, dashes = _COLOURS[kind], _DASHES[kind]
+        kind = _STYLES.get(name, i % len(style.COLOURS))
+        colour, dashes = style.COLOURS[kind], style.DASHES[kind]
         ax.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
         # A line through a single value has no length; a mark shows it.
         look: dict[str, Any] = {"linestyle": dashes, "linewidth": 1.8}
         if len(values) == 1:
-            look = {"linestyle": "none", "marker": _MARKERS[kind]}
+            look = {"linestyle": "none", "marker": style.MARKERS[kind]}
         ax.plot(steps, average, color=colour, label=label, **look)
         drawn.append(values[finite])
     ax.locator_params(axis="x", integer=True)

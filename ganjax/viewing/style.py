@@ -23,6 +23,11 @@ REAL = BLUE
 GENERATED = ORANGE
 DISCRIMINATOR = BLACK
 
+# Lines that are told apart, in this order: by colour, by dashes, and where they have any, by marks.
+COLOURS = (ORANGE, BLUE, BLACK, GREY)
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.")
+MARKERS = ("o", "s", "^", "D")
+
 # From "surely generated" over "cannot tell" to "surely real": the hues of the two colours above,
 # with lightness falling all the way, so that the two ends differ in greyscale too. Pale throughout,
 # because points are drawn on top.

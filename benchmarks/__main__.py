@@ -20,6 +20,7 @@ COMMANDS = {
     "checkpoint-cost": ("checkpoint_cost", "what it costs to keep a run safe"),
     "serve": ("serving", "how many faces a second the page of explore --serve shows"),
     "toy-tables": ("toy_tables", "recipes on toy landscapes, beside the published figures; sweeps"),
+    "populations": ("populations", "seeds as one population, and one after the other"),
     "recipes": ("recipes", "which recipe draws the best cartoon faces"),
 }
 

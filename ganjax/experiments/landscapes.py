@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 class Landscape(Points):
     """A distribution of points, learnt by a pair of MLPs.
 
-    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, Adam
-    without momentum, cosine decay; the discriminator sees the point and random Fourier features of it, of
-    frequencies from the whole to the finest detail. The latent has two normal coordinates and eight signs:
-    modes that do not touch need no bridges. Lengths are in units of the data's root mean square throughout,
-    so one recipe serves every landscape.
+    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, their
+    weight annealed, Adam without momentum, cosine decay. The discriminator sees the point and random Fourier
+    features of it, of frequencies from the whole to the finest detail. The latent has two normal coordinates
+    and eight signs: modes that do not touch need no bridges. Lengths are in units of the data's root mean
+    square throughout, so one recipe serves every landscape.
     """
 
     steps: Steps = 10_000
@@ -115,8 +115,8 @@ class Ring(Landscape):
 
     ganjax train ring
 
-    38 s on 2 cores (AVX-512). Eight of eight modes with seeds 0, 1 and 2, and 97 to 99 % of the samples
-    within 3 sigma of one; the rest lies on the way from one mode to the next.
+    Ten seeds: 8 of 8 modes each time, 98.9 +- 0.3 % of the samples within 3 sigma of one (98.9 % of real ones
+    are), reverse KL .0022 +- .0003; in nine of ten an energy test cannot tell 2500 samples from real ones.
     """
 
     name: ClassVar[str] = "ring"
@@ -130,8 +130,9 @@ class Grid(Landscape):
 
     ganjax train grid
 
-    45 s on 2 cores (AVX-512). All 25 modes with seeds 0, 1 and 2, and 93 to 95 % of the samples
-    within 3 sigma of one.
+    Ten seeds: 25 of 25 modes each time, 98.3 +- 0.3 % of the samples within 3 sigma of one (98.9 % of real
+    ones are), reverse KL .0065 +- .0005; in eight of ten an energy test cannot tell 2500 samples from real
+    ones.
     """
 
     name: ClassVar[str] = "grid"
@@ -144,8 +145,6 @@ class Grid100(Landscape):
     """A hundred Gaussians on a 10 x 10 grid.
 
     ganjax train grid-100
-
-    Under a minute on 2 cores (AVX-512).
     """
 
     name: ClassVar[str] = "grid-100"
@@ -159,7 +158,7 @@ class Cube(Landscape):
 
     ganjax train cube
 
-    Under a minute on 2 cores (AVX-512). The picture is the view along the third axis: nine heaps of three.
+    The picture is the view along the third axis: nine heaps of three.
     """
 
     name: ClassVar[str] = "cube"
@@ -174,7 +173,7 @@ class UnbalancedRing(Landscape):
 
     ganjax train unbalanced-ring
 
-    Under a minute on 2 cores (AVX-512). Weights rise around the circle, from 1.8 % at (1, 0) to 36 %.
+    Weights rise around the circle, from 1.8 % at (1, 0) to 36 %.
     """
 
     name: ClassVar[str] = "unbalanced-ring"
@@ -188,8 +187,7 @@ class Thousand(Landscape):
 
     ganjax train thousand
 
-    Under a minute on 2 cores (AVX-512). The picture shows the first two of ten coordinates, where modes
-    overlap.
+    The picture shows the first two of ten coordinates, where modes overlap.
     """
 
     name: ClassVar[str] = "thousand"
@@ -204,7 +202,7 @@ class Spiral(Landscape):
 
     ganjax train spiral
 
-    Under a minute on 2 cores (AVX-512). Points all along both arms, a few between them.
+    Points all along both arms, a few between them.
     """
 
     name: ClassVar[str] = "spiral"
@@ -218,7 +216,7 @@ class Swissroll(Landscape):
 
     ganjax train swissroll
 
-    Under a minute on 2 cores (AVX-512). Points all along the roll, a few between its turns.
+    Points all along the roll, a few between its turns.
     """
 
     name: ClassVar[str] = "swissroll"
@@ -232,7 +230,7 @@ class Moons(Landscape):
 
     ganjax train moons
 
-    Under a minute on 2 cores (AVX-512). Points along both, a few where they come close.
+    Points along both, a few where they come close.
     """
 
     name: ClassVar[str] = "moons"
@@ -246,7 +244,7 @@ class Checkerboard(Landscape):
 
     ganjax train checkerboard
 
-    Under a minute on 2 cores (AVX-512). Eight squares of points, their edges a little soft.
+    Eight squares of points, their edges a little soft.
     """
 
     name: ClassVar[str] = "checkerboard"

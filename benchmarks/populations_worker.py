@@ -9,43 +9,32 @@ A JSON object a line on its standard input, one back for each:
     {"do": "memory"} -> {"bytes": most used since "begin", "kind": "resident set" or "device"}
 
 A group of n trains a population, n at once; null lets `populations.train` choose; 0 trains one seed after the
-other by the program of a single run. The first line comes unasked: {"versions": {...}}. Where something
-fails the answer is {"error": line} and the process ends.
+other by the program of a single run. The first line comes unasked: {"versions": {...}};
+`benchmarks.answers` has the rest.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from typing import Any
+
+from benchmarks import answers
 
 
 def main(device: str) -> None:
     """Answer until the standard input ends."""
-    channel = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints
     sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
 
-    def say(**answer: Any) -> None:
-        print(json.dumps(answer), file=channel, flush=True)
-
-    try:
+    def begin() -> tuple[dict[str, Any], answers.Answer]:
         from benchmarks.paths import jax_device
         from ganjax.training.environment import versions
 
         jax_device.describe(device)
-        say(versions=versions())
-        worker = Worker()
-        for line in sys.stdin:
-            say(**worker.answer(json.loads(line)))
-    except Exception as error:
-        traceback.print_exc()
-        say(error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-        sys.exit(1)
+        return {"versions": versions()}, Worker().answer
+
+    answers.serve(begin)
 
 
 class Worker:

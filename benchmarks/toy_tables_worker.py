@@ -8,8 +8,7 @@ A JSON object a line on its standard input, one back for each; `group` as in `to
                                         "compile_seconds": of this question, "runs": [...]}
     {"do": "measure", ...}          -> {"runs": [...]}: the measures alone, of what the files hold
 
-The first line comes unasked: {"versions": {...}, "backend": name}. Where something fails the answer is
-{"error": line} and the process ends.
+The first line comes unasked: {"versions": {...}, "backend": name}; `benchmarks.answers` has the rest.
 """
 
 from __future__ import annotations
@@ -18,23 +17,19 @@ import json
 import os
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from typing import Any
+
+from benchmarks import answers
 
 
 def main(samples: int, core: int | None) -> None:
     """Answer until the standard input ends."""
-    channel = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints
     if core is not None:
         os.sched_setaffinity(0, {core})
     sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
 
-    def say(**answer: Any) -> None:
-        print(json.dumps(answer), file=channel, flush=True)
-
-    try:
+    def begin() -> tuple[dict[str, Any], answers.Answer]:
         from ganjax.training.allocator import keep_freed_memory
         from ganjax.training.compilation_cache import keep_compilations
 
@@ -45,14 +40,10 @@ def main(samples: int, core: int | None) -> None:
 
         from ganjax.training.environment import versions
 
-        say(versions=versions(), backend=jax.default_backend())
-        worker = Worker(samples, versions())
-        for line in sys.stdin:
-            say(**worker.answer(json.loads(line)))
-    except Exception as error:
-        traceback.print_exc()
-        say(error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-        sys.exit(1)
+        hello = {"versions": versions(), "backend": jax.default_backend()}
+        return hello, Worker(samples, versions()).answer
+
+    answers.serve(begin)
 
 
 class Worker:

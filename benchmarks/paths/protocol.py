@@ -8,27 +8,23 @@
                                 -> {}: the checked steps, from the initial or nudged weights, written to f
     {"do": "quit"}              -> the process ends
 
-The first line comes unasked: {"versions": {...}, "device": name}. Where something fails the answer is
-{"error": line}, its traceback goes to standard error, and the process ends. Only this module writes to what
-was the standard output: whatever a library prints goes to standard error.
+The first line comes unasked: {"versions": {...}, "device": name}; `benchmarks.answers` has the rest.
 """
 
 from __future__ import annotations
 
 import ctypes
 import gc
-import json
-import os
 import platform
 import sys
 import time
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from benchmarks import answers
 from benchmarks.work import Work
 
 
@@ -52,28 +48,17 @@ class Trainer(Protocol):
 
 def serve(make: Callable[[Work, str, bool], Trainer], packages: Sequence[str]) -> None:
     """Answer until told to quit. The command line is FOLDER PATH 0|1 (deterministic kernels)."""
-    channel = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
 
-    def say(**answer: Any) -> None:
-        print(json.dumps(answer), file=channel, flush=True)
-
-    try:
+    def begin() -> tuple[dict[str, Any], answers.Answer]:
         folder, path, deterministic = sys.argv[1:]
         trainer = make(Work(folder), path, deterministic == "1")
-        say(versions=versions(packages), device=trainer.device)
-        for line in sys.stdin:
-            question = json.loads(line)
-            if question["do"] == "quit":
-                break
-            say(**_answer(trainer, question))
-    except Exception as error:
-        traceback.print_exc()
-        say(error=f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
-        sys.exit(1)
+        hello = {"versions": versions(packages), "device": trainer.device}
+        return hello, lambda question: None if question["do"] == "quit" else _answer(trainer, question)
+
+    answers.serve(begin)
 
 
-def _answer(trainer: Trainer, question: dict[str, Any]) -> dict[str, Any]:
+def _answer(trainer: Trainer, question: Mapping[str, Any]) -> dict[str, Any]:
     match question["do"]:
         case "compile":
             return {"seconds": _timed(trainer, 1)}

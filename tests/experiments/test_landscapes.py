@@ -6,20 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from optimizer_moves import moves
 
-from ganjax import generate, init_state, stateless
+from ganjax import generate, init_state
 from ganjax.experiments import EXPERIMENTS, LANDSCAPES, Cube, Grid, Ring, Spiral, UnbalancedRing
 from ganjax.metrics import mode_scores
-
-
-def moves(optimizer, gradients):
-    """What one parameter is moved by at each of these gradients."""
-    with stateless.standard_promotion():
-        memory, moved = optimizer.init(jnp.zeros(())), []
-        for gradient in gradients:
-            update, memory = optimizer.update(jnp.float32(gradient), memory)
-            moved.append(float(update))
-    return moved
 
 
 def test_landscapes_are_experiments():

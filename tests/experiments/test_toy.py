@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from optimizer_moves import moves
 
-from ganjax import discriminate, generate, init_state, stateless
+from ganjax import discriminate, generate, init_state
 from ganjax.experiments import OriginalToy
 from ganjax.training.advance import Course, advance
 from ganjax.training.chunks import compile_chunk
@@ -50,16 +51,6 @@ def test_distance_is_how_far_the_ranks_are_from_even(key):
     real = np.asarray(discriminate(experiment.gan, state, source.array)).ravel()
     expected = abs(np.mean(fake[:, None] > real[None, :]) - 0.5)
     assert experiment.distance(state, source, key) == pytest.approx(expected, abs=1e-6)
-
-
-def moves(optimizer, gradients):
-    """What one parameter is moved by at each of these gradients."""
-    with stateless.standard_promotion():
-        memory, moved = optimizer.init(jnp.zeros(())), []
-        for gradient in gradients:
-            update, memory = optimizer.update(jnp.float32(gradient), memory)
-            moved.append(float(update))
-    return moved
 
 
 def test_the_course_is_followed():

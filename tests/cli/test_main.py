@@ -76,7 +76,7 @@ def test_version(capsys):
         ("train ring --width 0", ["--width must be a whole number in [1, 4096], got 0"]),
         ("train ring --ema-decay 1", ["--ema-decay must be a number in [0, 1), got 1.0"]),
         ("train ring --learning-rate nan", ["--learning-rate must be a number in (0, 1000], got nan"]),
-        ("train ring --penalty inf", ["--penalty must be a number in [0, 1000000], got inf"]),
+        ("train ring --penalty inf", ["--penalty must be a number in (0, 1000000], got inf"]),
         ("train ring --learning-rate 1e999", ["--learning-rate", "got inf"]),
         ("train ring --steps 1e3", ["--steps", "1e3"]),
         ("train cartoon --size 48", ["--size", "48", "64"]),

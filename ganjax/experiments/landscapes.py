@@ -145,6 +145,9 @@ class Grid100(Landscape):
     """A hundred Gaussians on a 10 x 10 grid.
 
     ganjax train grid-100
+
+    Two seeds: 100 of 100 modes, 72.6 +- 0.5 % of the samples within 3 sigma of one; the rest lies between
+    neighbours. With --steps 20000, 82 %.
     """
 
     name: ClassVar[str] = "grid-100"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.extend import core
 from jax.extend.core import primitives
@@ -23,6 +24,19 @@ class Carried(ABC):
 
 Rule = Callable[[core.JaxprEqn, Sequence[Any]], Sequence[Any] | None]
 Matches = Callable[[core.JaxprEqn], bool]
+Run = Callable[[core.ClosedJaxpr, Sequence[jax.Array]], Sequence[jax.Array]]
+
+
+def rewritten(function: Callable[..., Any], run: Run) -> Callable[..., Any]:
+    """The same function of pytrees of arrays, its program run by `run(program, operands)`, which gives arrays."""
+
+    @functools.wraps(function)
+    def otherwise(*args: Any, **kwargs: Any) -> Any:
+        closed, result = jax.make_jaxpr(function, return_shape=True)(*args, **kwargs)
+        operands = [jnp.asarray(leaf) for leaf in jax.tree.leaves((args, kwargs))]
+        return jax.tree.unflatten(jax.tree.structure(result), run(closed, operands))
+
+    return otherwise
 
 
 def evaluate(closed: core.ClosedJaxpr, operands: Sequence[Any], matches: Matches, rule: Rule) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ import jax.numpy as jnp
 from jax.extend import core
 from jax.extend.core import primitives
 
-from ganjax.networks.interpreter import array_type, contains, evaluate
+from ganjax.networks.interpreter import array_type, evaluate, rewritten
 
 # A whole turn in three parts (Cody and Waite 1980, "Software manual for the elementary functions"): the first
 # two have so few bits that any number of turns up to 2^15 times them is exact.
@@ -42,20 +41,15 @@ def fast_waves(function: Callable[..., Any]) -> Callable[..., Any]:
         loops and in custom derivative rules are left as they are, and so is a function without any.
     """
 
-    @functools.wraps(function)
-    def rewritten(*args: Any, **kwargs: Any) -> Any:
-        closed, result = jax.make_jaxpr(function, return_shape=True)(*args, **kwargs)
-        if not contains(closed.jaxpr, _is_wave):
-            return function(*args, **kwargs)
-        operands = [jnp.asarray(leaf) for leaf in jax.tree.leaves((args, kwargs))]
-        return jax.tree.unflatten(jax.tree.structure(result), evaluate(closed, operands, _is_wave, _rule))
-
-    return rewritten
+    return rewritten(function, lambda closed, operands: evaluate(closed, operands, _is_wave, _rule))
 
 
 @jax.custom_jvp
 def sine_and_cosine(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`(sin x, cos x)` of float32 radians, from those of half the angle."""
+    """`(sin x, cos x)` of float32 radians of any shape, from those of half the angle; NaN of what is not finite.
+
+    Accuracy as `fast_waves` says.
+    """
     turns = jnp.round(x * (1 / (2 * math.pi)))
     for part in _TURN:
         x = x - turns * part

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
+from jax.extend import core
 
-from ..interpreter import contains, evaluate, settle
+from ..interpreter import contains, evaluate, rewritten, settle
 from .batch_last import batch_last_rule, has_form
 from .strided import is_readable, is_strided, strided_rule
 
@@ -40,11 +39,7 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
     native ones too (operations.py).
     """
 
-    @functools.wraps(function)
-    def rewritten(*args: Any, **kwargs: Any) -> Any:
-        closed, result = jax.make_jaxpr(function, return_shape=True)(*args, **kwargs)
-        operands = [jnp.asarray(leaf) for leaf in jax.tree.leaves((args, kwargs))]
-
+    def run(closed: core.ClosedJaxpr, operands: Sequence[jax.Array]) -> Sequence[jax.Array]:
         def native(*operands: Any) -> list[Any]:
             return evaluate(closed, operands, is_strided, strided_rule)
 
@@ -52,9 +47,7 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
             return settle(evaluate(closed, operands, is_readable, batch_last_rule))
 
         if contains(closed.jaxpr, has_form):
-            leaves = lax.platform_dependent(*operands, cpu=batch_last, default=native)
-        else:
-            leaves = native(*operands)
-        return jax.tree.unflatten(jax.tree.structure(result), leaves)
+            return lax.platform_dependent(*operands, cpu=batch_last, default=native)
+        return native(*operands)
 
-    return rewritten
+    return rewritten(function, run)

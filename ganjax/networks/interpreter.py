@@ -28,7 +28,7 @@ Run = Callable[[core.ClosedJaxpr, Sequence[jax.Array]], Sequence[jax.Array]]
 
 
 def rewritten(function: Callable[..., Any], run: Run) -> Callable[..., Any]:
-    """The same function of pytrees of arrays, its program run by `run(program, operands)`, which gives arrays."""
+    """The same function of pytrees of arrays, its program run by `run`: `(program, operands) -> arrays`."""
 
     @functools.wraps(function)
     def otherwise(*args: Any, **kwargs: Any) -> Any:

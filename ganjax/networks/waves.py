@@ -46,9 +46,9 @@ def fast_waves(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @jax.custom_jvp
 def sine_and_cosine(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`(sin x, cos x)` of float32 radians of any shape, from those of half the angle; NaN of what is not finite.
+    """`(sin x, cos x)` of float32 radians, of any shape, from those of half the angle.
 
-    Accuracy as `fast_waves` says.
+    As exact as `fast_waves` says; NaN where x is not finite.
     """
     turns = jnp.round(x * (1 / (2 * math.pi)))
     for part in _TURN:

@@ -1,8 +1,10 @@
 """Every test runs under JAX's strictest rules: no implicit promotion of dtypes or ranks."""
 
+import gc
 import os
 import signal
 import threading
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes a width: no terminal of ours has one
@@ -35,6 +37,18 @@ hypothesis.settings.load_profile("ganjax")
 def _strict_promotion():
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _room_for_programs():
+    """JAX keeps every program it compiled, in several pieces of memory each, and Linux gives a process 65 530
+    (vm.max_map_count): the suite's ten thousand programs are more than that, and the next one aborts Python.
+    """
+    yield
+    pieces = Path("/proc/self/maps")
+    if pieces.exists() and pieces.read_bytes().count(b"\n") > 25_000:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

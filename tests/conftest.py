@@ -42,7 +42,7 @@ def _strict_promotion():
 @pytest.fixture(autouse=True, scope="module")
 def _room_for_programs():
     """JAX keeps every program it compiled, in several pieces of memory each, and Linux gives a process 65 530
-    (vm.max_map_count): the suite's ten thousand programs are more than that, and the next one aborts Python.
+    (vm.max_map_count): the suite compiles more than fit, and the first beyond them aborts Python.
     """
     yield
     pieces = Path("/proc/self/maps")

@@ -161,7 +161,8 @@ class Cube(Landscape):
 
     ganjax train cube
 
-    The picture is the view along the third axis: nine heaps of three.
+    One seed: 27 of 27 modes, reverse KL .0100 (.0053 of real points). The picture is the view along the third
+    axis: nine heaps of three.
     """
 
     name: ClassVar[str] = "cube"
@@ -176,7 +177,8 @@ class UnbalancedRing(Landscape):
 
     ganjax train unbalanced-ring
 
-    Weights rise around the circle, from 1.8 % at (1, 0) to 36 %.
+    One seed: 8 of 8 modes, reverse KL .0018 (.0005 of real points). Weights rise around the circle, from
+    1.8 % at (1, 0) to 36 %.
     """
 
     name: ClassVar[str] = "unbalanced-ring"
@@ -190,7 +192,8 @@ class Thousand(Landscape):
 
     ganjax train thousand
 
-    The picture shows the first two of ten coordinates, where modes overlap.
+    Not learnt by this recipe: one seed met 1 mode of 1000, though the whole has its place and shape. The
+    picture shows the first two of ten coordinates, where modes overlap.
     """
 
     name: ClassVar[str] = "thousand"
@@ -205,7 +208,7 @@ class Spiral(Landscape):
 
     ganjax train spiral
 
-    Points all along both arms, a few between them.
+    One seed: points all along both arms and none between; an energy test tells 2500 of them (p .01).
     """
 
     name: ClassVar[str] = "spiral"
@@ -219,7 +222,7 @@ class Swissroll(Landscape):
 
     ganjax train swissroll
 
-    Points all along the roll, a few between its turns.
+    One seed: points all along the roll and none between its turns; an energy test tells 2500 of them (p .04).
     """
 
     name: ClassVar[str] = "swissroll"
@@ -233,7 +236,7 @@ class Moons(Landscape):
 
     ganjax train moons
 
-    Points along both, a few where they come close.
+    One seed: points all along both; an energy test cannot tell 2500 of them (p .12).
     """
 
     name: ClassVar[str] = "moons"
@@ -247,7 +250,8 @@ class Checkerboard(Landscape):
 
     ganjax train checkerboard
 
-    Eight squares of points, their edges a little soft.
+    One seed: eight squares of points, their edges a little soft; an energy test cannot tell 2500 of them
+    (p .48).
     """
 
     name: ClassVar[str] = "checkerboard"

@@ -208,11 +208,14 @@ def _steps(found: Mapping[str, Any]) -> list[str]:
         return []
     if parts == {1.0}:
         return ["Every published recipe is trained for as many steps as it is published with."]
-    said = ", ".join(sorted({_fraction(part) for part in parts}))
+    by_recipe = {group["recipe"]: _fraction(_part(group)) for group in groups}
+    one = len(parts) == 1
+    said = _fraction(parts.pop()) if one else ", ".join(map(" ".join, by_recipe.items()))
     ours = " Ours is trained whole." if any(group["recipe"] == OURS for group in found["groups"]) else ""
     if found["settings"]["steps"].isdigit():
         ours = " So is ours."
-    return [f"**Published recipes are trained for {said} of their published steps.**{ours}"]
+    which = f"{said} of their published steps" if one else f"a part of their published steps: {said}"
+    return [f"**Published recipes are trained for {which}.**{ours}"]
 
 
 def _part(group: Mapping[str, Any]) -> float:

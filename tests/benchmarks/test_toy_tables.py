@@ -59,10 +59,17 @@ def test_everything_is_planned_by_default():
 
 
 def test_steps_of_each_recipe():
-    assert toy_tables_plan._steps("published", 400_000, False) == 400_000
-    assert toy_tables_plan._steps("1/40", 400_000, False) == 10_000
-    assert toy_tables_plan._steps("1/40", 400_000, True) == 400_000
-    assert toy_tables_plan._steps("300", 400_000, True) == 300
+    assert toy_tables_plan._steps("published", 400_000, "pacgan1") == 400_000
+    assert toy_tables_plan._steps("1/40", 400_000, "pacgan1") == 10_000
+    assert toy_tables_plan._steps("1/40", 400_000, OURS) == 400_000
+    assert toy_tables_plan._steps("quick", 400_000, "pacgan1") == 4_000
+    assert toy_tables_plan._steps("quick", 400_000, OURS) == 400_000
+    assert toy_tables_plan._steps("300", 400_000, OURS) == 300
+
+
+def test_a_quick_table_knows_every_published_recipe():
+    assert toy_tables_plan.QUICK.keys() == toy_tables_plan.recipes().keys()
+    assert all(0 < part <= 1 for part in toy_tables_plan.QUICK.values())
 
 
 @pytest.mark.parametrize(

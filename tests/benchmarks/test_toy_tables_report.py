@@ -86,6 +86,12 @@ def test_a_fraction_of_the_steps_is_stated():
     assert "; 1 were there from earlier ones" in text
 
 
+def test_several_fractions_are_stated_by_recipe():
+    groups = [by_hand.group("pacgan2", published=100_000), by_hand.group("lsgan", published=1000)]
+    text = toy_tables_report.report(by_hand.found(groups, [*PACGAN2, by_hand.run(1, 0, 8.0)]), None)
+    assert "trained for a part of their published steps: pacgan2 1/100, lsgan all.**" in text
+
+
 def test_a_sweep_is_not_compared_with_what_is_published():
     groups = [by_hand.group("pacgan2", title="batch 50")]
     found = by_hand.found(groups, PACGAN2, settings={"vary": [["batch", "50"]]})

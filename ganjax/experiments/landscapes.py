@@ -28,11 +28,11 @@ class Landscape(Points):
     The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, their
     weight annealed, Adam without momentum, cosine decay. The discriminator sees the point and random Fourier
     features of it, of frequencies from the whole to the finest detail. The latent has two normal coordinates
-    and eight signs: modes that do not touch need no bridges. Lengths are in units of the data's root mean
+    and ten signs: modes that do not touch need no bridges. Lengths are in units of the data's root mean
     square throughout, so one recipe serves every landscape.
     """
 
-    steps: Steps = 10_000
+    steps: Steps = 12_000
     """Updates of the generator."""
     batch: Batch = 512
     """Real samples in an update, and generated ones beside them."""
@@ -42,13 +42,15 @@ class Landscape(Points):
     """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
     width: Annotated[int, Range(1, 4096)] = 128
     """Units in each of the three hidden layers of both networks."""
-    learning_rate: LearningRate = 1e-3
-    """Of both Adams (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
+    learning_rate: LearningRate = 1.5e-3
+    """Of the generator's Adam (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
+    discriminator_learning_rate: LearningRate = 2e-3
+    """The same of the discriminator's."""
     penalty: PositivePenaltyWeight = 0.3
     """Weight (gamma) of R1 and of R2 at the start."""
     final_penalty: PositivePenaltyWeight = 0.1
     """The same at the end; it changes by an equal factor in every step."""
-    signs: Annotated[int, Range(0, 1024)] = 8
+    signs: Annotated[int, Range(0, 1024)] = 10
     """Latent coordinates that are -1 or +1, beside two normal ones."""
     finest: Annotated[float, Range(1, 10_000)] = 80.0
     """Highest of eight scales of D's Fourier frequencies, from 0.8 on, in radians per unit of length."""
@@ -74,7 +76,9 @@ class Landscape(Points):
         from ganjax.networks import dense
         from ganjax.penalties import R1, R2
 
-        adam = optax.adam(optax.cosine_decay_schedule(self.learning_rate, self.steps), b1=0.0, b2=0.99)
+        def adam(rate: float) -> optax.GradientTransformation:
+            return optax.adam(optax.cosine_decay_schedule(rate, self.steps), b1=0.0, b2=0.99)
+
         widths = [self.width] * 3
         weight = optax.exponential_decay(
             self.penalty * self.scale**2, self.steps, self.final_penalty / self.penalty
@@ -102,8 +106,8 @@ class Landscape(Points):
             ),
             loss=losses.relativistic_pairing,
             penalties=(R1(weight), R2(weight)),
-            generator_optimizer=adam,
-            discriminator_optimizer=adam,
+            generator_optimizer=adam(self.learning_rate),
+            discriminator_optimizer=adam(self.discriminator_learning_rate),
             latent=NormalAndSigns(self.signs),
             ema_decay=self.ema_decay,
         )

@@ -23,7 +23,7 @@ TINY = (("width", "4"), ("batch", "8"))
 
 
 def tiny():
-    (_, group) = toy_tables_plan.plan([], ["ring"], "3", TINY)
+    (_, group) = toy_tables_plan.plan(["lsgan"], ["ring"], "3", TINY)
     return dataclasses.asdict(group)
 
 
@@ -143,7 +143,7 @@ def test_what_is_kept_is_found_again_though_a_line_was_cut_off(tmp_path):
 
 def test_a_run_is_the_one_that_train_makes(game, tmp_path):
     (run,) = game.train([2])
-    experiment = EXPERIMENTS["ring"](seed=2, steps=3, width=4, batch=8, picture_every=0)
+    experiment = EXPERIMENTS["lsgan"](seed=2, steps=3, width=4, batch=8, picture_every=0)
     folder = RunFolder.create(tmp_path / "run")
     fit(experiment, folder, quiet=True)
     manifest = json.loads((tmp_path / "run/manifest.json").read_text())
@@ -175,7 +175,7 @@ def test_a_population_gives_each_seed_its_own_run(game):
 def test_the_program_is_known_by_what_it_computes(game):
     assert game.program == Game(tiny(), 200).program
     group = tiny()
-    group["settings"]["penalty"] *= 2
+    group["settings"]["learning_rate"] *= 2
     assert Game(group, 200).program != game.program
 
 
@@ -251,7 +251,7 @@ def test_what_is_written_is_read(tmp_path):
 
 @pytest.fixture
 def command(tmp_path):
-    words = ["--landscapes", "ring", "--steps", "3", "--samples", "200", "--jobs", "1"]
+    words = ["--recipes", "lsgan", "--landscapes", "ring", "--steps", "3", "--samples", "200", "--jobs", "1"]
     words += ["--vary", "width", "4", "--vary", "batch", "8", "--runs", str(tmp_path / "runs")]
     return [*words, "--out", str(tmp_path / "out")]
 
@@ -275,7 +275,7 @@ def test_the_whole_command_and_going_on(command, tmp_path, capsys):
     assert "perfect sampler, ring: the code has changed: run again" in said
     assert "width 4, batch 8, ring, seed 1" in said
     assert "width 4, batch 8, ring, seed 0" not in said
-    assert "| width 4, batch 8 | 3 |" in (tmp_path / "out/table.md").read_text()
+    assert "| width 4, batch 8 | 3 (1/1.33e+04) |" in (tmp_path / "out/table.md").read_text()
 
 
 class Failing(Pool):

@@ -65,10 +65,10 @@ def test_the_penalty_falls_by_equal_factors_from_one_weight_to_the_other():
         assert weights == pytest.approx([1.0, 0.1, 0.01], rel=1e-5)
 
 
-def test_the_learning_rate_ends_at_zero():
-    gan = Ring(width=4, steps=10, learning_rate=2e-3).gan
-    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+def test_each_learning_rate_falls_to_zero():
+    gan = Ring(width=4, steps=10, learning_rate=1e-3, discriminator_learning_rate=3e-3).gan
+    for optimizer, rate in ((gan.generator_optimizer, 1e-3), (gan.discriminator_optimizer, 3e-3)):
         downhill = moves(optimizer, [1.0] * 11)
-        assert downhill[0] == pytest.approx(-2e-3, rel=1e-3)
+        assert downhill[0] == pytest.approx(-rate, rel=1e-3)
         assert downhill == sorted(downhill)
         assert downhill[-1] == 0

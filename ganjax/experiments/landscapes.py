@@ -164,7 +164,7 @@ class Cube(Landscape):
 
     ganjax train cube
 
-    One seed: 27 of 27 modes, reverse KL .0100 (.0053 of real points). The picture is the view along the third
+    One seed: 27 of 27 modes, reverse KL .0081 (.0053 of real points). The picture is the view along the third
     axis: nine heaps of three.
     """
 
@@ -180,7 +180,7 @@ class UnbalancedRing(Landscape):
 
     ganjax train unbalanced-ring
 
-    One seed: 8 of 8 modes, reverse KL .0018 (.0005 of real points). Weights rise around the circle, from
+    One seed: 8 of 8 modes, reverse KL .0013 (.0005 of real points). Weights rise around the circle, from
     1.8 % at (1, 0) to 36 %.
     """
 
@@ -211,7 +211,7 @@ class Spiral(Landscape):
 
     ganjax train spiral
 
-    One seed: points all along both arms and none between; an energy test tells 2500 of them (p .01).
+    One seed: points all along both arms and none between; an energy test cannot tell 2500 of them (p .07).
     """
 
     name: ClassVar[str] = "spiral"
@@ -225,7 +225,8 @@ class Swissroll(Landscape):
 
     ganjax train swissroll
 
-    One seed: points all along the roll and none between its turns; an energy test tells 2500 of them (p .04).
+    One seed: points all along the roll and none between its turns; an energy test cannot tell 2500 of them
+    (p .48).
     """
 
     name: ClassVar[str] = "swissroll"
@@ -239,7 +240,7 @@ class Moons(Landscape):
 
     ganjax train moons
 
-    One seed: points all along both; an energy test cannot tell 2500 of them (p .12).
+    One seed: points all along both; an energy test tells 2500 of them (p .02).
     """
 
     name: ClassVar[str] = "moons"

@@ -255,7 +255,7 @@ class Checkerboard(Landscape):
     ganjax train checkerboard
 
     One seed: eight squares of points, their edges a little soft; an energy test cannot tell 2500 of them
-    (p .48).
+    (p .21).
     """
 
     name: ClassVar[str] = "checkerboard"

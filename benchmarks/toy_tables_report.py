@@ -202,19 +202,18 @@ def _circumstances(found: Mapping[str, Any]) -> str:
 
 
 def _steps(found: Mapping[str, Any]) -> list[str]:
-    groups = [group for group in found["groups"] if group["published"]]
-    parts = {_part(group) for group in groups}
-    if not groups:
+    parts = {group["recipe"]: _fraction(_part(group)) for group in found["groups"] if group["published"]}
+    if not parts:
         return []
-    if parts == {1.0}:
+    if set(parts.values()) == {"all"}:
         return ["Every published recipe is trained for as many steps as it is published with."]
-    by_recipe = {group["recipe"]: _fraction(_part(group)) for group in groups}
-    one = len(parts) == 1
-    said = _fraction(parts.pop()) if one else ", ".join(map(" ".join, by_recipe.items()))
-    ours = " Ours is trained whole." if any(group["recipe"] == OURS for group in found["groups"]) else ""
-    if found["settings"]["steps"].isdigit():
-        ours = " So is ours."
-    which = f"{said} of their published steps" if one else f"a part of their published steps: {said}"
+    ours = ""
+    if any(group["recipe"] == OURS for group in found["groups"]):
+        ours = " So is ours." if found["settings"]["steps"].isdigit() else " Ours is trained whole."
+    if len(set(parts.values())) == 1:
+        which = f"{parts.popitem()[1]} of their published steps"
+    else:
+        which = f"a part of their published steps: {', '.join(map(' '.join, parts.items()))}"
     return [f"**Published recipes are trained for {which}.**{ours}"]
 
 
@@ -224,7 +223,9 @@ def _part(group: Mapping[str, Any]) -> float:
 
 
 def _fraction(part: float) -> str:
-    return "all" if part == 1 else f"1/{1 / part:.3g}" if part < 1 else f"{part:.3g} times"
+    if part >= 1:
+        return "all" if part == 1 else f"{part:.3g} times"
+    return f"1/{1 / part:.0f}" if part < 0.01 else f"1/{1 / part:.3g}"
 
 
 def _cells(group: Mapping[str, Any], its: Summary) -> list[str]:

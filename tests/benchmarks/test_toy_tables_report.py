@@ -89,7 +89,21 @@ def test_a_fraction_of_the_steps_is_stated():
 def test_several_fractions_are_stated_by_recipe():
     groups = [by_hand.group("pacgan2", published=100_000), by_hand.group("lsgan", published=1000)]
     text = toy_tables_report.report(by_hand.found(groups, [*PACGAN2, by_hand.run(1, 0, 8.0)]), None)
-    assert "trained for a part of their published steps: pacgan2 1/100, lsgan all.**" in text
+    assert "trained for a part of their published steps: pacgan2 1/100, lsgan all.**\n" in text
+
+
+@pytest.mark.parametrize(("steps", "said"), [("1000", " So is ours."), ("quick", " Ours is trained whole.")])
+def test_ours_is_said_to_be_cut_only_where_it_is(steps, said):
+    groups = [by_hand.group("pacgan2", published=100_000), by_hand.group(OURS, published=None)]
+    runs, settings = [*PACGAN2, by_hand.run(1, 0, 8.0)], {"steps": steps}
+    text = toy_tables_report.report(by_hand.found(groups, runs, settings=settings), None)
+    assert f"trained for 1/100 of their published steps.**{said}\n" in text
+    alone = toy_tables_report.report(by_hand.found(groups[:1], PACGAN2, settings=settings), None)
+    assert "trained for 1/100 of their published steps.**\n" in alone
+
+
+def test_small_parts_are_whole_numbers():
+    assert [toy_tables_report._fraction(part) for part in (1, 1 / 40, 3 / 40_000)] == ["all", "1/40", "1/13333"]
 
 
 def test_a_sweep_is_not_compared_with_what_is_published():

@@ -45,7 +45,8 @@ class Landscape(Points):
     learning_rate: LearningRate = 1.5e-3
     """Of the generator's Adam (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
     discriminator_learning_rate: LearningRate = 2e-3
-    """The same of the discriminator's."""
+    """The same of the discriminator's, which is to keep ahead (Heusel et al. 2017,
+    https://arxiv.org/abs/1706.08500)."""
     penalty: PositivePenaltyWeight = 0.3
     """Weight (gamma) of R1 and of R2 at the start."""
     final_penalty: PositivePenaltyWeight = 0.1

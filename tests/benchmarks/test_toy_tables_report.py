@@ -103,7 +103,8 @@ def test_ours_is_said_to_be_cut_only_where_it_is(steps, said):
 
 
 def test_small_parts_are_whole_numbers():
-    assert [toy_tables_report._fraction(part) for part in (1, 1 / 40, 3 / 40_000)] == ["all", "1/40", "1/13333"]
+    said = [toy_tables_report._fraction(part) for part in (1, 1 / 40, 3 / 40_000)]
+    assert said == ["all", "1/40", "1/13333"]
 
 
 def test_a_sweep_is_not_compared_with_what_is_published():

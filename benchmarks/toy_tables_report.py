@@ -24,7 +24,14 @@ MEASURES = {
 }
 """Column of each measure, what it is multiplied by there, and digits behind the point."""
 
-COLUMNS = ("recipe", "steps", *(column for column, *_ in MEASURES.values()), "energy test", "s a seed")
+COLUMNS = (
+    "recipe",
+    "steps",
+    *(column for column, *_ in MEASURES.values()),
+    "energy test",
+    "s a seed",
+    "minutes",
+)
 
 NOTE = """\
 Columns: **modes**: those with at least one sample within 3 sigma; **HQ %**: samples within 3 sigma of the
@@ -32,7 +39,8 @@ nearest centre; **reverse KL**: of the modes' shares among these, in nats, again
 **deviation**: standard deviation of these about their mode's mean, over the true sigma (below 1 for a perfect
 sampler too, since what lies beyond 3 sigma is not among them); **energy test**: seeds whose samples an energy
 test (Székely and Rizzo 2013) cannot tell from as many fresh real ones, p > .05; **s a seed**: of training
-alone. Definitions are PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1)."""
+alone; **minutes**: all seeds one after the other, compiled, trained and measured.
+Definitions are PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1)."""
 
 
 PICTURE = """\
@@ -47,6 +55,7 @@ class Summary(NamedTuple):
         figures: mean and standard error by the names of `MEASURES`; those that any run has.
         passes, tested: seeds that pass the energy test, of how many.
         seconds: of training, a seed.
+        minutes: of compiling, training and measuring, of all runs one after the other.
         diverged: how many runs ended early.
     """
 
@@ -55,6 +64,7 @@ class Summary(NamedTuple):
     passes: int
     tested: int
     seconds: Figure
+    minutes: float
     diverged: int
 
 
@@ -68,7 +78,8 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> Summary:
     p = [run["energy_p"] for run in runs if run.get("energy_p") is not None]
     seconds = mean([run["train_seconds"] for run in runs])
     diverged = sum(run["diverged_at"] is not None for run in runs)
-    return Summary(len(runs), figures, sum(each > PASSES for each in p), len(p), seconds, diverged)
+    minutes = sum(run["seconds"] for run in runs) / 60
+    return Summary(len(runs), figures, sum(each > PASSES for each in p), len(p), seconds, minutes, diverged)
 
 
 def mean(values: Sequence[float]) -> Figure:
@@ -241,14 +252,15 @@ def _cells(group: Mapping[str, Any], its: Summary) -> list[str]:
         for measure, (_, _, digits) in MEASURES.items()
     ]
     passes = f"{its.passes} of {its.tested}" if its.tested else "–"
-    return [name, steps, *cells, passes, _figure(its.seconds, _digits(its.seconds)) if trained else ""]
+    times = [_figure(its.seconds, _digits(its.seconds)), f"{its.minutes:.1f}"] if trained else ["", ""]
+    return [name, steps, *cells, passes, *times]
 
 
 def _published_cells(row: toy_tables_published.Published) -> list[str]:
     figures = row.figures()
     cells = [_published(figures[name]) if name in figures else "–" for name in MEASURES]
     name = f"*{row.title}, published ({row.source.split(',')[0]})*"
-    return [name, "", *(f"*{cell}*" if cell != "–" else cell for cell in cells), "–", "–"]
+    return [name, "", *(f"*{cell}*" if cell != "–" else cell for cell in cells), "–", "–", "–"]
 
 
 def _figure(figure: Figure, digits: int) -> str:

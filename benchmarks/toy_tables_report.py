@@ -201,8 +201,8 @@ def _circumstances(found: Mapping[str, Any]) -> str:
     seeds, made, every = settings["seeds"], found["made"], len(found["runs"])
     lines = [
         f"{machine.sentence(found['machine'])}; {versions}.",
-        f"{seeds} seeds (0 to {seeds - 1}), {settings['samples']} samples each; {how}. Means over seeds ± "
-        "standard errors.",
+        (f"{seeds} seeds (0 to {seeds - 1})" if seeds > 1 else "1 seed (0)")
+        + f", {settings['samples']} samples each; {how}. Means over seeds ± standard errors.",
         f"{found['seconds'] / 60:.1f} minutes in all for the {made} runs this command made"
         + (f"; {every - made} were there from earlier ones" if made < every else "")
         + f". Compiling, training and measuring all {every} took {minutes:.1f} minutes of processes.",

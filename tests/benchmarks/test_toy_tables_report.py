@@ -103,6 +103,12 @@ def test_ours_is_said_to_be_cut_only_where_it_is(steps, said):
     assert "trained for 1/100 of their published steps.**\n" in alone
 
 
+@pytest.mark.parametrize(("seeds", "said"), [(1, "1 seed (0), 2500"), (10, "10 seeds (0 to 9), 2500")])
+def test_it_says_which_seeds(seeds, said):
+    found = by_hand.found([by_hand.group("pacgan2")], PACGAN2, settings={"seeds": seeds})
+    assert f"\n{said} samples each; " in toy_tables_report.report(found, None)
+
+
 def test_small_parts_are_whole_numbers():
     said = [toy_tables_report._fraction(part) for part in (1, 1 / 40, 3 / 40_000)]
     assert said == ["all", "1/40", "1/13333"]

@@ -44,7 +44,7 @@ class Landscape(Points):
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 1.5e-3
     """Of the generator's Adam (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
-    discriminator_learning_rate: LearningRate = 2e-3
+    discriminator_learning_rate: LearningRate = 2.5e-3
     """The same of the discriminator's, which is to keep ahead (Heusel et al. 2017,
     https://arxiv.org/abs/1706.08500)."""
     penalty: PositivePenaltyWeight = 0.3
@@ -92,6 +92,7 @@ class Landscape(Points):
                 activation="silu",
                 kernel_initializer="he_normal",
                 output_scale=self.scale,
+                skip=True,
                 name="generator",
             ),
             dense.mlp(

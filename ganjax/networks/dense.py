@@ -41,6 +41,7 @@ def mlp(
     fourier_scale: float | Sequence[float] = 1.0,
     input_scale: float = 1.0,
     output_scale: float = 1.0,
+    skip: bool = False,
 ) -> keras.Model:
     """A multilayer perceptron, (batch, input_dim) to (batch, output_dim), linear at its end.
 
@@ -60,6 +61,9 @@ def mlp(
         fourier_scale: standard deviation of B's entries, in radians per ``input_scale``. Larger
             values let a discriminator tell finer details apart. Of several, each is that of an equal
             share of the features.
+        skip: the output layer sees what the first hidden layer sees, beside the last hidden layer: the
+            model is a linear map and what the hidden layers add to it. Without it a generator of several
+            Gaussians gives them too light tails.
         input_scale, output_scale: the input is divided by the one before anything else, what the last
             layer gives is multiplied by the other: networks work best on numbers of about unit size.
 
@@ -86,8 +90,11 @@ def mlp(
     x = inputs if input_scale == 1 else keras.ops.multiply(inputs, 1 / input_scale)
     if fourier_features:
         x = _fourier_features(x, fourier_features // len(scales), scales)
+    seen = x
     for index, width in enumerate(widths, start=1):
         x = layers.Dense(width, activation, kernel_initializer=kernel_initializer, name=f"hidden_{index}")(x)
+    if skip and widths:
+        x = layers.Concatenate(name="skip")([seen, x])
     x = layers.Dense(output_dim, name="output")(x)
     if output_scale != 1:
         x = keras.ops.multiply(x, output_scale)

@@ -37,8 +37,23 @@ def test_mlp_is_the_product_of_its_layers():
     np.testing.assert_allclose(model(x), expected, rtol=0, atol=1e-6)
 
 
-def test_mlp_without_hidden_layers_is_linear():
-    assert dense.mlp(3, [], 2).count_params() == 3 * 2 + 2
+@pytest.mark.parametrize("skip", [False, True])
+def test_mlp_without_hidden_layers_is_linear(skip):
+    assert dense.mlp(3, [], 2, skip=skip).count_params() == 3 * 2 + 2
+
+
+def test_a_skip_adds_a_linear_map_of_the_scaled_input():
+    model = dense.mlp(2, [4], 3, activation="tanh", skip=True, input_scale=4.0, output_scale=3.0)
+    hidden, bias, output, end = (np.array(v.value) for v in model.weights)
+    assert output.shape == (2 + 4, 3)
+    x = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
+    expected = x / 4 @ output[:2] + np.tanh(x / 4 @ hidden + bias[None]) @ output[2:] + end[None]
+    np.testing.assert_allclose(model(x), 3 * expected, rtol=0, atol=1e-6)
+
+
+def test_a_skip_carries_the_waves_too():
+    model = dense.mlp(2, [8], 1, fourier_features=16, skip=True)
+    assert model.get_layer("output").kernel.shape == (2 + 2 * 16 + 8, 1)
 
 
 def test_fourier_features_are_the_point_and_the_waves_of_frozen_frequencies():

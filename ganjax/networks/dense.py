@@ -62,8 +62,8 @@ def mlp(
             values let a discriminator tell finer details apart. Of several, each is that of an equal
             share of the features.
         skip: the output layer sees what the first hidden layer sees, beside the last hidden layer: the
-            model is a linear map and what the hidden layers add to it. Without it a generator of several
-            Gaussians gives them too light tails.
+            model is a linear map and what the hidden layers add to it. A generator of Gaussians gives them
+            better tails with it.
         input_scale, output_scale: the input is divided by the one before anything else, what the last
             layer gives is multiplied by the other: networks work best on numbers of about unit size.
 

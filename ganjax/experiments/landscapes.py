@@ -28,9 +28,9 @@ class Landscape(Points):
     The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, their
     weight annealed, Adam without momentum, cosine decay. The discriminator sees the point and random Fourier
     features of it, of frequencies from the whole to the finest detail. The latent has two normal coordinates
-    and ten signs: modes that do not touch need no bridges; a linear map of it beside G's hidden layers gives
-    modes their tails. Lengths are in units of the data's root mean
-    square throughout, so one recipe serves every landscape.
+    and ten signs: modes that do not touch need no bridges. A linear map of it beside the generator's hidden
+    layers gives modes their tails. Lengths are in units of the data's root mean square throughout, so one
+    recipe serves every landscape.
     """
 
     steps: Steps = 12_000
@@ -138,8 +138,7 @@ class Grid(Landscape):
     ganjax train grid
 
     Ten seeds: 25 of 25 modes each time, 98.7 +- 0.1 % of the samples within 3 sigma of one (98.9 % of real
-    ones are), reverse KL .0057 +- .0004; in ten of ten an energy test cannot tell 2500 samples from real
-    ones.
+    ones are), reverse KL .0057 +- .0004; in all ten an energy test cannot tell 2500 samples from real ones.
     """
 
     name: ClassVar[str] = "grid"

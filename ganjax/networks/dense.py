@@ -61,11 +61,11 @@ def mlp(
         fourier_scale: standard deviation of B's entries, in radians per ``input_scale``. Larger
             values let a discriminator tell finer details apart. Of several, each is that of an equal
             share of the features.
-        skip: the output layer sees what the first hidden layer sees, beside the last hidden layer: the
-            model is a linear map and what the hidden layers add to it. A generator of Gaussians gives them
-            better tails with it.
         input_scale, output_scale: the input is divided by the one before anything else, what the last
             layer gives is multiplied by the other: networks work best on numbers of about unit size.
+        skip: the output layer sees what the first hidden layer sees, joined to the last hidden layer as in
+            DenseNet (Huang et al. 2017, equation 2, https://arxiv.org/abs/1608.06993): the model is a linear
+            map and what the hidden layers add to it. Without hidden layers it changes nothing.
 
     Raises:
         ValueError: for sizes below one, scales that are not positive, or features that cannot be shared

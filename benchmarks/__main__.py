@@ -10,19 +10,21 @@ import sys
 from collections.abc import Sequence
 
 from ganjax.cli.parsing import choose
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 COMMANDS = {
     "throughput": ("throughput", "steps a second of every path, workload by workload"),
-    "compare": ("compare", "two result folders side by side"),
-    "step-breakdown": ("breakdown", "where a step's time goes"),
-    "reproducibility": ("reproducibility", "under which conditions runs are the same to the bit"),
-    "checkpoint-cost": ("checkpoint_cost", "what it costs to keep a run safe"),
-    "serve": ("serving", "how many faces a second the page of explore --serve shows"),
-    "toy-tables": ("toy_tables", "recipes on toy landscapes, beside the published figures; sweeps"),
+    "compare": ("compare", "two result folders of throughput side by side"),
+    "step-breakdown": ("step_breakdown", "where a step's time goes"),
+    "chunk-forms": ("chunk_forms", "which form of a chunk of steps is fastest"),
     "populations": ("populations", "seeds as one population, and one after the other"),
-    "recipes": ("recipes", "which recipe draws the best cartoon faces"),
+    "checkpoint-cost": ("checkpoint_cost", "what checkpoints cost"),
+    "reproducibility": ("reproducibility", "under which conditions runs are the same to the bit"),
+    "serve": ("serve", "how many faces a second the page of explore --serve shows"),
+    "toy-tables": ("toy_tables", "recipes on toy landscapes, beside the published figures; sweeps"),
+    "recipes": ("cartoon", "which recipe draws the best cartoon faces"),
 }
+"""Each command: the folder it lives in, whose `command.py` has its `main(words)`, and one line about it."""
 
 USAGE = """usage: python -m benchmarks COMMAND ...
 
@@ -38,8 +40,8 @@ def main(words: Sequence[str]) -> int:
         print(USAGE.format(commands=lines))
         return 0 if words else 2
     try:
-        module, _ = COMMANDS[choose(words[0], COMMANDS, "command")]
-        return importlib.import_module(f"benchmarks.{module}").main(words[1:]) or 0
+        folder, _ = COMMANDS[choose(words[0], COMMANDS, "command")]
+        return importlib.import_module(f"benchmarks.{folder}.command").main(words[1:]) or 0
     except (UserError, OSError) as error:
         print(f"benchmarks: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -8,9 +8,9 @@ import re
 from typing import Any
 
 from benchmarks import nvidia
-from ganjax.processor import cores, processor
+from ganjax.system.process import cores, processor
 
-# Words of a device's name that tell nobody anything, or that a folder's name has no room for.
+# Words of a device's name that tell nobody anything, or that a folder's name has no space for.
 _NOISE = re.compile(
     r"nvidia|tesla|geforce|gpu|cpu|graphics|processor|design|with|gen|sxm\d*|pcie|nvl|hbm\w*|\d+(gb|th|nd|rd|st)"
     r"|\d+core|core|@.*|[\d.]+ghz"

@@ -6,9 +6,9 @@
     state, metrics = step(gan, state, real)
     samples = ganjax.generate(gan, state, jax.random.key(1), n=64)
 
-Importing the package chooses Keras's backend and nothing else. The heart (jax, keras, optax) is imported when
-one of its names is first used, and each of the rooms around it (`ganjax.experiments`, `ganjax.networks`,
-`ganjax.datasets`, `ganjax.training`, `ganjax.viewing`) when it is first named: so `ganjax --help` is quick.
+Importing the package chooses Keras's backend and nothing else, so that `ganjax --help` is quick. The core
+(jax, keras, optax) is imported when one of its names is first used, and each package around it
+(`ganjax.experiments`, `ganjax.networks`, `ganjax.datasets`, ...) when it is first named.
 """
 
 import importlib
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HEART = {
+_CORE = {
     "gan": ("GAN", "Normal"),
     "labelled": ("Labelled",),
     "losses": ("Loss", "discriminator_loss", "generator_loss"),
@@ -54,13 +54,13 @@ _HEART = {
     "step": ("train_step",),
     "export": ("arrays_to_state", "export_models", "state_digest", "state_to_arrays"),
 }
-_MODULE_OF = {name: module for module, names in _HEART.items() for name in names}
-_ROOMS = (
+_MODULE_OF = {name: module for module, names in _CORE.items() for name in names}
+_PACKAGES = (
     "augmentations", "datasets", "experiments", "losses", "metrics", "networks", "penalties", "populations",
     "training", "viewing",
 )  # fmt: skip
 
-__all__ = [*sorted(_MODULE_OF), *_ROOMS]
+__all__ = [*sorted(_MODULE_OF), *_PACKAGES]
 
 
 def _choose_backend() -> None:
@@ -82,7 +82,7 @@ _choose_backend()
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"ganjax.{_MODULE_OF[name]}"), name)
-    if name in _ROOMS:
+    if name in _PACKAGES:
         return importlib.import_module(f"ganjax.{name}")
     raise AttributeError(f"module 'ganjax' has no attribute {name!r}")
 

@@ -11,7 +11,6 @@ import keras
 import optax
 from jax.core import Tracer
 
-from ganjax.labelled import Labelled, labelled
 from ganjax.losses import Loss
 
 
@@ -44,7 +43,7 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, Tracer) and value.shape == ()
 
 
-def check_game(
+def check_gan(
     made: tuple[int, ...],
     judged: tuple[int, ...],
     packing: int,
@@ -61,7 +60,7 @@ def check_game(
     if not isinstance(packing, int) or packing < 1:
         raise ValueError(f"packing must be a whole number of at least 1, got {packing}")
     if packing > 1 and labels != (None, None):
-        raise ValueError("a game with labels cannot pack samples: each has a label of its own")
+        raise ValueError("a GAN with labels cannot pack samples: each has a label of its own")
     seen = (*made[:-1], packing * made[-1]) if packing > 1 and made else made
     if seen != judged:
         packs = f", {seen} in packs of {packing}" if packing > 1 else ""
@@ -90,57 +89,6 @@ def check_game(
         raise ValueError(f"unrolling must be a whole number of at least 0, got {unrolling}")
     if unrolling and update != "alternating":
         raise ValueError('unrolling looks ahead of D in G\'s own update: it needs update="alternating"')
-
-
-def check_real(
-    real: jax.Array | Labelled,
-    sample_shape: tuple[int, ...],
-    label_shape: tuple[int, ...] | None,
-    discriminator_updates: int,
-    packing: int = 1,
-) -> None:
-    """Raise TypeError or ValueError unless `real` is a batch of samples (and labels) of these shapes."""
-    real, labels = labelled(real)
-    check_labels(labels, label_shape, real)
-    if not hasattr(real, "shape") or not hasattr(real, "dtype"):
-        raise TypeError(f"real must be an array, got {type(real).__name__}")
-    if not jnp.issubdtype(real.dtype, jnp.floating):
-        raise TypeError(
-            f"real must be floating point in the range of the generator's output, got {real.dtype}: "
-            "scale pixels to [-1, 1] first"
-        )
-    if real.ndim != 1 + len(sample_shape) or real.shape[1:] != sample_shape:
-        raise ValueError(
-            f"real must have shape (batch, {', '.join(map(str, sample_shape))}), got {real.shape}"
-        )
-    if real.shape[0] == 0 or real.shape[0] % discriminator_updates:
-        raise ValueError(
-            f"real holds {real.shape[0]} samples, which cannot be split into "
-            f"discriminator_updates={discriminator_updates} equal batches"
-        )
-    check_packs(real.shape[0] // discriminator_updates, packing)
-
-
-def check_packs(n: int, packing: int) -> None:
-    """Raise ValueError unless `n` samples make whole packs."""
-    if n % packing:
-        raise ValueError(f"{n} samples cannot be put into packs of {packing}: give a multiple of {packing}")
-
-
-def check_labels(labels: Any, label_shape: tuple[int, ...] | None, samples: Any) -> None:
-    """Raise TypeError or ValueError unless `labels` fit the game, one for each of `samples`."""
-    if (labels is None) != (label_shape is None):
-        if label_shape is None:
-            raise TypeError("this game knows no labels: leave them out")
-        raise TypeError(
-            f"this game needs labels of shape {('n', *label_shape)}: give them, as Labelled(samples, labels)"
-        )
-    if labels is None or label_shape is None:
-        return
-    if not jnp.issubdtype(labels.dtype, jnp.floating):
-        raise TypeError(f"labels must be floating point, such as one-hot, got {labels.dtype}")
-    if labels.shape != (len(samples), *label_shape):
-        raise ValueError(f"labels must have shape {(len(samples), *label_shape)}, got {labels.shape}")
 
 
 def as_key(key: jax.Array) -> jax.Array:

@@ -20,7 +20,7 @@ def export_models(gan: GAN, state: GANState, *, ema: bool = True) -> tuple[keras
     """New Keras models `(generator, discriminator)` carrying the trained values, ready for `.save`.
 
     Args:
-        gan: the game; its own models are left as they are.
+        gan: the GAN; its own models are left as they are.
         state: one state (not a population), outside of any transformation.
         ema: take the generator's averaged weights rather than its latest.
     """
@@ -59,14 +59,14 @@ def arrays_to_state(gan: GAN, arrays: Mapping[str, np.ndarray]) -> GANState:
 
     Raises:
         ValueError: `arrays` lacks a leaf, has one too many, or one has another shape or dtype: they are of
-            another game.
+            another GAN.
     """
     template = jax.eval_shape(lambda key: init_state(gan, key), jax.random.key(0))
     leaves, structure = jax.tree_util.tree_flatten_with_path(template)
     expected = {_path(path): leaf for path, leaf in leaves}
     if expected.keys() != arrays.keys():
         path = sorted(expected.keys() ^ arrays.keys())[0]
-        raise ValueError(f"these arrays are not a state of this game: {path!r} is on one side only")
+        raise ValueError(f"these arrays are not a state of this GAN: {path!r} is on one side only")
 
     def restored(path: str, leaf: Any) -> jax.Array:
         is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
@@ -74,7 +74,7 @@ def arrays_to_state(gan: GAN, arrays: Mapping[str, np.ndarray]) -> GANState:
         value = arrays[path]
         if value.shape != plain.shape or value.dtype != plain.dtype:
             raise ValueError(
-                f"these arrays are not a state of this game: {path!r} is {value.dtype}{value.shape}, "
+                f"these arrays are not a state of this GAN: {path!r} is {value.dtype}{value.shape}, "
                 f"not {plain.dtype}{plain.shape}"
             )
         array = jnp.array(value)

@@ -1,4 +1,4 @@
-"""GAN: the immutable description of a game between two networks."""
+"""GAN: the immutable description of a GAN between two networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 import optax
 
 from ganjax import stateless
-from ganjax.checks import check_game, check_network
+from ganjax.checks import check_gan, check_network
 from ganjax.latents import Normal as Normal
 from ganjax.latents import standard_normal
 from ganjax.losses import Loss, binary_cross_entropy
@@ -36,7 +36,7 @@ class GAN:
         generator: built Keras model, latent `(batch, *latent_shape)` -> samples `(batch, *sample_shape)`.
         discriminator: built Keras model, samples -> logits `(batch, ...)`, one per sample or a patch of them;
             logits, so no sigmoid at the end.
-            Both models of a conditional game take labels `(batch, *label_shape)` as their second input.
+            Both models of a conditional GAN take labels `(batch, *label_shape)` as their second input.
         loss: what each network minimises, a pair from `ganjax.losses`.
         penalties: terms added to the discriminator's loss, from `ganjax.penalties`.
         generator_optimizer, discriminator_optimizer: any optax transformations, schedules included.
@@ -52,7 +52,7 @@ class GAN:
             D(fake), one draw of the latent. "alternating": G answers the discriminator just updated, with a
             fresh draw.
         discriminator_updates: n updates of D for each one of G; `real` then holds n batches in a row.
-        unrolling: updates of D that G looks ahead, and differentiates through, in alternating games (with the
+        unrolling: updates of D that G looks ahead, and differentiates through, in alternating GANs (with the
             loss `zero_sum`, Metz et al. 2017, https://arxiv.org/abs/1611.02163).
         transform: applied to each network's forward function before it is differentiated; must not change
             its values. None leaves convolutions and sines to XLA, which is several times slower on a CPU.
@@ -81,7 +81,7 @@ class GAN:
         check_network("generator", self.generator, self.generator_optimizer)
         check_network("discriminator", self.discriminator, self.discriminator_optimizer)
         stateless.output_shape(self.discriminator)  # refuses a model with several outputs
-        check_game(
+        check_gan(
             stateless.output_shape(self.generator),
             stateless.input_shape(self.discriminator),
             self.packing,
@@ -108,5 +108,5 @@ class GAN:
 
     @property
     def label_shape(self) -> tuple[int, ...] | None:
-        """Shape of one label, e.g. `(53,)`; None where the game knows no labels."""
+        """Shape of one label, e.g. `(53,)`; None where the GAN knows no labels."""
         return stateless.label_shape(self.generator)

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import keras
 
 from ganjax import stateless
-from ganjax.checks import as_key, check_labels, check_packs
+from ganjax.checks import as_key
 from ganjax.gan import GAN
-from ganjax.packing import pack
+from ganjax.labelled import check_labels, check_packs
 from ganjax.state import GANState
 from ganjax.stateless import Weights
 
@@ -35,10 +35,10 @@ def generate(
     """`n` samples of the generator at inference (moving averages, no dropout).
 
     Args:
-        gan, state: the game and one of its states.
+        gan, state: the GAN and one of its states.
         key: one PRNG key; the same key gives the same latents at every step of training.
         n: how many, static.
-        labels: `(n, *gan.label_shape)`, in a conditional game.
+        labels: `(n, *gan.label_shape)`, in a conditional GAN.
         ema: use the averaged weights rather than the latest.
 
     Returns:
@@ -53,13 +53,13 @@ def decode(
     """Samples `(n, *gan.sample_shape)` float32 at inference.
 
     Args:
-        gan, state: the game and one of its states.
+        gan, state: the GAN and one of its states.
         latents: `(n, *gan.latent_shape)`.
-        labels: `(n, *gan.label_shape)` floating point, in a conditional game.
+        labels: `(n, *gan.label_shape)` floating point, in a conditional GAN.
         ema: use the averaged weights rather than the latest.
 
     Raises:
-        TypeError, ValueError: labels are missing, or there are some that the game does not know or take.
+        TypeError, ValueError: labels are missing, or there are some that the GAN does not know or take.
     """
     check_labels(labels, gan.label_shape, latents)
     weights = state.ema if ema else state.generator
@@ -70,7 +70,7 @@ def decode(
 def discriminate(gan: GAN, state: GANState, x: jax.Array, labels: jax.Array | None = None) -> jax.Array:
     """D's float32 logits of `x` `(n, *gan.sample_shape)` at inference; labels as for `decode`.
 
-    A game with packing m gives `n / m` logits, one for each m samples in a row.
+    A GAN with packing m gives `n / m` logits, one for each m samples in a row.
 
     Raises:
         TypeError, ValueError: as `decode` does, or `x` cannot be put into whole packs.
@@ -83,7 +83,7 @@ def discriminate(gan: GAN, state: GANState, x: jax.Array, labels: jax.Array | No
 
 
 def forward(gan: GAN, model: keras.Model, *, training: bool) -> Forward:
-    """`(params, statistics, x, labels=None) -> (float32 y, next statistics)` of one of the game's models,
+    """`(params, statistics, x, labels=None) -> (float32 y, next statistics)` of one of the GAN's models,
     transformed.
     """
 
@@ -94,3 +94,20 @@ def forward(gan: GAN, model: keras.Model, *, training: bool) -> Forward:
         return y.astype(jnp.float32), statistics
 
     return gan.transform(function) if gan.transform else function
+
+
+def pack(x: jax.Array, size: int) -> jax.Array:
+    """Each `size` samples in a row as one, side by side on the last axis (the paper's section 2.2).
+
+    Args:
+        x: `(n, ..., c)`, n a multiple of `size`.
+        size: samples in a pack, at least 1.
+
+    Returns:
+        `(n / size, ..., size * c)`; `x` itself where size is 1.
+    """
+    if size == 1:
+        return x
+    n, *axes, channels = x.shape
+    apart = x.reshape(n // size, size, *axes, channels)
+    return jnp.moveaxis(apart, 1, -2).reshape(n // size, *axes, size * channels)

@@ -44,7 +44,7 @@ class AveragedWeights:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class GANState:
-    """A game in training. Nothing a run needs to continue lives elsewhere.
+    """A GAN in training. Nothing a run needs to continue lives elsewhere.
 
     Attributes:
         step: int32 scalar, generator updates done so far.
@@ -66,7 +66,7 @@ def init_state(gan: GAN, key: jax.Array) -> GANState:
     Traceable: `jax.vmap(init_state, (None, 0))(gan, keys)` is a population.
 
     Args:
-        gan: the game.
+        gan: the GAN.
         key: one PRNG key, new-style or legacy.
 
     Raises:

@@ -147,7 +147,7 @@ def rebuild(model: keras.Model) -> keras.Model:
 def without_values(build: Callable[[], T]) -> T:
     """What `build()` gives; Keras models in it know only shapes, dtypes and initializers of their weights.
 
-    That is all a game needs, and drawing values that nobody reads takes seconds. Keras draws anew whenever a
+    That is all a GAN needs, and drawing values that nobody reads takes seconds. Keras draws anew whenever a
     value of such a model is read: give such models to nobody who would use them by themselves.
     """
 

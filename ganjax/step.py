@@ -1,54 +1,115 @@
-"""train_step: the pure function that plays one round of the game."""
+"""train_step: one training step of a GAN as a pure function, from what is drawn to what is measured."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
-from ganjax import step_metrics
-from ganjax.checks import check_real
-from ganjax.descent import descend, look_ahead
-from ganjax.draws import Draw, Draws, draw
+from ganjax import stateless
+from ganjax.discriminator_pass import (
+    DiscriminatorPass,
+    Logits,
+    discriminator_pass,
+    gradients_of_both,
+    two_calls,
+)
 from ganjax.gan import GAN
-from ganjax.judging import judge, judge_in_two_passes, pull
-from ganjax.labelled import Labelled, labelled
-from ganjax.packing import pack
-from ganjax.sampling import forward
+from ganjax.labelled import Labelled, check_real, labelled
+from ganjax.sampling import forward, pack, sample_latent
 from ganjax.state import AveragedWeights, GANState, NetworkState
 from ganjax.stateless import Weights
-from ganjax.step_metrics import Metrics
+
+Metrics = dict[str, jax.Array]
+METRICS = (
+    "generator_loss", "discriminator_loss", "penalty", "real_logits", "fake_logits", "real_accuracy",
+    "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm", "finite",
+)  # fmt: skip
+"""What a step reports, one float32 number each: losses (D's without penalties), penalties, mean logits,
+shares of logits on the right side of 0 (`accuracy`), norms of the gradients, and whether all of these are
+finite (1, else 0)."""
 
 
 def train_step(gan: GAN, state: GANState, real: jax.Array | Labelled) -> tuple[GANState, Metrics]:
-    """The next state of the game, after one update of G and `gan.discriminator_updates` of D.
+    """The next state of a GAN, after one update of G and `gan.discriminator_updates` of D.
 
     Pure: the same inputs give the same bits. Meant for
     `jax.jit(train_step, static_argnums=0, donate_argnums=1)`; composes with `vmap` over states, `lax.scan`,
     sharded inputs and `jax.export`.
 
     Args:
-        gan: the game (static).
+        gan: what is trained, and how (static).
         state: from `init_state` or an earlier step.
         real: `(batch, *gan.sample_shape)` floating point, in the range of the generator's output. With
-            `discriminator_updates` n, n batches in a row, the last of which G's update is paired with.
-            In a conditional game `Labelled(samples, labels)`: G makes a sample for each label.
+            `discriminator_updates` n, n batches in a row; G's update is paired with the last of them.
+            For a conditional GAN `Labelled(samples, labels)`: G makes a sample for each label.
 
     Returns:
-        `(state, metrics)`: metrics are float32 scalars, by the names of `step_metrics.METRICS`.
+        `(state, metrics)`: metrics are float32 scalars, by the names of `METRICS`.
 
     Raises:
-        TypeError, ValueError: while tracing, when `real` is not a batch this game can use.
+        TypeError, ValueError: while tracing, when `real` is not a batch this GAN can use.
     """
     check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates, gan.packing)
     batch = len(labelled(real).samples) // gan.discriminator_updates
-    return play(gan, state, real, draw(gan, state.key, state.step, batch))
+    return step_with_draws(gan, state, real, draw(gan, state.key, state.step, batch))
 
 
-def play(gan: GAN, state: GANState, real: jax.Array | Labelled, draws: Draws) -> tuple[GANState, Metrics]:
-    """`train_step` with everything random already drawn, for whoever draws many steps' at once."""
+# What is drawn.
+
+
+class Draw(NamedTuple):
+    """What one update draws: latents `(batch, *gan.latent_shape)`, keys for penalties and for `augment`."""
+
+    latents: jax.Array
+    penalty_key: jax.Array
+    augment_key: jax.Array
+
+
+class Draws(NamedTuple):
+    """What one step draws.
+
+    Attributes:
+        discriminator: one `Draw` for each update of D. In simultaneous updates G shares the last of them.
+        generator: for G's own update when it alternates with D's, otherwise None.
+    """
+
+    discriminator: tuple[Draw, ...]
+    generator: Draw | None
+
+
+def draw(gan: GAN, key: jax.Array, step: jax.Array, batch: int) -> Draws:
+    """Everything random in step `step`: it follows from `fold_in(key, step)` alone.
+
+    Args:
+        gan: whose step it is.
+        key: the state's key.
+        step: int32 scalar.
+        batch: samples in one update.
+    """
+
+    def one(key: jax.Array) -> Draw:
+        latent_key, *others = jax.random.split(key, 3)
+        return Draw(sample_latent(gan, latent_key, batch), *others)
+
+    *early, last = jax.random.split(jax.random.fold_in(key, step), gan.discriminator_updates)
+    generator = None
+    if gan.update == "alternating":
+        last, generator_key = jax.random.split(last)
+        generator = one(generator_key)
+    return Draws((*map(one, early), one(last)), generator)
+
+
+# The updates.
+
+
+def step_with_draws(
+    gan: GAN, state: GANState, real: jax.Array | Labelled, draws: Draws
+) -> tuple[GANState, Metrics]:
+    """`train_step` with everything random already drawn, for whoever draws for many steps at once."""
     *early_batches, real = _split(labelled(real), gan.discriminator_updates)
     *early_draws, last = draws.discriminator
     for batch, early in zip(early_batches, early_draws, strict=True):
@@ -58,8 +119,8 @@ def play(gan: GAN, state: GANState, real: jax.Array | Labelled, draws: Draws) ->
         state, metrics = _simultaneous_update(gan, state, real, last)
     else:
         state, metrics = _alternating_update(gan, state, real, last, draws.generator)
-    ema = _average(gan, state.ema, state.generator, state.step)
-    return dataclasses.replace(state, step=state.step + 1, ema=ema), step_metrics.with_finite(metrics)
+    ema = _averaged(gan, state.ema, state.generator, state.step)
+    return dataclasses.replace(state, step=state.step + 1, ema=ema), _with_finite(metrics)
 
 
 def _split(real: Labelled, n: int) -> list[Labelled]:
@@ -69,63 +130,70 @@ def _split(real: Labelled, n: int) -> list[Labelled]:
 
 
 def _simultaneous_update(gan: GAN, state: GANState, real: Labelled, drawn: Draw) -> tuple[GANState, Metrics]:
+    """Both gradients at the same point, from one pass of G and one of D over the real and the fake batch."""
     G, D = state.generator, state.discriminator
-    real, make = _augmented(gan, real, drawn), _generator_of(gan, G, real.labels, drawn)
+    real, make = _augmented(gan, real, drawn), _fake_batch(gan, G, real.labels, drawn)
     fake, pull_fake, G_statistics = jax.vjp(make, G.params, has_aux=True)
-    logits, pull_logits, D_statistics = jax.vjp(judge(gan, D, real), D.params, fake, has_aux=True)
+    logits, pull_logits, D_statistics = jax.vjp(
+        discriminator_pass(gan, D, real), D.params, fake, has_aux=True
+    )
     real_logits, fake_logits = logits
     D_loss, D_cotangents = jax.value_and_grad(gan.loss.discriminator, argnums=(0, 1))(*logits)
     G_loss, G_cotangent = jax.value_and_grad(gan.loss.generator)(fake_logits, real_logits)
 
-    D_gradient, fake_cotangent = pull(gan, pull_logits, D_cotangents, G_cotangent)
+    D_gradient, fake_cotangent = gradients_of_both(gan, pull_logits, D_cotangents, G_cotangent)
     (G_gradient,) = pull_fake(fake_cotangent)
     penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
     D_gradient = jax.tree.map(jnp.add, D_gradient, penalty_gradient)
 
     state = dataclasses.replace(
         state,
-        generator=descend(gan.generator_optimizer, G, G_gradient, G_statistics),
-        discriminator=descend(gan.discriminator_optimizer, D, D_gradient, D_statistics),
+        generator=apply_gradients(gan.generator_optimizer, G, G_gradient, G_statistics),
+        discriminator=apply_gradients(gan.discriminator_optimizer, D, D_gradient, D_statistics),
     )
-    metrics = step_metrics.of_discriminator(D_loss, penalty, logits, D_gradient)
-    return state, metrics | step_metrics.of_generator(G_loss, G_gradient)
+    metrics = _discriminator_metrics(D_loss, penalty, logits, D_gradient)
+    return state, metrics | _generator_metrics(G_loss, G_gradient)
 
 
 def _alternating_update(
     gan: GAN, state: GANState, real: Labelled, drawn: Draw, G_drawn: Draw
 ) -> tuple[GANState, Metrics]:
+    """D's update, and then G's against the new D with a fresh draw."""
     D, metrics = _discriminator_update(gan, state, real, drawn)
     G = state.generator
-    make = _generator_of(gan, G, real.labels, G_drawn)
-    # Two passes: most losses of G ignore the real logits, and the compiler then leaves D(real) out.
-    judge = judge_in_two_passes(gan, D, _augmented(gan, real, G_drawn))
+    make = _fake_batch(gan, G, real.labels, G_drawn)
+    # Two calls: most losses of G ignore the real logits, and the compiler then leaves D(real) out.
+    D_pass = two_calls(gan, D, _augmented(gan, real, G_drawn))
 
     def loss(params: Weights) -> tuple[jax.Array, Weights]:
         fake, statistics = make(params)
-        (real_logits, fake_logits), _ = judge(look_ahead(gan, D, judge, fake), fake)
+        (real_logits, fake_logits), _ = D_pass(_unrolled_params(gan, D, D_pass, fake), fake)
         return gan.loss.generator(fake_logits, real_logits), statistics
 
     (G_loss, G_statistics), G_gradient = jax.value_and_grad(loss, has_aux=True)(G.params)
-    G = descend(gan.generator_optimizer, G, G_gradient, G_statistics)
+    G = apply_gradients(gan.generator_optimizer, G, G_gradient, G_statistics)
     state = dataclasses.replace(state, generator=G, discriminator=D)
-    return state, metrics | step_metrics.of_generator(G_loss, G_gradient)
+    return state, metrics | _generator_metrics(G_loss, G_gradient)
 
 
 def _discriminator_update(
     gan: GAN, state: GANState, real: Labelled, drawn: Draw
 ) -> tuple[NetworkState, Metrics]:
     D, real = state.discriminator, _augmented(gan, real, drawn)
-    fake, _ = _generator_of(gan, state.generator, real.labels, drawn)(state.generator.params)
+    fake, _ = _fake_batch(gan, state.generator, real.labels, drawn)(state.generator.params)
 
     def loss(params: Weights) -> tuple[jax.Array, Any]:
-        logits, statistics = judge(gan, D, real)(params, fake)
+        logits, statistics = discriminator_pass(gan, D, real)(params, fake)
         return gan.loss.discriminator(*logits), (logits, statistics)
 
     (D_loss, (logits, statistics)), gradient = jax.value_and_grad(loss, has_aux=True)(D.params)
     penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
     gradient = jax.tree.map(jnp.add, gradient, penalty_gradient)
-    D = descend(gan.discriminator_optimizer, D, gradient, statistics)
-    return D, step_metrics.of_discriminator(D_loss, penalty, logits, gradient)
+    D = apply_gradients(gan.discriminator_optimizer, D, gradient, statistics)
+    return D, _discriminator_metrics(D_loss, penalty, logits, gradient)
+
+
+# What the updates are made of.
 
 
 def _augmented(gan: GAN, real: Labelled, drawn: Draw) -> Labelled:
@@ -133,8 +201,8 @@ def _augmented(gan: GAN, real: Labelled, drawn: Draw) -> Labelled:
     return real._replace(samples=_seen(gan, real.samples, jax.random.fold_in(drawn.augment_key, 0)))
 
 
-def _generator_of(gan: GAN, G: NetworkState, labels: jax.Array | None, drawn: Draw) -> Any:
-    """params -> (fake as the discriminator sees it, next statistics)"""
+def _fake_batch(gan: GAN, G: NetworkState, labels: jax.Array | None, drawn: Draw) -> Any:
+    """params -> (fake batch as the discriminator sees it, next statistics of G)"""
     G_forward = forward(gan, gan.generator, training=True)
 
     def make(params: Weights) -> tuple[jax.Array, Weights]:
@@ -151,6 +219,7 @@ def _seen(gan: GAN, x: jax.Array, key: jax.Array) -> jax.Array:
 def _penalty(
     gan: GAN, state: GANState, real: Labelled, fake: jax.Array, key: jax.Array
 ) -> tuple[jax.Array, Weights]:
+    """Sum of D's penalties, and its gradient."""
     D = state.discriminator
     D_forward = forward(gan, gan.discriminator, training=True)
 
@@ -167,7 +236,35 @@ def _penalty(
     return jax.value_and_grad(total)(D.params)
 
 
-def _average(gan: GAN, ema: AveragedWeights, G: NetworkState, step: jax.Array) -> AveragedWeights:
+def apply_gradients(
+    optimizer: optax.GradientTransformation,
+    network: NetworkState,
+    gradient: Weights,
+    statistics: Weights,
+) -> NetworkState:
+    """The network after one update of its optimiser, with these as its next statistics."""
+    with stateless.standard_promotion():
+        updates, memory = optimizer.update(gradient, network.optimizer, network.params)
+        params = optax.apply_updates(network.params, updates)
+    return NetworkState(params, statistics, memory)
+
+
+def _unrolled_params(gan: GAN, D: NetworkState, D_pass: DiscriminatorPass, fake: jax.Array) -> Weights:
+    """D's weights after `gan.unrolling` more updates on this batch, as a differentiable function of `fake`.
+
+    Metz et al. 2017, section 2.2, https://arxiv.org/abs/1611.02163. The updates are those of D's own
+    optimiser, on its loss without penalties.
+    """
+
+    def update(D: NetworkState, _: None) -> tuple[NetworkState, None]:
+        gradient = jax.grad(lambda params: gan.loss.discriminator(*D_pass(params, fake)[0]))(D.params)
+        return apply_gradients(gan.discriminator_optimizer, D, gradient, D.statistics), None
+
+    return jax.lax.scan(update, D, length=gan.unrolling)[0].params if gan.unrolling else D.params
+
+
+def _averaged(gan: GAN, ema: AveragedWeights, G: NetworkState, step: jax.Array) -> AveragedWeights:
+    """The generator's exponential moving average after this step, its decay as `GAN.ema_decay` says."""
     t = step.astype(jnp.float32)
     decay = jnp.minimum(gan.ema_decay, (1 + t) / (10 + t))
 
@@ -180,3 +277,28 @@ def _average(gan: GAN, ema: AveragedWeights, G: NetworkState, step: jax.Array) -
         jax.tree.map(average, ema.params, G.params),
         jax.tree.map(average, ema.statistics, G.statistics),
     )
+
+
+# What is measured.
+
+
+def _discriminator_metrics(loss: jax.Array, penalty: jax.Array, logits: Logits, gradient: Weights) -> Metrics:
+    real_logits, fake_logits = logits
+    return {
+        "discriminator_loss": loss,
+        "penalty": penalty,
+        "real_logits": jnp.mean(real_logits),
+        "fake_logits": jnp.mean(fake_logits),
+        "real_accuracy": jnp.mean(real_logits > 0, dtype=jnp.float32),
+        "fake_accuracy": jnp.mean(fake_logits < 0, dtype=jnp.float32),
+        "discriminator_gradient_norm": optax.tree.norm(gradient),
+    }
+
+
+def _generator_metrics(loss: jax.Array, gradient: Weights) -> Metrics:
+    return {"generator_loss": loss, "generator_gradient_norm": optax.tree.norm(gradient)}
+
+
+def _with_finite(metrics: Metrics) -> Metrics:
+    finite = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
+    return metrics | {"finite": finite.astype(jnp.float32)}

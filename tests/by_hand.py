@@ -303,5 +303,5 @@ KINDS = {
 }
 
 
-def game(kind: Kind, **options) -> ganjax.GAN:
+def make_gan(kind: Kind, **options) -> ganjax.GAN:
     return ganjax.GAN(kind.generator(), kind.discriminator(), **options)

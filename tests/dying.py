@@ -2,9 +2,9 @@
 
     python tests/dying.py FOLDER LOG AT MOMENT WORDS...
 
-runs `ganjax WORDS` with the experiments of `runs.py`. Every operation on a file below FOLDER is a line in
-LOG. At the AT-th, from 0, the process kills itself with SIGKILL: "before" it, "amid" it (a write of half the
-bytes) or "after" it; it is the last line in LOG. With AT -1 it lives.
+runs `ganjax WORDS` with the experiments of `small_runs.py`. Every operation on a file below FOLDER is a line
+in LOG. At the AT-th, from 0, the process kills itself with SIGKILL: "before" it, "amid" it (a write of half
+the bytes) or "after" it; it is the last line in LOG. With AT -1 it lives.
 """
 
 import builtins
@@ -115,7 +115,7 @@ def path_of(file):
 if __name__ == "__main__":
     folder, log, at, moment = sys.argv[1:5]
     del sys.argv[1:5]
-    import runs
+    import small_runs
 
     Operations(Path(folder), log, int(at), moment).watch()
-    runs.command_line()
+    small_runs.command_line()

@@ -29,7 +29,7 @@ from pathlib import Path
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import runs
+import small_runs
 from dying import MOMENTS
 
 FLAGS = ("--quiet", "--checkpoint-every", "3steps")
@@ -89,9 +89,13 @@ class Child:
     def __init__(self, base, folder, words, at=-1, moment="after"):
         self.log = folder.with_suffix(".log")
         self.log.unlink(missing_ok=True)
-        command = [sys.executable, runs.TESTS / "dying.py", folder, self.log, str(at), moment, *words]
+        command = [sys.executable, small_runs.TESTS / "dying.py", folder, self.log, str(at), moment, *words]
         self.process = subprocess.Popen(
-            command, env=runs.environment(base), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            env=small_runs.environment(base),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def wait_for_its_first_operation(self):

@@ -1,7 +1,7 @@
 """Fixtures of the upper floors' tests: runs they share, and folders of the user's that they do not touch."""
 
 import pytest
-import runs
+import small_runs
 
 
 @pytest.fixture(scope="session")
@@ -12,23 +12,23 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def _kept_compilations(base):
-    with runs.kept_compilations(base):
+    with small_runs.kept_compilations(base):
         yield
 
 
 @pytest.fixture(autouse=True)
 def _own_folders(base, monkeypatch):
     for name in ("XDG_CACHE_HOME", "MPLCONFIGDIR", "KERAS_HOME"):
-        monkeypatch.setenv(name, runs.environment(base)[name])
+        monkeypatch.setenv(name, small_runs.environment(base)[name])
 
 
 @pytest.fixture(scope="session")
 def dots(base):
-    """Run folder of `runs.Dots()`."""
-    return runs.dots_run(base)
+    """Run folder of `small_runs.Dots()`."""
+    return small_runs.dots_run(base)
 
 
 @pytest.fixture(scope="session")
 def tiles(base):
-    """Run folder of `runs.Tiles()`."""
-    return runs.tiles_run(base)
+    """Run folder of `small_runs.Tiles()`."""
+    return small_runs.tiles_run(base)

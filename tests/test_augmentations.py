@@ -20,7 +20,7 @@ from ganjax.augmentations import (
     horizontal_flip,
     translation,
 )
-from ganjax.draws import draw
+from ganjax.step import draw
 
 N, SIZE = 64, 8
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from by_hand import game
+from by_hand import make_gan
 
 import ganjax
 from ganjax.checks import as_key
@@ -15,7 +15,7 @@ from ganjax.checks import as_key
 
 @pytest.fixture(scope="module")
 def gan():
-    return game(by_hand.sequential, discriminator_updates=2)
+    return make_gan(by_hand.sequential, discriminator_updates=2)
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +99,10 @@ def test_keys_of_another_implementation(gan):
 
 
 def test_hyperparameters_may_be_traced():
-    """Within `jit` or `vmap` a number has no value to be checked: the game is the same."""
+    """Within `jit` or `vmap` a number has no value to be checked: the GAN is the same."""
 
     def trained(mean, scale, decay):
-        gan = game(by_hand.sequential, latent=ganjax.Normal(mean, scale), ema_decay=decay)
+        gan = make_gan(by_hand.sequential, latent=ganjax.Normal(mean, scale), ema_decay=decay)
         state = ganjax.init_state(gan, jax.random.key(0))
         return ganjax.train_step(gan, state, jnp.ones((4, 2)))[0].ema.params
 

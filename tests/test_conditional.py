@@ -1,4 +1,4 @@
-"""A conditional game: labels reach both networks, in every place where samples do."""
+"""A conditional GAN: labels reach both networks, in every place where samples do."""
 
 import by_hand
 import jax
@@ -12,8 +12,8 @@ from keras import layers
 
 import ganjax
 from ganjax import Labelled
-from ganjax.draws import draw
-from ganjax.samplewise import is_samplewise
+from ganjax.discriminator_pass import is_samplewise
+from ganjax.step import draw
 
 LABELS, BATCH = 3, 6
 SGD = optax.sgd(0.1)
@@ -32,7 +32,7 @@ def pair():
     return generator, keras.Model([sample, label], logit)
 
 
-def game(**options):
+def make_gan(**options):
     return ganjax.GAN(*pair(), **options)
 
 
@@ -49,7 +49,7 @@ def batch(key, n=BATCH):
 
 @pytest.fixture(scope="module")
 def gan():
-    return game(penalties=(ganjax.R1(1.0), ganjax.R2(1.0)), loss=ganjax.losses.relativistic_pairing)
+    return make_gan(penalties=(ganjax.R1(1.0), ganjax.R2(1.0)), loss=ganjax.losses.relativistic_pairing)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_a_step_uses_the_labels_and_compiles_once(gan, state):
 
 @pytest.mark.parametrize("options", [{"update": "alternating"}, {"discriminator_updates": 2}])
 def test_every_kind_of_update(options):
-    gan = game(**options)
+    gan = make_gan(**options)
     state = ganjax.init_state(gan, jax.random.key(0))
     n = gan.discriminator_updates
     state, metrics = step(gan, state, batch(jax.random.key(1), n * BATCH))
@@ -87,7 +87,7 @@ def test_every_kind_of_update(options):
 
 def test_both_gradients_by_hand():
     """The two written losses, cross-entropy, differentiated with the same labels beside real and fake."""
-    gan = game(generator_optimizer=SGD, discriminator_optimizer=SGD)
+    gan = make_gan(generator_optimizer=SGD, discriminator_optimizer=SGD)
     state = ganjax.init_state(gan, jax.random.key(3))
     real = batch(jax.random.key(1))
     after, _ = step(gan, state, real)
@@ -125,7 +125,7 @@ def test_both_gradients_by_hand():
 
 def test_it_learns_to_obey():
     adam = optax.adam(1e-2, b1=0.0, b2=0.9)
-    gan = game(
+    gan = make_gan(
         loss=ganjax.losses.relativistic_pairing,
         penalties=(ganjax.R1(0.1), ganjax.R2(0.1)),
         generator_optimizer=adam,

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
-from by_hand import BATCH, KINDS, QUICK, game
+from by_hand import BATCH, KINDS, QUICK, make_gan
 
 import ganjax
 
@@ -18,7 +18,7 @@ step = jax.jit(ganjax.train_step, static_argnums=0, compiler_options=QUICK)
 
 @pytest.fixture(scope="module", params=NAMES)
 def trained(request):
-    gan = game(KINDS[request.param])
+    gan = make_gan(KINDS[request.param])
     state = ganjax.init_state(gan, jax.random.key(1))
     for i in range(2):
         state, _ = step(gan, state, 1 + jax.random.normal(jax.random.key(i), (BATCH, *gan.sample_shape)))
@@ -103,7 +103,7 @@ def test_arrays_go_on_with_the_same_bits(trained, tmp_path):
 
 @pytest.fixture(scope="module")
 def fresh():
-    gan = game(by_hand.batch_normalized)
+    gan = make_gan(by_hand.batch_normalized)
     return gan, ganjax.init_state(gan, jax.random.key(0))
 
 
@@ -160,6 +160,6 @@ def test_arrays_of_another_game_are_refused(fresh, damage):
     gan, state = fresh
     arrays = ganjax.state_to_arrays(state)
     damage(arrays)
-    with pytest.raises(ValueError, match="these arrays are not a state of this game") as error:
+    with pytest.raises(ValueError, match="these arrays are not a state of this GAN") as error:
         ganjax.arrays_to_state(gan, arrays)
     assert "\n" not in str(error.value)

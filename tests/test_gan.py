@@ -1,4 +1,4 @@
-"""GAN: an immutable, hashable description of a game, which refuses what cannot be played."""
+"""GAN: an immutable, hashable description of a GAN, which refuses what cannot be played."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import optax
 import pytest
-from by_hand import game
+from by_hand import make_gan
 from keras import layers
 
 import ganjax
@@ -44,13 +44,13 @@ def test_frozen_and_hashable():
 
 
 def test_holds_no_array():
-    gan = game(by_hand.batch_normalized, penalties=(ganjax.R1(),))
+    gan = make_gan(by_hand.batch_normalized, penalties=(ganjax.R1(),))
     fields = [getattr(gan, field.name) for field in dataclasses.fields(gan)]
     assert not any(isinstance(leaf, jax.Array | np.ndarray) for leaf in jax.tree.leaves(fields))
 
 
 def test_defaults():
-    """The original cartoon system's game, but for the average: Adam(2e-4, 0.5, 0.999), simultaneous."""
+    """The original cartoon system's GAN, but for the average: Adam(2e-4, 0.5, 0.999), simultaneous."""
     gan = ganjax.GAN(G(), D())
     assert gan.loss == ganjax.losses.binary_cross_entropy
     assert (gan.update, gan.discriminator_updates, gan.penalties) == ("simultaneous", 1, ())
@@ -68,7 +68,7 @@ def test_defaults():
 
 def test_shapes_of_every_kind():
     for name, kind in by_hand.KINDS.items():
-        gan = game(kind)
+        gan = make_gan(kind)
         assert gan.latent_shape == (3,)
         assert gan.sample_shape == ((4, 4, 1) if name == "patch of logits" else (2,))
 

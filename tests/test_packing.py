@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from keras import layers
 
 import ganjax
-from ganjax.draws import draw
-from ganjax.packing import pack
+from ganjax.sampling import pack
+from ganjax.step import draw
 
 SGD = optax.sgd(1.0)
 step = jax.jit(ganjax.train_step, static_argnums=0, compiler_options=QUICK)
@@ -43,7 +43,7 @@ def pair(size=2):
     return generator, discriminator
 
 
-def game(size=2, **settings):
+def make_gan(size=2, **settings):
     optimizers = {"generator_optimizer": SGD, "discriminator_optimizer": SGD}
     return ganjax.GAN(*pair(size), packing=size, ema_decay=0.0, **optimizers | settings)
 
@@ -67,7 +67,7 @@ def stretched(key, x):
 
 def test_a_step_is_that_of_a_game_on_packs_written_out(key):
     """Gradients of loss and penalties, taken from states that descended them at a rate of one."""
-    gan = game(3, augment=stretched, penalties=(ganjax.R1(0.3), ganjax.R2(0.2)))
+    gan = make_gan(3, augment=stretched, penalties=(ganjax.R1(0.3), ganjax.R2(0.2)))
     state = ganjax.init_state(gan, key)
     real = 1 + jax.random.normal(key, (12, 2))
     after, metrics = step(gan, state, real)
@@ -98,7 +98,7 @@ def test_a_step_is_that_of_a_game_on_packs_written_out(key):
 
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
 def test_every_kind_of_step_takes_packs(key, update):
-    gan = game(2, update=update, discriminator_updates=2, penalties=(ganjax.WGANGP(1.0),))
+    gan = make_gan(2, update=update, discriminator_updates=2, penalties=(ganjax.WGANGP(1.0),))
     state = ganjax.init_state(gan, key)
     after, _ = jax.eval_shape(
         lambda state, real: ganjax.train_step(gan, state, real), state, jnp.ones((8, 2))
@@ -107,7 +107,7 @@ def test_every_kind_of_step_takes_packs(key, update):
 
 
 def test_shapes_are_those_of_one_sample(key):
-    gan = game(4)
+    gan = make_gan(4)
     assert gan.sample_shape == (2,)
     state = ganjax.init_state(gan, key)
     assert ganjax.generate(gan, state, key, 5).shape == (5, 2)
@@ -126,7 +126,7 @@ def test_packs_of_images_stand_on_their_channels():
 
 
 def test_discriminate_judges_neighbours_together(key):
-    gan = game(2)
+    gan = make_gan(2)
     state = ganjax.init_state(gan, key)
     x = jax.random.normal(key, (6, 2))
     expected = D(state.discriminator.params, jnp.concatenate([x[::2], x[1::2]], axis=1))
@@ -137,7 +137,7 @@ def test_discriminate_judges_neighbours_together(key):
 
 @pytest.mark.parametrize(("batch", "updates"), [(5, 1), (6, 2), (2, 2)])
 def test_a_batch_that_leaves_a_rest_is_refused(key, batch, updates):
-    gan = game(2, discriminator_updates=updates)
+    gan = make_gan(2, discriminator_updates=updates)
     state = ganjax.init_state(gan, key)
     with pytest.raises(ValueError, match="samples cannot be put into packs of 2") as error:
         ganjax.train_step(gan, state, jnp.ones((batch, 2)))
@@ -163,5 +163,5 @@ def test_labels_cannot_be_packed():
         x, label = keras.Input((inputs,)), keras.Input((1,))
         return keras.Model([x, label], layers.Dense(outputs)(layers.Concatenate()([x, label])))
 
-    with pytest.raises(ValueError, match=r"^a game with labels cannot pack samples"):
+    with pytest.raises(ValueError, match=r"^a GAN with labels cannot pack samples"):
         ganjax.GAN(with_label(3, 2), with_label(4, 1), packing=2)

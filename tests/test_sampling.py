@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from by_hand import BATCH, QUICK, game
+from by_hand import BATCH, QUICK, make_gan
 
 import ganjax
 
@@ -19,7 +19,7 @@ def gan():
         (2,), by_hand.spectral(5, "relu"), lambda: by_hand.layers.Dropout(0.5), by_hand.spectral(1)
     )
     kind = by_hand.batch_normalized._replace(discriminator=spectral)
-    return game(kind, latent=ganjax.Normal(1.0, 2.0))
+    return make_gan(kind, latent=ganjax.Normal(1.0, 2.0))
 
 
 @pytest.fixture(scope="module")

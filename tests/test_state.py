@@ -96,12 +96,12 @@ def test_layers_are_drawn_independently(weights):
     assert np.max(np.abs(np.corrcoef(drawn) - np.eye(4))) < 0.02
 
 
-GAMES = ("Dropout", "subclassed", "patch of logits")
+GANS = ("Dropout", "subclassed", "patch of logits")
 
 
-@pytest.fixture(scope="module", params=GAMES)
+@pytest.fixture(scope="module", params=GANS)
 def gan(request):
-    return by_hand.game(by_hand.KINDS[request.param])
+    return by_hand.make_gan(by_hand.KINDS[request.param])
 
 
 def bits(state):
@@ -179,7 +179,7 @@ def test_start(gan, key):
 
 
 def test_optimizers_of_each_network(key):
-    gan = by_hand.game(
+    gan = by_hand.make_gan(
         by_hand.sequential,
         generator_optimizer=optax.sgd(0.1, momentum=0.9),
         discriminator_optimizer=optax.lion(1e-3),
@@ -229,7 +229,7 @@ def following(name):
 
 
 def test_values_of_the_models_play_no_part(key):
-    gan = by_hand.game(by_hand.batch_normalized)
+    gan = by_hand.make_gan(by_hand.batch_normalized)
     before = ganjax.init_state(gan, key)
     for model in (gan.generator, gan.discriminator):
         for variable in model.variables:
@@ -238,13 +238,13 @@ def test_values_of_the_models_play_no_part(key):
 
 
 def test_traceable_without_effects(key):
-    gan = by_hand.game(by_hand.patch)
+    gan = by_hand.make_gan(by_hand.patch)
     jaxpr = jax.make_jaxpr(ganjax.init_state, static_argnums=0)(gan, key)
     assert not jaxpr.effects
 
 
 def test_second_call_does_not_recompile():
-    gan = by_hand.game(by_hand.dropped_out)
+    gan = by_hand.make_gan(by_hand.dropped_out)
     init = jax.jit(ganjax.init_state, static_argnums=0)
     init(gan, jax.random.key(0))
     compiled = init._cache_size()  # of this function in the whole process: other tests compile it too

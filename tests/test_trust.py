@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 import pytest
-import runs
+import small_runs
 import watching
 
 ROOT = Path(__file__).parent.parent
@@ -37,7 +37,7 @@ EXCEPTIONS = {
         "import urllib3",
     ],
     # All that ever listens, to this machine alone, and what measures it.
-    "benchmarks/serving.py": ["import http.client"],
+    "benchmarks/serve/command.py": ["import http.client"],
     "ganjax/serving/server.py": ["import socketserver", "from http.server import BaseHTTPRequestHandler"],
 }
 # They write where an archive says, fetch what a name says, or lift Keras's guard.
@@ -142,7 +142,7 @@ def test_the_rules_themselves(line):
 @pytest.mark.parametrize(
     "line",
     [
-        "from ganjax.training.saved import load_model\nload_model(folder, 'generator')",
+        "from ganjax.runs.saved_models import load_model\nload_model(folder, 'generator')",
         "re.compile(text)",
         "lowered.compile()",
         "importlib.import_module(f'ganjax.cli.{command}')",
@@ -174,13 +174,13 @@ def watched(base, tmp_path_factory):
     for name in ("home", "temporary"):
         (folder / name).mkdir()
     own = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "KERAS_HOME", "MPLCONFIGDIR")
-    environment = {name: value for name, value in runs.environment(base).items() if name not in own}
+    environment = {name: value for name, value in small_runs.environment(base).items() if name not in own}
     environment |= {"HOME": str(folder / "home"), "TMPDIR": str(folder / "temporary")}
     environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
     seen = {kind: set() for kind in watching.KINDS}
     for line in ("train dots --steps 4 --out run --quiet", "sample run --n 2 --out run/samples.npz"):
         words = [str(ROOT / "tests" / "watching.py"), str(folder / "seen.json"), *line.split()]
-        result = runs.python(base, *words, env=environment, cwd=folder)
+        result = small_runs.python(base, *words, env=environment, cwd=folder)
         assert (result.returncode, result.stderr) == (0, "")
         for kind, events in json.loads((folder / "seen.json").read_text()).items():
             seen[kind] |= set(events)
@@ -222,7 +222,7 @@ watching.report(seen, "seen.json")
 
 
 def test_pictures_rendered_or_read_here_open_no_connection(base, tmp_path):
-    result = runs.python(base, "-c", PICTURES, cwd=tmp_path)
+    result = small_runs.python(base, "-c", PICTURES, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert seen["connected"] == []
@@ -256,7 +256,7 @@ watching.report(seen, "seen.json")
 
 
 def test_the_watch_sees(base, tmp_path):
-    result = runs.python(base, "-c", MISDEEDS, cwd=tmp_path)
+    result = small_runs.python(base, "-c", MISDEEDS, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     seen = json.loads((tmp_path / "seen.json").read_text())
     names = ("written", "made", "made/open", "moved", "moved/open", "seen.json")

@@ -63,8 +63,8 @@ def report(seen, file):
 if __name__ == "__main__":
     seen, file = watch(), sys.argv.pop(1)
     try:
-        import runs
+        import small_runs
 
-        runs.command_line()
+        small_runs.command_line()
     finally:
         report(seen, file)

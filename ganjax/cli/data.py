@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from ganjax.cli.parsing import choose, parse
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 if TYPE_CHECKING:
     from ganjax.datasets.catalogue import DataSet
@@ -122,8 +122,9 @@ def _get(asked: Get) -> None:
 
 
 def _remove(asked: Remove) -> None:
-    from ganjax.datasets.cache import cache_folder, forget_prepared
+    from ganjax.datasets.cache import forget_prepared
     from ganjax.datasets.downloaded import forget
+    from ganjax.system.files import cache_folder
 
     found = _set_of(asked.data)
     if found.url is None:
@@ -179,8 +180,9 @@ def _size(found: DataSet) -> str | None:
 
 
 def _cached(found: DataSet, cache_dir: str | None) -> str:
-    from ganjax.datasets.cache import cache_folder, prepared_sets
+    from ganjax.datasets.cache import prepared_sets
     from ganjax.datasets.downloaded import kept
+    from ganjax.system.files import cache_folder
 
     if found.url is None:
         sets = [each for each in prepared_sets(cache_folder(cache_dir)) if each.name == found.name]

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ganjax.cli.outputs import writing
 from ganjax.cli.parsing import parse
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range, Seed, check_settings
+from ganjax.system.errors import UserError, writing
 
 if TYPE_CHECKING:
     from ganjax.evaluation.evaluate import Evaluation, Spread
-    from ganjax.training.run_folder import RunFolder
+    from ganjax.runs.run_folder import RunFolder
 
 MOST_PICTURES = 100_000
 
@@ -59,9 +58,9 @@ def run(words: Sequence[str]) -> int:
 
     from ganjax import viewing
     from ganjax.evaluation.point_runs import makes_points
-    from ganjax.experiments.restoring import restore
-    from ganjax.training.compilation_cache import keep_compilations
-    from ganjax.training.run_folder import RunFolder
+    from ganjax.experiments.registry import restore
+    from ganjax.runs.run_folder import RunFolder
+    from ganjax.system.compilation_cache import keep_compilations
 
     keep_compilations()
     folders = [RunFolder.open(path) for path in asked.runs]

@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from ganjax.cli.outputs import writing
 from ganjax.cli.parsing import parse
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range, Seed, check_settings
+from ganjax.system.errors import UserError, writing
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ganjax.training.saved import SavedGenerator
+    from ganjax.runs.saved_models import SavedGenerator
 
 LEG = 16  # frames of the film from one face to the next
 FRAME = 0.07  # seconds
-SEEN = 64  # pixels: smaller faces are enlarged, which leaves room for the labels of a grid, too
+SEEN = 64  # pixels: smaller faces are enlarged, which leaves space for the labels of a grid, too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +67,9 @@ def run(words: Sequence[str]) -> int:
     """Run `ganjax explore` with these words; returns the exit code."""
     asked = parse(Explore, words, "ganjax explore")
 
-    from ganjax.training.compilation_cache import keep_compilations
-    from ganjax.training.run_folder import RunFolder
-    from ganjax.training.saved import SavedGenerator
+    from ganjax.runs.run_folder import RunFolder
+    from ganjax.runs.saved_models import SavedGenerator
+    from ganjax.system.compilation_cache import keep_compilations
 
     keep_compilations()
     generator = SavedGenerator(RunFolder.open(asked.run))
@@ -94,7 +93,7 @@ def _write(asked: Explore, generator: SavedGenerator, out: Path) -> None:
 
     from ganjax import viewing
     from ganjax.viewing import latents
-    from ganjax.viewing.opened import OpenedGenerator
+    from ganjax.viewing.latent_directions import OpenedGenerator
 
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -26,8 +26,8 @@ def run(words: Sequence[str]) -> int:
 
     import jax
 
-    from ganjax.datasets import cache_folder
-    from ganjax.training.environment import versions
+    from ganjax.system.environment import versions
+    from ganjax.system.files import cache_folder
 
     cache = cache_folder(asked.cache_dir)
     size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 1e6

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 
 from ganjax.cli.parsing import choose
-from ganjax.errors import UserError, one_line
+from ganjax.system.errors import UserError, one_line
 
 COMMANDS = {
     "train": "run a named experiment",
@@ -95,7 +95,8 @@ def run(words: Sequence[str]) -> int:
         print(f"ganjax {__version__}")
         return 0
     command = choose(words[0], COMMANDS, "command")
-    return importlib.import_module(f"ganjax.cli.{command}").run(words[1:])
+    module, function = ("report", "run_comparison") if command == "compare" else (command, "run")
+    return getattr(importlib.import_module(f"ganjax.cli.{module}"), function)(words[1:])
 
 
 def _say(line: str) -> None:

@@ -25,12 +25,12 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import range_of
+from ganjax.system.errors import UserError
 
 T = TypeVar("T")
 
-NARROW = 60  # columns of a terminal: in fewer, a frame around two columns leaves no room for words
+NARROW = 60  # columns of a terminal: in fewer, a frame around two columns leaves no space for words
 
 _RULES = ConstructorRegistry()
 
@@ -86,7 +86,7 @@ def parse(form: type[T], words: Sequence[str], prog: str, description: str | Non
     """
     columns = shutil.get_terminal_size().columns
     wants_help, said = not {"-h", "--help"}.isdisjoint(words), io.StringIO()
-    # Help goes to the terminal as tyro frames it, where there is room; all else is put into our words.
+    # Help goes to the terminal as tyro frames it, where there is space; all else is put into our words.
     captured = contextlib.nullcontext() if wants_help and columns >= NARROW else _captured(said)
     try:
         with captured:

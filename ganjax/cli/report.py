@@ -1,4 +1,4 @@
-"""`ganjax report RUN`: the page about a run, anew."""
+"""`ganjax report RUN` and `ganjax compare RUN...`: the page about one run, and about several side by side."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 import tyro
 
 from ganjax.cli.parsing import parse
+from ganjax.system.errors import writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +32,40 @@ def run(words: Sequence[str]) -> int:
     asked = parse(Report, words, "ganjax report")
 
     from ganjax import viewing
-    from ganjax.training.run_folder import RunFolder
+    from ganjax.runs.run_folder import RunFolder
 
     RunFolder.open(asked.run).read_manifest()
     print(viewing.save_report(asked.run))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Compare:
+    """Put 2 to 12 runs side by side: final pictures, curves on the same axes, the settings in which they
+    differ, and their scores.
+
+    $ ganjax compare runs/ring-0 runs/ring-1
+    $ ganjax compare runs/cartoon-* --out comparison
+
+    Writes comparison.html, which opens without a network, and comparison.png.
+    """
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Folders of the runs."""
+    out: Path = Path(".")
+    """Folder for the page and the picture."""
+
+
+def run_comparison(words: Sequence[str]) -> int:
+    """Run `ganjax compare` with these words; returns the exit code."""
+    asked = parse(Compare, words, "ganjax compare")
+
+    from ganjax import viewing
+    from ganjax.runs.run_folder import RunFolder
+
+    for folder in asked.runs:
+        RunFolder.open(folder).read_manifest()
+    with writing(asked.out):
+        for path in viewing.save_comparison(asked.runs, asked.out):
+            print(path)
     return 0

@@ -13,8 +13,8 @@ import tyro
 
 from ganjax.cli.parsing import parse
 from ganjax.cli.running import Process, prepare_like, said_in_one_line
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range, check_settings
+from ganjax.system.errors import UserError
 
 if TYPE_CHECKING:
     from ganjax.training.reproduce import Comparison
@@ -52,11 +52,11 @@ def run(words: Sequence[str]) -> int:
     """Run `ganjax reproduce` with these words; returns the exit code."""
     asked = parse(Reproduce, words, "ganjax reproduce")
 
-    from ganjax.experiments.restoring import restore
-    from ganjax.training.environment import differences, environment
+    from ganjax.experiments.registry import restore
+    from ganjax.runs.resuming import what_ran
+    from ganjax.runs.run_folder import RunFolder
+    from ganjax.system.environment import differences, environment
     from ganjax.training.reproduce import expected_of, reproduce
-    from ganjax.training.resuming import what_ran
-    from ganjax.training.run_folder import RunFolder
 
     manifest = what_ran(asked.run)
     folder = RunFolder(asked.run) if asked.run.is_dir() else None

@@ -13,8 +13,8 @@ import tyro
 
 from ganjax.cli.parsing import parse
 from ganjax.cli.running import Process, prepare_like, run_to_its_end
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range, check_settings
+from ganjax.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,10 +45,10 @@ def run(words: Sequence[str]) -> int:
     asked = parse(form, words, "ganjax resume", Resume.__doc__)
     resume, process = asked.resume, asked.process
 
-    from ganjax.experiments.restoring import restore
-    from ganjax.training.manifest import company
-    from ganjax.training.resuming import tidy, what_ran
-    from ganjax.training.run_folder import RunFolder
+    from ganjax.experiments.registry import restore
+    from ganjax.runs.manifest import company
+    from ganjax.runs.resuming import tidy, what_ran
+    from ganjax.runs.run_folder import RunFolder
 
     folder = RunFolder(resume.run)
     manifest = what_ran(resume.run)

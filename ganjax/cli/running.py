@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range, check_settings
+from ganjax.system.errors import UserError
 
 if TYPE_CHECKING:
-    from ganjax.training import Keeping, Outcome, RunFolder
+    from ganjax.training import CheckpointPolicy, Outcome, RunFolder
 
 
 MOST_THREADS = 1024  # that a manifest can ask for
@@ -37,16 +37,16 @@ class Process:
     def __post_init__(self) -> None:
         check_settings(self)
 
-    def check(self) -> Keeping:
+    def check(self) -> CheckpointPolicy:
         """How checkpoints are kept.
 
         Raises:
             UserError: `checkpoint_every` is no rhythm.
         """
-        from ganjax.training.keeper import Keeping
-        from ganjax.training.rhythm import Rhythm
+        from ganjax.runs.checkpointer import CheckpointPolicy
+        from ganjax.runs.interval import Interval
 
-        return Keeping(Rhythm.parse(self.checkpoint_every), self.keep)
+        return CheckpointPolicy(Interval.parse(self.checkpoint_every), self.keep)
 
     def prepare(self, experiment: Any, *, deterministic: bool, threads: Any = None) -> None:
         """Set up this process for `experiment`, before JAX starts; with so many `threads`, if it is a number.
@@ -54,7 +54,7 @@ class Process:
         Raises:
             UserError: the experiment's networks refuse its settings.
         """
-        from ganjax.training.determinism import compute_with, make_deterministic
+        from ganjax.system.process import compute_with, make_deterministic
 
         if deterministic:
             make_deterministic()
@@ -62,8 +62,8 @@ class Process:
             compute_with(threads)
 
         from ganjax import stateless
-        from ganjax.training.allocator import keep_freed_memory
-        from ganjax.training.compilation_cache import keep_compilations
+        from ganjax.system.compilation_cache import keep_compilations
+        from ganjax.system.process import keep_freed_memory
 
         if not self.stock_allocator:
             keep_freed_memory(one_arena=experiment.large_temporaries)
@@ -122,14 +122,14 @@ def run_to_its_end(
     """`fit`, and what there is to see afterwards; returns the exit code."""
     from ganjax import training
 
-    keeping = process.check()
+    checkpoint_policy = process.check()
     with said_in_one_line(experiment, f"`ganjax resume {folder.path}`"):
         outcome = training.fit(
             experiment,
             folder,
             steps=steps,
             resume=resume,
-            keeping=keeping,
+            checkpoint_policy=checkpoint_policy,
             quiet=process.quiet,
             leave=os._exit,
         )
@@ -139,7 +139,7 @@ def run_to_its_end(
 
 
 def _say_how_it_ended(outcome: Outcome, folder: RunFolder, last: int) -> None:
-    from ganjax.training.progress import tell
+    from ganjax.system.progress import tell
 
     lines = []
     if outcome.scores:

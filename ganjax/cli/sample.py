@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from ganjax.cli.outputs import writing
 from ganjax.cli.parsing import parse
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range, Seed, check_settings
+from ganjax.system.errors import UserError, writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,9 +50,9 @@ def run(words: Sequence[str]) -> int:
 
     import numpy as np
 
-    from ganjax.training.compilation_cache import keep_compilations
-    from ganjax.training.run_folder import RunFolder
-    from ganjax.training.saved import SavedGenerator
+    from ganjax.runs.run_folder import RunFolder
+    from ganjax.runs.saved_models import SavedGenerator
+    from ganjax.system.compilation_cache import keep_compilations
 
     keep_compilations()
     generator = SavedGenerator(RunFolder.open(asked.run))
@@ -85,7 +84,7 @@ def run(words: Sequence[str]) -> int:
 def _write_arrays(path: Path, samples: np.ndarray, latents: np.ndarray) -> None:
     import numpy as np
 
-    from ganjax.files import atomic
+    from ganjax.system.files import atomic
 
     with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, samples=samples, latents=latents)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ganjax.cli.running import Process, said_in_one_line
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 MOST = 256  # each keeps two files open, and many systems allow a process 1024
 AGAIN = "the same command with --resume"
@@ -67,7 +67,7 @@ def run_seeds(
             experiments,
             folders,
             resume=resume,
-            keeping=process.check(),
+            checkpoint_policy=process.check(),
             quiet=process.quiet,
             leave=os._exit,
         )

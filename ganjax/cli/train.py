@@ -9,8 +9,8 @@ from pathlib import Path
 from ganjax.cli.parsing import choose, parse
 from ganjax.cli.running import Process, run_to_its_end
 from ganjax.cli.seeds import parse_seeds, run_seeds
-from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
+from ganjax.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ganjax.datasets.names import points_outside, shown
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 # Pictures hardly compress any further; flat BMPs do, and stay below this.
 EXPANSION = 100

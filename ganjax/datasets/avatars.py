@@ -194,7 +194,7 @@ def load_avatars(
 
     Raises:
         ValueError: ``n`` or ``size`` is not positive, or ``seed`` is negative.
-        ganjax.errors.UserError: the cache folder cannot be written.
+        ganjax.system.errors.UserError: the cache folder cannot be written.
     """
     _check(n, size, seed)
 

@@ -22,8 +22,8 @@ from jax import Array
 from jax.core import Tracer
 
 from ganjax.datasets.images import ImageSet
-from ganjax.errors import UserError
 from ganjax.labelled import Labelled
+from ganjax.system.errors import UserError
 
 
 class Source(Protocol):

@@ -23,7 +23,8 @@ import numpy as np
 
 from ganjax.datasets.images import ImageSet, fingerprint
 from ganjax.datasets.names import shown
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
+from ganjax.system.files import cache_folder
 
 SCHEMA = 2
 DAY = 86_400  # seconds
@@ -39,27 +40,6 @@ class Contents:
 
 
 Write = Callable[[np.ndarray], None]
-
-
-def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
-    """The folder that holds every cached set.
-
-    ``cache_dir`` when given, else the user's own (``$XDG_CACHE_HOME/ganjax``, usually
-    ``~/.cache/ganjax``). Nothing is created.
-
-    Raises:
-        UserError: ``cache_dir`` begins with the home of a user that does not exist.
-    """
-    if cache_dir is not None:
-        try:
-            return Path(cache_dir).expanduser()
-        except RuntimeError as error:
-            raise UserError(
-                f"no cache folder {shown(cache_dir)} ({error}): choose another (--cache-dir)"
-            ) from error
-    from platformdirs import user_cache_path
-
-    return user_cache_path("ganjax")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 ALIASES = {"glasses": "accessory", "clothes": "clothing", "skin": "skin_color", "beard": "facial_hair"}
 """What people call attributes of the avatars."""

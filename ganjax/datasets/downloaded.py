@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganjax.datasets.cache import cache_folder, prepared_sets
+from ganjax.datasets.cache import prepared_sets
 from ganjax.datasets.names import shown
 from ganjax.datasets.partial import Part
-from ganjax.errors import UserError
-from ganjax.files import atomic
+from ganjax.system.errors import UserError
+from ganjax.system.files import atomic, cache_folder
 
 if TYPE_CHECKING:
     from ganjax.datasets.downloads import Patience

@@ -28,7 +28,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ganjax.datasets.names import shown
 from ganjax.datasets.partial import Part
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 if TYPE_CHECKING:
     import requests

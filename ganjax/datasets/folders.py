@@ -25,7 +25,7 @@ from ganjax.datasets.cache import Contents, Write, cached
 from ganjax.datasets.images import ImageSet
 from ganjax.datasets.labels import Tables, is_table
 from ganjax.datasets.names import is_picture, shown
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 2**26

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ganjax.files import atomic
+from ganjax.system.files import atomic
 
 
 class Part:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ganjax.datasets.catalogue import CATALOGUE, DataSet
 from ganjax.datasets.images import ImageSet
 from ganjax.datasets.names import shown
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 AVATARS = "avatars"
 

@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ganjax import viewing
-from ganjax.errors import UserError
+from ganjax import metrics, viewing
+from ganjax.evaluation.attribute_classifier import AttributeClassifier, as_columns, avatar_classifier
 from ganjax.evaluation.classifier import GRID, Recipe
 from ganjax.evaluation.inception import inception_features
-from ganjax.evaluation.judge import Judge, as_columns, avatar_judge
-from ganjax.evaluation.neighbours import save_neighbours
 from ganjax.evaluation.real import Real, halved, is_avatars, rendered
 from ganjax.evaluation.scores import (
     Score,
@@ -30,12 +28,13 @@ from ganjax.evaluation.scores import (
     memorisation_scores,
     pyramid_scores,
 )
-from ganjax.files import atomic
-from ganjax.training.environment import environment
+from ganjax.runs.run_folder import RunFolder
+from ganjax.runs.saved_models import SavedGenerator
+from ganjax.system.environment import environment
+from ganjax.system.errors import UserError
+from ganjax.system.files import atomic
+from ganjax.system.progress import tell
 from ganjax.training.experiment import Experiment
-from ganjax.training.progress import tell
-from ganjax.training.run_folder import RunFolder
-from ganjax.training.saved import SavedGenerator
 
 SCHEMA = 1
 NEIGHBOURS = "evaluation/neighbours.png"
@@ -129,11 +128,11 @@ def evaluate(
     kernel_key, patch_key = jax.random.split(jax.random.key(seed))
     pictures = Sets(real.reference, samples, real.held_out)
     scores: list[Score] = []
-    judge, tables = None, []
+    classifier, tables = None, []
     if real.labels is not None and training.shape[1] % GRID == 0:
-        judge = avatar_judge(recipe or Recipe(size=training.shape[1]), progress=not quiet)
+        classifier = avatar_classifier(recipe or Recipe(size=training.shape[1]), progress=not quiet)
         say("reading faces")
-        scores, tables = _judged(judge, pictures, asked, real, kernel_key)
+        scores, tables = _judged(classifier, pictures, asked, real, kernel_key)
     size = training.shape[1]
     if size >= 16 and size & (size - 1) == 0:
         say("comparing patches")
@@ -150,7 +149,9 @@ def evaluate(
         n=n,
         seed=seed,
         seconds=round(time.monotonic() - start, 1),
-        classifier=None if judge is None else {"accuracy": judge.accuracy, "sha256": judge.sha256},
+        classifier=None
+        if classifier is None
+        else {"accuracy": classifier.accuracy, "sha256": classifier.sha256},
         scores=scores,
         attributes=tables,
         note=note,
@@ -172,7 +173,7 @@ def draw(generator: SavedGenerator, seed: int, n: int) -> tuple[np.ndarray, dict
     asked = generator.condition.draw(seed, n) if generator.condition else {}
     labels = generator.condition.encode(asked) if generator.condition else None
     latents, parts = generator.draw_latents(seed, n), []
-    for start in range(0, n, 1024):  # as floats they would take four times the room
+    for start in range(0, n, 1024):  # as floats they would take four times the space
         some = slice(start, start + 1024)
         values = generator.decode(latents[some], None if labels is None else labels[some])
         if not np.isfinite(values).all():
@@ -194,9 +195,9 @@ def _training_pictures(
 
 
 def _judged(
-    judge: Judge, pictures: Sets, asked: dict[str, np.ndarray], real: Real, key: jax.Array
+    classifier: AttributeClassifier, pictures: Sets, asked: dict[str, np.ndarray], real: Real, key: jax.Array
 ) -> tuple[list[Score], list[dict[str, Any]]]:
-    reference, samples, held_out = (judge.read(images) for images in pictures)
+    reference, samples, held_out = (classifier.read(images) for images in pictures)
     assert real.labels is not None
     truth = as_columns(dict(real.labels))
     features = Sets(reference.features, samples.features, held_out.features)
@@ -251,3 +252,37 @@ def spread(evaluations: Sequence[Evaluation]) -> list[Spread]:
             error = float(deviation) / math.sqrt(len(values))
             rows.append(Spread(score, float(values.mean()), float(floors.mean()), float(deviation), error))
     return rows
+
+
+ROWS, COLUMNS = 12, 3  # samples, and neighbours of each
+LOOKED_AT = 256  # samples among which those nearest to a training picture are chosen
+
+
+def save_neighbours(path: Path, samples: np.ndarray, training: np.ndarray) -> None:
+    """Save a picture: in each row a sample, and the training pictures nearest to it by their pixels.
+
+    Shown are, of the first 256 samples, the dozen that are nearest to a training picture: copies, if there
+    are any. The numbers are distances to the nearest, Euclidean in pixels of [-1, 1].
+
+    Args:
+        path: where to; its folder is made.
+        samples: uint8 (n, size, size, channels).
+        training: uint8 (m, size, size, channels), at least three.
+    """
+    found = metrics.nearest(samples[:LOOKED_AT], training)
+    rows = np.argsort(found.distances, kind="stable")[:ROWS]
+    sheet = np.stack([[samples[row], *training[_nearest_few(samples[row], training)]] for row in rows])
+    path.parent.mkdir(exist_ok=True)
+    labels = [f"{distance:.1f}" for distance in found.distances[rows]]
+    columns = ["sample", *(f"training {i}" for i in range(1, COLUMNS + 1))]
+    scale = max(1, 128 // sheet.shape[2])  # pixels stay squares
+    viewing.save_image(path, viewing.labelled_grid(sheet, labels, columns, scale=scale))
+
+
+def _nearest_few(sample: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Indices of the nearest `COLUMNS` training pictures, the nearest first."""
+    squares = np.zeros(len(training), np.int64)
+    for start in range(0, len(training), 1024):
+        difference = training[start : start + 1024].astype(np.int32) - sample
+        squares[start : start + 1024] = (difference**2).sum(axis=(1, 2, 3))
+    return np.argsort(squares, kind="stable")[:COLUMNS]

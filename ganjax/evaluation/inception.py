@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from ganjax import stateless
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 SIZE = 299  # pixels, as in ImageNet training
 BATCH = 32

@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from ganjax.errors import UserError
 from ganjax.evaluation.evaluate import Evaluation
 from ganjax.evaluation.points import (
     COMPARED,
@@ -21,11 +20,12 @@ from ganjax.evaluation.points import (
     perfect_points,
     point_scores,
 )
-from ganjax.training.environment import environment
+from ganjax.runs.run_folder import RunFolder
+from ganjax.runs.saved_models import SavedGenerator
+from ganjax.system.environment import environment
+from ganjax.system.errors import UserError
+from ganjax.system.progress import tell
 from ganjax.training.experiment import Experiment
-from ganjax.training.progress import tell
-from ganjax.training.run_folder import RunFolder
-from ganjax.training.saved import SavedGenerator
 
 Sampler = Callable[[jax.Array, int], jax.Array]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganjax.datasets.avatars import render_avatars
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 # No training set and no classifier has seen the faces of these seeds (see `classifier.Recipe`).
 REFERENCE_SEED, HELD_OUT_SEED = 1002, 1003

@@ -12,7 +12,7 @@ import numpy as np
 
 from ganjax import metrics
 from ganjax.datasets.avatars import LABEL_NAMES
-from ganjax.evaluation.judge import Reading
+from ganjax.evaluation.attribute_classifier import Reading
 
 COUNTS = [len(names) for names in LABEL_NAMES.values()]
 

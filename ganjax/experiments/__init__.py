@@ -1,7 +1,7 @@
-"""Named experiments: which data, which game, how long, how judged.
+"""Named experiments: which data, which GAN, how long, how judged.
 
 An experiment is a small frozen dataclass. Its fields are the command line's flags, its docstring says the
-command, the time it takes and what you should see, and `.gan` is the game it plays:
+command, the time it takes and what you should see, and `.gan` is the GAN it plays:
 
     gan = ganjax.experiments.Ring().gan
 
@@ -35,17 +35,8 @@ from ganjax.experiments.published import (
     PacGAN4,
     Unrolled,
 )
+from ganjax.experiments.registry import EXPERIMENTS
 from ganjax.experiments.toy import OriginalToy
-
-_ALL: tuple[type[Experiment], ...] = (
-    Cartoon,
-    CartoonFull,
-    OriginalCartoon,
-    OriginalToy,
-    *LANDSCAPES.values(),
-    *PUBLISHED.values(),
-)
-EXPERIMENTS: dict[str, type[Experiment]] = {experiment.name: experiment for experiment in _ALL}
 
 __all__ = [
     "EXPERIMENTS",

@@ -47,7 +47,7 @@ class Experiment:
 
     @cached_property
     def gan(self) -> GAN:
-        """The game: two Keras models, a loss, two optimisers."""
+        """The GAN: two Keras models, a loss, two optimisers."""
         raise NotImplementedError
 
     def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
@@ -66,6 +66,6 @@ class Experiment:
         """Where `select_every` > 0: how far `state` is from what is wanted. The least is kept."""
         raise NotImplementedError
 
-    def judge(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
+    def score(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
         """Scores of the final state, by name."""
         return {}

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from ganjax.errors import UserError
 from ganjax.experiments.base import Experiment
 from ganjax.experiments.ranges import Decay, LearningRate, PenaltyWeight, Range, Steps, StepsOrNever
+from ganjax.system.errors import UserError
 
 if TYPE_CHECKING:
     import jax
@@ -102,7 +102,7 @@ class _Pictures(Experiment):
 
     @cached_property
     def conditions(self) -> Condition | None:
-        """What labels mean in this game; None where it has none.
+        """What labels mean in this GAN; None where it has none.
 
         Raises:
             UserError: the pictures have no such labels.

@@ -6,9 +6,9 @@ import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Batch, LearningRate, Steps, StepsOrNever
 from ganjax.experiments.recipe import Recipe, Width
+from ganjax.system.errors import UserError
 
 if TYPE_CHECKING:
     from ganjax.gan import GAN

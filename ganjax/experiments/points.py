@@ -1,4 +1,4 @@
-"""What experiments on points have in common, whatever game they play: the data, the picture, the scores."""
+"""What all experiments on points have in common, whatever their GAN: the data, the picture, the scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ganjax.experiments.base import Experiment
 
@@ -15,8 +15,16 @@ if TYPE_CHECKING:
 
     from ganjax.datasets.batches import Source
     from ganjax.datasets.toy import Mixture
-    from ganjax.experiments.landscapes import Landscape
     from ganjax.state import GANState
+
+
+class Distribution(Protocol):
+    """Points that an experiment learns: their name in `datasets.toy`, and their measures."""
+
+    name: ClassVar[str]
+    dim: ClassVar[int]
+    extent: ClassVar[float]  # the picture shows [-extent, extent]^2, of the first two coordinates
+    scale: ClassVar[float]  # root mean square of all coordinates of the data, the unit of length
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,8 +32,8 @@ class Points(Experiment):
     """Points of a known distribution: endless fresh ones to learn from, and some to draw beside generated."""
 
     @property
-    def ground(self) -> type[Landscape]:
-        """The landscape whose points these are."""
+    def ground(self) -> type[Distribution]:
+        """The distribution whose points these are."""
         raise NotImplementedError
 
     @property
@@ -62,7 +70,7 @@ class Points(Experiment):
         )
         viewing.save_figure(path, ax.figure)
 
-    def judge(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
+    def score(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
         """How well the modes are met (`metrics.mode_scores`), where there are any.
 
         A score without a value, such as the width of modes that were never hit, is left out.

@@ -11,7 +11,7 @@ import numbers
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

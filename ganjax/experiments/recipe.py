@@ -24,7 +24,7 @@ Ground = Literal[
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe(Points):
-    """A published game on a landscape."""
+    """A published GAN on a landscape."""
 
     landscape: Ground = "ring"
     """Whose points are learnt."""

@@ -97,7 +97,7 @@ class OriginalToy(Experiment):
         below = jnp.searchsorted(jnp.sort(real_logits), fake_logits)
         return abs(float(below.mean()) / self.batch - 0.5)
 
-    def judge(self, state: GANState, source: Resident, key: jax.Array) -> dict[str, float]:
+    def score(self, state: GANState, source: Resident, key: jax.Array) -> dict[str, float]:
         from ganjax import sampling
 
         fake = sampling.generate(self.gan, state, key, self.batch)

@@ -12,8 +12,7 @@ from ganjax.metrics.attributes import (
     share_produced,
     total_variation,
 )
-from ganjax.metrics.frechet import frechet_distance
-from ganjax.metrics.kernel_distance import KernelDistance, kernel_distance
+from ganjax.metrics.feature_distances import KernelDistance, frechet_distance, kernel_distance
 from ganjax.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from ganjax.metrics.modes import ModeScores, mode_scores, perfect_mode_scores
 from ganjax.metrics.neighbours import Memorisation, Neighbours, memorisation, nearest

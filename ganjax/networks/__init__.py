@@ -10,22 +10,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .cartoon import cartoon_discriminator, cartoon_generator
-    from .convolution import fast_convolutions
-    from .dcgan import (
+    from ganjax.networks.cartoon import cartoon_discriminator, cartoon_generator
+    from ganjax.networks.dcgan import (
         dcgan_discriminator,
         dcgan_generator,
         original_discriminator,
         original_generator,
     )
-    from .dense import linear_discriminator, linear_generator, mlp
-    from .fast import fast_networks
-    from .waves import fast_waves
+    from ganjax.networks.dense import linear_discriminator, linear_generator, mlp
+    from ganjax.networks.fast import fast_convolutions, fast_networks
+    from ganjax.networks.waves import fast_waves
 
 _HOMES = {
     "cartoon_generator": "cartoon",
     "cartoon_discriminator": "cartoon",
-    "fast_convolutions": "convolution",
+    "fast_convolutions": "fast",
     "fast_networks": "fast",
     "fast_waves": "waves",
     "original_generator": "dcgan",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ganjax.networks.convolution import fast_convolutions
+import jax
+from jax import lax
+from jax.extend import core
+
+from ganjax.networks.convolution.batch_last import batch_last_rule, has_form
+from ganjax.networks.convolution.strided import is_readable, is_strided, strided_rule
+from ganjax.networks.interpreter import contains, evaluate, rewritten, settle
 from ganjax.networks.waves import fast_waves
 
 
@@ -15,3 +21,42 @@ def fast_networks(function: Callable[..., Any]) -> Callable[..., Any]:
     Up to rounding; derivatives must be taken of the *returned* function.
     """
     return fast_convolutions(fast_waves(function))
+
+
+def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function with convolutions that are fast and differentiate well.
+
+    Args:
+        function: a pure function of pytrees of arrays to a pytree of arrays, for example
+            ``lambda params, state, x: model.stateless_call(params, state, x, training=True)``.
+            Anything that is not an array (flags, models) belongs in its closure.
+
+    Returns:
+        A function of the same arguments and results, up to rounding. Derivatives must be taken
+        of the *returned* function. It composes with ``jit``, ``vmap``, ``grad`` and ``vjp`` to any
+        order (reverse over reverse), and with sharded inputs. Forward-mode derivatives (``jvp``)
+        raise JAX's TypeError about custom_vjp when ``function`` has such a convolution; without
+        one, the function's own jaxpr is evaluated as it is.
+
+    Rewritten are ungrouped convolutions (``keras.layers.Conv*D``, ``Conv*DTranspose``) in any layout,
+    also inside ``jit``, ``cond`` and ``checkpoint``. Grouped, atrous and mixed-precision ones, and
+    those inside loops or custom derivative rules, are left as they are.
+
+    The platform that runs the function, known when it is lowered, decides what they become. On a CPU
+    it is Winograd's form with the images' batch last (batch_last.py), where there is one. Strided and
+    transposed ones without it, and all of these elsewhere, stay native, their derivatives written as
+    native ones too (operations.py).
+    """
+
+    def run(closed: core.ClosedJaxpr, operands: Sequence[jax.Array]) -> Sequence[jax.Array]:
+        def native(*operands: Any) -> list[Any]:
+            return evaluate(closed, operands, is_strided, strided_rule)
+
+        def batch_last(*operands: Any) -> list[Any]:
+            return settle(evaluate(closed, operands, is_readable, batch_last_rule))
+
+        if contains(closed.jaxpr, has_form):
+            return lax.platform_dependent(*operands, cpu=batch_last, default=native)
+        return native(*operands)
+
+    return rewritten(function, run)

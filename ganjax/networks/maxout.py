@@ -24,7 +24,7 @@ class Maxout(keras.layers.Layer):
         ValueError: units or pieces are no whole numbers of at least 1.
     """
 
-    samplewise = True  # see ganjax/samplewise.py
+    samplewise = True  # see ganjax/discriminator_pass.py
 
     def __init__(
         self,

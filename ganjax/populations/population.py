@@ -15,12 +15,12 @@ from ganjax.datasets.batches import Sampled, Source
 from ganjax.gan import GAN
 from ganjax.populations import layout, members
 from ganjax.populations.layout import Layout
-from ganjax.populations.members import Game, Values
+from ganjax.populations.members import GANFamily, Values
 from ganjax.state import GANState
 from ganjax.stateless import without_values
-from ganjax.training.advance import Course, advance
+from ganjax.system.progress import Clock
+from ganjax.training.chunked_run import ChunkPlan, run_chunks
 from ganjax.training.chunks import capacity_for, same_under_vmap
-from ganjax.training.clock import Clock
 
 Sampler = Callable[[jax.Array, int], jax.Array]
 Watch = Callable[[int, dict[str, np.ndarray]], None]
@@ -28,10 +28,10 @@ Watch = Callable[[int, dict[str, np.ndarray]], None]
 
 @dataclasses.dataclass(frozen=True)
 class Population:
-    """Games in training, all of the same number of steps.
+    """GANs in training, all of the same number of steps.
 
     Attributes:
-        game: the game of all, or the function of hyperparameters that gives a member's.
+        GAN: the GAN of all, or the function of hyperparameters that gives a member's.
         keys: `(members,)`, what everything random of each follows from.
         values: hyperparameters by name, `(members,)` float32 or int32.
         state: a `GANState` whose arrays have a first axis of members.
@@ -42,7 +42,7 @@ class Population:
         group: members that a device steps at once.
     """
 
-    game: Game
+    family: GANFamily
     keys: jax.Array
     values: Values
     state: GANState
@@ -55,14 +55,14 @@ class Population:
         return len(self.keys)
 
     def member(self, i: int) -> tuple[GAN, GANState]:
-        """Game and state of the i-th, as `ganjax.generate` and an experiment's `judge` take them."""
+        """GANFamily and state of the i-th, as `ganjax.generate` and an experiment's `judge` take them."""
         values = {name: value[i].item() for name, value in self.values.items()}
-        gan = without_values(lambda: members.game_of(self.game, values))
+        gan = without_values(lambda: members.member_gan(self.family, values))
         return gan, jax.tree.map(lambda leaf: leaf[i], self.state)
 
 
 def train(
-    game: Game,
+    family: GANFamily,
     keys: jax.Array,
     values: Mapping[str, Any] | None = None,
     *,
@@ -82,7 +82,7 @@ def train(
     else of the others. Other keys and other values run the program that was compiled for as many members.
 
     Args:
-        game: a `GAN`; or a function of hyperparameters by name, scalars, that gives one (see `Game`).
+        GAN: a `GAN`; or a function of hyperparameters by name, scalars, that gives one (see `GANFamily`).
         keys: `(members,)` PRNG keys.
         values: hyperparameters by name, `(members,)` numbers for each.
         data: real samples: a source of `ganjax.datasets`, the same for all, or a pure function
@@ -98,7 +98,7 @@ def train(
         The trained population, on the first device. Members that have diverged are among it.
 
     Raises:
-        ValueError: no members, not one value for each, a game that takes none, or steps or batch below 1.
+        ValueError: no members, not one value for each, a GAN that takes none, or steps or batch below 1.
         TypeError: `keys` are no PRNG keys, or keys of a kind that draws other numbers for many at once.
         jax.errors.JAXTypeError: the function needs to know a number that is traced.
 
@@ -113,7 +113,7 @@ def train(
     source = cast(Source, data if hasattr(data, "plan") else Sampled(cast(Sampler, data)))
     clock = Clock()
     with clock("compile"):
-        plan, chunk, state = _prepared(game, keys, values, source, steps, batch, group, devices)
+        plan, chunk, state = _prepared(family, keys, values, source, steps, batch, group, devices)
         own = plan.spread((keys, values), each=True)
         source = plan.spread(source, each=False)
         seen, diverged_at = [], np.zeros(len(keys), int)
@@ -122,20 +122,20 @@ def train(
         state, metrics = chunk(state, keys, own[1], source, plan.spread(jnp.int32(count), each=False))
         return state, {name: np.asarray(value)[: len(diverged_at)].T for name, value in metrics.items()}
 
-    course = Course(first=0, last=steps, every=(), capacity=capacity_for(steps, batch * plan.places))
-    for reached in advance(advanced, state, source, own[0], course, clock):
-        state, rows = reached.state, reached.rows
-        numbers = np.arange(reached.first, reached.step) + 1
+    chunk_plan = ChunkPlan(first=0, last=steps, every=(), capacity=capacity_for(steps, batch * plan.places))
+    for result in run_chunks(advanced, state, source, own[0], chunk_plan, clock):
+        state, rows = result.state, result.rows
+        numbers = np.arange(result.first, result.step) + 1
         bad = rows["finite"] == 0
         first = numbers[np.argmax(bad, axis=0)]
         diverged_at = np.where((diverged_at == 0) & bad.any(axis=0), first, diverged_at)
         kept = numbers % log_every == 0
         seen.append({"step": numbers[kept]} | {name: value[kept].T for name, value in rows.items()})
         if watch:
-            watch(reached.step, rows)
+            watch(result.step, rows)
     metrics = {name: np.concatenate([each[name] for each in seen], axis=-1) for name in seen[0]}
     state = plan.gather(state)
-    return Population(game, keys, values, state, metrics, diverged_at, clock.seconds, plan.group)
+    return Population(family, keys, values, state, metrics, diverged_at, clock.seconds, plan.group)
 
 
 def generate(population: Population, n: int, *, ema: bool = True) -> jax.Array:
@@ -150,14 +150,14 @@ def generate(population: Population, n: int, *, ema: bool = True) -> jax.Array:
     """
     plan = Layout.of(len(population), population.group)
     arguments = (population.state, population.keys, population.values)
-    program = _samples(population.game, n, ema, plan)
+    program = _samples(population.family, n, ema, plan)
     return plan.gather(program(*plan.spread(arguments, each=True)))
 
 
 class Program:
     """A function compiled for the arguments it gets, once for each form of them.
 
-    Traced in a thread of its own, where Keras makes no values for models that a game's function builds.
+    Traced in a thread of its own, where Keras makes no values for models that a GAN's function builds.
     """
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
@@ -177,22 +177,22 @@ class Program:
 
 
 @functools.lru_cache(maxsize=16)
-def _initial(game: Game, plan: Layout) -> Program:
-    return Program(plan.over_members(members.initial(game)))
+def _initial(family: GANFamily, plan: Layout) -> Program:
+    return Program(plan.over_members(members.initial(family)))
 
 
 @functools.lru_cache(maxsize=16)
-def _chunk(game: Game, batch: int, capacity: int, plan: Layout) -> Program:
-    return Program(plan.over_members(members.steps(game, batch, capacity), shared=2), donate_argnums=0)
+def _chunk(family: GANFamily, batch: int, capacity: int, plan: Layout) -> Program:
+    return Program(plan.over_members(members.steps(family, batch, capacity), shared=2), donate_argnums=0)
 
 
 @functools.lru_cache(maxsize=16)
-def _samples(game: Game, n: int, ema: bool, plan: Layout) -> Program:
-    return Program(plan.over_members(members.samples(game, n, ema)))
+def _samples(family: GANFamily, n: int, ema: bool, plan: Layout) -> Program:
+    return Program(plan.over_members(members.samples(family, n, ema)))
 
 
 def _prepared(
-    game: Game,
+    family: GANFamily,
     keys: jax.Array,
     values: Values,
     source: Source,
@@ -202,11 +202,11 @@ def _prepared(
     devices: int | None,
 ) -> tuple[Layout, Program, GANState]:
     """A layout that fits memory, its compiled chunk, and the states before the first step."""
-    group = group or layout.preferred_group(len(keys), _work(game, values, batch))
+    group = group or layout.preferred_group(len(keys), _work(family, values, batch))
     while True:
         plan = Layout.of(len(keys), group, devices)
-        state = _initial(game, plan)(*plan.spread((keys, values), each=True))
-        chunk = _chunk(game, batch, capacity_for(steps, batch * plan.places), plan)
+        state = _initial(family, plan)(*plan.spread((keys, values), each=True))
+        chunk = _chunk(family, batch, capacity_for(steps, batch * plan.places), plan)
         everything = (state, *plan.spread((keys, values), each=True))
         shared = plan.spread((source, jnp.int32(1)), each=False)
         needs = layout.memory_of(chunk.compile(*everything, *shared))
@@ -215,10 +215,10 @@ def _prepared(
         group = plan.group // 2
 
 
-def _work(game: Game, values: Values, batch: int) -> int:
+def _work(family: GANFamily, values: Values, batch: int) -> int:
     """Products in one pass of both networks over a batch, where they are dense."""
     first = {name: value[0].item() for name, value in values.items()}
-    gan = without_values(lambda: members.game_of(game, first))
+    gan = without_values(lambda: members.member_gan(family, first))
     return batch * sum(
         int(np.prod(v.shape))
         for model in (gan.generator, gan.discriminator)

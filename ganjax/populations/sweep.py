@@ -14,16 +14,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganjax.files import atomic
-from ganjax.populations.members import Game
+from ganjax.populations.members import GANFamily
 from ganjax.populations.population import Population, generate, train
+from ganjax.system.files import atomic
 
 Row = dict[str, Any]
 Score = Callable[[jax.Array], Any]
 
 
 def sweep(
-    game: Game,
+    family: GANFamily,
     values: Mapping[str, Sequence[float]],
     seeds: Sequence[int],
     *,
@@ -34,7 +34,7 @@ def sweep(
     """Train every combination of `values` with every seed as one population, and score what each generates.
 
     Args:
-        game: as for `train`: a function of hyperparameters named as in `values`; a game where there are none.
+        GAN: as for `train`: a function of hyperparameters named as in `values`; a GAN where there are none.
         values: for each hyperparameter the numbers it is to take.
         seeds: of the runs, the same for each combination: their initial weights and batches are the same too.
         score: of samples `(samples, *sample_shape)` float32: scalars by name, as a mapping or NamedTuple
@@ -50,12 +50,12 @@ def sweep(
     Raises:
         ValueError: no values or no seeds, or as `train`; TypeError as `train`.
     """
-    rows, population = trained(game, values, seeds, **options)
+    rows, population = trained(family, values, seeds, **options)
     return with_scores(rows, scores_of(score, generate(population, samples)))
 
 
 def trained(
-    game: Game, values: Mapping[str, Sequence[float]], seeds: Sequence[int], **options: Any
+    family: GANFamily, values: Mapping[str, Sequence[float]], seeds: Sequence[int], **options: Any
 ) -> tuple[list[Row], Population]:
     """The rows of `sweep` without scores, and the population, a member for each."""
     combinations = [
@@ -67,7 +67,7 @@ def trained(
         raise ValueError("a sweep needs at least one seed, and one value of each hyperparameter")
     keys = jnp.stack([jax.random.key(row["seed"]) for row in combinations])
     columns = {name: np.asarray([row[name] for row in combinations]) for name in values}
-    population = train(game, keys, columns, **options)
+    population = train(family, keys, columns, **options)
     for row, at in zip(combinations, population.diverged_at, strict=True):
         row["diverged_at"] = int(at)
     return combinations, population

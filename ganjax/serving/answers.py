@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ganjax import viewing
-from ganjax.viewing import latents, opened, reports
+from ganjax.viewing import latent_directions, latents, reports
 
 HERE = Path(__file__).parent
 FILES = {
@@ -57,7 +57,7 @@ class Response:
     kind: str = "text/plain; charset=utf-8"
 
 
-class Generator(opened.Generator, Protocol):
+class Generator(latent_directions.Generator, Protocol):
     """What is needed of a run's generator; its latents are normal, with `latent.mean` and `latent.scale`."""
 
     latent: Any
@@ -83,7 +83,7 @@ class Page:
     """
 
     def __init__(self, generator: Generator, *, token: str, port: int, seed: int, truncation: float) -> None:
-        self._generator, self._opened = generator, opened.OpenedGenerator(generator)
+        self._generator, self._opened = generator, latent_directions.OpenedGenerator(generator)
         self._token = token.encode()
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self.directions = len(self._opened.directions)

@@ -7,8 +7,8 @@ import socketserver
 import sys
 from http.server import BaseHTTPRequestHandler
 
-from ganjax.errors import UserError
 from ganjax.serving.answers import Generator, Page, Request, Response
+from ganjax.system.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 2**20  # bytes of a request: latents are a few thousand

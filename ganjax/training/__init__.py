@@ -1,10 +1,10 @@
 """Running an experiment: compiled chunks, a progress bar, and the folder a run leaves behind."""
 
+from ganjax.runs.checkpointer import CheckpointPolicy
+from ganjax.runs.run_folder import RunFolder
 from ganjax.training.experiment import Experiment
-from ganjax.training.keeper import Keeping
 from ganjax.training.loop import fit
 from ganjax.training.population import Diverged, fit_population
-from ganjax.training.run_folder import RunFolder
 from ganjax.training.session import Outcome
 
-__all__ = ["Diverged", "Experiment", "Keeping", "Outcome", "RunFolder", "fit", "fit_population"]
+__all__ = ["CheckpointPolicy", "Diverged", "Experiment", "Outcome", "RunFolder", "fit", "fit_population"]

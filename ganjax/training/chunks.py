@@ -7,10 +7,10 @@ calls of one compiled step, which JAX queues without waiting for each: little is
 without a fast form is many times slower within one (https://github.com/jax-ml/jax/issues/12868). Both forms
 do the same steps on the same batches.
 
-`python -m benchmarks.chunk_forms GAME`, milliseconds a step on 2 cores of an AMD EPYC with AVX-512,
+`python -m benchmarks chunk-forms WORKLOAD`, milliseconds a step on 2 cores of an AMD EPYC with AVX-512,
 JAX 0.10.2, medians of rounds that alternate:
 
-    game                               compiled loop    four steps a turn    queued calls
+    GAN                               compiled loop    four steps a turn    queued calls
     MLP 3x16, batch 64                         0.040                0.040            0.128
     MLP 3x128, batch 256                       0.79                 0.77             0.87
     DCGAN 32 px, width 32, batch 64           21.2                 20.7             22.5
@@ -25,13 +25,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ganjax.checks import check_real
 from ganjax.datasets.batches import Source
-from ganjax.draws import draw
 from ganjax.gan import GAN
+from ganjax.labelled import check_real
 from ganjax.state import GANState
-from ganjax.step import play, train_step
-from ganjax.step_metrics import METRICS, Metrics
+from ganjax.step import METRICS, Metrics, draw, step_with_draws, train_step
 
 LONGEST = 500  # steps in a chunk, at most
 PLANNED = 2**18  # samples planned for a chunk, about: a plan may cost a permutation an epoch
@@ -86,10 +84,10 @@ def _compiled_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
 
 
 def steps_of(gan: GAN, batch: int, capacity: int) -> Traceable:
-    """What `compile_chunk` compiles, in the form of the loop: within a trace, a game may hold traced numbers.
+    """What `compile_chunk` compiles, in the form of the loop: within a trace, a GAN may hold traced numbers.
 
     Args:
-        gan: the game.
+        gan: the GAN.
         batch: real samples in a step, of all its updates of D.
         capacity: steps, at most.
     """
@@ -109,7 +107,7 @@ def steps_of(gan: GAN, batch: int, capacity: int) -> Traceable:
         def body(i, carry):
             state, rows = carry
             real, draws = _at(drawn, i) if beforehand else inputs(*_at(plan, i))
-            state, metrics = play(gan, state, real, draws)
+            state, metrics = step_with_draws(gan, state, real, draws)
             return state, rows.at[i].set(_row(metrics))
 
         # A bound that is traced: the last chunk of a run may be shorter.

@@ -14,7 +14,7 @@ from ganjax.state import GANState
 
 
 class Experiment(Protocol):
-    """Settings, a game, data, and how both are looked at."""
+    """Settings, a GAN, data, and how both are looked at."""
 
     @property
     def name(self) -> str: ...
@@ -51,6 +51,6 @@ class Experiment(Protocol):
         """With `select_every` > 0: how far the state is from what is wanted; the least is kept."""
         ...
 
-    def judge(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
+    def score(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
         """Scores of the final state, by name."""
         ...

@@ -8,22 +8,21 @@ from collections.abc import Callable, Iterable, Sequence
 import jax
 import numpy as np
 
-from ganjax.errors import UserError
-from ganjax.files import remove_unfinished
+from ganjax.runs.checkpointer import CheckpointPolicy
+from ganjax.runs.interval import IntervalTimer
+from ganjax.runs.resuming import resume_from
+from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState, init_state
-from ganjax.training.advance import Course, Reached, advance
+from ganjax.system.errors import UserError
+from ganjax.system.files import remove_unfinished
+from ganjax.system.interruption import Interruption
+from ganjax.system.lock import Lock
+from ganjax.system.progress import Clock, Progress, tell
+from ganjax.training.chunked_run import ChunkPlan, ChunkResult, run_chunks
 from ganjax.training.chunks import capacity_for, compile_chunk
-from ganjax.training.clock import Clock
 from ganjax.training.experiment import Experiment
-from ganjax.training.interruption import Interruption
-from ganjax.training.keeper import Keeping
-from ganjax.training.lock import Lock
-from ganjax.training.progress import Progress, tell
 from ganjax.training.recorder import DivergedError
-from ganjax.training.resuming import resume_from
-from ganjax.training.rhythm import Beat
-from ganjax.training.run_folder import RunFolder
-from ganjax.training.session import Ingredients, Outcome, Session
+from ganjax.training.session import Outcome, RunInputs, Session
 
 
 def fit(
@@ -32,7 +31,7 @@ def fit(
     *,
     steps: int | None = None,
     resume: bool = False,
-    keeping: Keeping = Keeping(),  # noqa: B008  (frozen)
+    checkpoint_policy: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008  (frozen)
     quiet: bool = False,
     leave: Callable[[int], None] | None = None,
 ) -> Outcome:
@@ -58,7 +57,7 @@ def fit(
     """
     with Lock(folder.path):
         remove_unfinished(folder.path)
-        return _fit(experiment, folder, steps or experiment.steps, resume, keeping, quiet, leave)
+        return _fit(experiment, folder, steps or experiment.steps, resume, checkpoint_policy, quiet, leave)
 
 
 def _fit(
@@ -66,13 +65,13 @@ def _fit(
     folder: RunFolder,
     last: int,
     resume: bool,
-    keeping: Keeping,
+    checkpoint_policy: CheckpointPolicy,
     quiet: bool,
     leave: Callable[[int], None] | None,
 ) -> Outcome:
     say, clock, gan = (lambda text: None) if quiet else tell, Clock(), experiment.gan
     with clock("data"):
-        run = Ingredients(experiment, not quiet)
+        run = RunInputs(experiment, not quiet)
     # Nothing is written or removed before: a run whose data cannot be had leaves its folder as it was.
     if not resume:
         folder.make_room()
@@ -80,13 +79,13 @@ def _fit(
     first = found.step if found else 0
     if first > last:
         raise UserError(f"{folder.path} has {first} steps already: --steps must be at least that many")
-    session = Session(run, folder, last, keeping, say, clock, found)
+    session = Session(run, folder, last, checkpoint_policy, say, clock, found)
     state = found.state if found else initial_state(experiment, run.init_key)
     capacity = capacity_for(experiment.steps, experiment.batch)
     chunk = compile_chunk(gan, experiment.batch, capacity)
-    course = Course(first, last, stops(experiment, keeping), capacity)
-    steps = ([reached] for reached in advance(chunk, state, run.source, run.data_key, course, clock))
-    (outcome,) = carry_out([session], [state], steps, course, keeping, quiet, leave)
+    chunk_plan = ChunkPlan(first, last, stops(experiment, checkpoint_policy), capacity)
+    steps = ([result] for result in run_chunks(chunk, state, run.source, run.data_key, chunk_plan, clock))
+    (outcome,) = carry_out([session], [state], steps, chunk_plan, checkpoint_policy, quiet, leave)
     if isinstance(outcome, DivergedError):
         raise outcome
     return outcome
@@ -95,9 +94,9 @@ def _fit(
 def carry_out(
     sessions: Sequence[Session],
     states: Sequence[GANState],
-    steps: Iterable[Sequence[Reached]],
-    course: Course,
-    keeping: Keeping,
+    steps: Iterable[Sequence[ChunkResult]],
+    chunk_plan: ChunkPlan,
+    checkpoint_policy: CheckpointPolicy,
     quiet: bool,
     leave: Callable[[int], None] | None,
 ) -> list[Outcome | DivergedError]:
@@ -113,28 +112,28 @@ def carry_out(
     Returns:
         How each run ended.
     """
-    beat = Beat(keeping.every)
+    timer = IntervalTimer(checkpoint_policy.every)
     with (
         Interruption(quiet, leave) as interruption,
         contextlib.ExitStack() as opened,
-        Progress(course.last, quiet, done=course.first) as progress,
+        Progress(chunk_plan.last, quiet, done=chunk_plan.first) as progress,
     ):
         interruption.nothing_to_lose = True
         for session, state in zip(sessions, states, strict=True):
             opened.enter_context(session).begin(state)
-        for all_reached in steps:
+        for results in steps:
             interruption.nothing_to_lose = False
-            going = [pair for pair in zip(sessions, all_reached, strict=True) if not pair[0].diverged]
-            for session, reached in going:
-                session.note(reached)
-            going = [(session, reached) for session, reached in going if not session.diverged]
+            going = [pair for pair in zip(sessions, results, strict=True) if not pair[0].diverged]
+            for session, result in going:
+                session.note(result)
+            going = [(session, result) for session, result in going if not session.diverged]
             if not going:
                 break
-            reached, asked = going[0][1], interruption.asked
-            if reached.step == course.last or asked or beat.due(reached.step):
+            result, asked = going[0][1], interruption.asked
+            if result.step == chunk_plan.last or asked or timer.due(result.step):
                 for session, _ in going:
                     session.save()
-            progress.advance(reached.step - reached.first, _means([reached.rows for _, reached in going]))
+            progress.advance(result.step - result.first, _means([result.rows for _, result in going]))
             if asked:
                 break
         for session in sessions:
@@ -144,9 +143,9 @@ def carry_out(
         return [session.diverged or session.end(interruption.asked) for session in sessions]
 
 
-def stops(experiment: Experiment, keeping: Keeping) -> tuple[int, ...]:
+def stops(experiment: Experiment, checkpoint_policy: CheckpointPolicy) -> tuple[int, ...]:
     """At the multiples of which steps a run returns to Python."""
-    return experiment.picture_every, experiment.select_every, keeping.every.steps
+    return experiment.picture_every, experiment.select_every, checkpoint_policy.every.steps
 
 
 def initial_state(experiment: Experiment, key: jax.Array) -> GANState:

@@ -13,21 +13,20 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from ganjax.datasets.batches import Source
-from ganjax.files import remove_unfinished
+from ganjax.runs.checkpointer import CheckpointPolicy
+from ganjax.runs.manifest import earlier_manifest, mismatch
+from ganjax.runs.resuming import resume_together
+from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState, init_state
-from ganjax.training.advance import Course, Reached, advance
+from ganjax.system.files import remove_unfinished
+from ganjax.system.lock import Lock
+from ganjax.system.progress import Clock, tell
+from ganjax.training.chunked_run import ChunkPlan, ChunkResult, run_chunks
 from ganjax.training.chunks import capacity_for, compile_population, has_convolutions, same_under_vmap
-from ganjax.training.clock import Clock
 from ganjax.training.experiment import Experiment
-from ganjax.training.keeper import Keeping
-from ganjax.training.lock import Lock
 from ganjax.training.loop import carry_out, fit, initial_state, stops
-from ganjax.training.manifest import earlier_manifest, mismatch
-from ganjax.training.progress import tell
 from ganjax.training.recorder import DivergedError
-from ganjax.training.resuming import resume_together
-from ganjax.training.run_folder import RunFolder
-from ganjax.training.session import Ingredients, Outcome, Session
+from ganjax.training.session import Outcome, RunInputs, Session
 
 MOST_BYTES = 2**31  # of all states together, which stand in memory about four times
 
@@ -45,7 +44,7 @@ def fit_population(
     folders: Sequence[RunFolder],
     *,
     resume: bool = False,
-    keeping: Keeping = Keeping(),  # noqa: B008  (frozen)
+    checkpoint_policy: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008  (frozen)
     quiet: bool = False,
     leave: Callable[[int], None] | None = None,
 ) -> list[Outcome | Diverged]:
@@ -76,18 +75,18 @@ def fit_population(
     apart = what_keeps_apart(experiments)
     if not apart:
         with clock("data"):
-            runs = [Ingredients(each, not quiet and each is experiments[0], seeds) for each in experiments]
+            runs = [RunInputs(each, not quiet and each is experiments[0], seeds) for each in experiments]
         apart = None if _can_be_stacked([run.source for run in runs]) else "their data are of several forms"
     if apart:
         say(f"training one after another: {apart}")
-        return _one_after_another(experiments, folders, resume, keeping, quiet, leave)
+        return _one_after_another(experiments, folders, resume, checkpoint_policy, quiet, leave)
     with contextlib.ExitStack() as locks:
         for folder in folders:
             locks.enter_context(Lock(folder.path))
             remove_unfinished(folder.path)
             if not resume:
                 folder.make_room()
-        return _train(runs, folders, resume, keeping, quiet, leave, say, clock)
+        return _train(runs, folders, resume, checkpoint_policy, quiet, leave, say, clock)
 
 
 def what_keeps_apart(experiments: Sequence[Experiment]) -> str | None:
@@ -108,14 +107,21 @@ def _one_after_another(
     experiments: Sequence[Experiment],
     folders: Sequence[RunFolder],
     resume: bool,
-    keeping: Keeping,
+    checkpoint_policy: CheckpointPolicy,
     quiet: bool,
     leave: Callable[[int], None] | None,
 ) -> list[Outcome | Diverged]:
     ended: list[Outcome | Diverged] = []
     for experiment, folder in zip(experiments, folders, strict=True):
         try:
-            outcome = fit(experiment, folder, resume=resume, keeping=keeping, quiet=quiet, leave=leave)
+            outcome = fit(
+                experiment,
+                folder,
+                resume=resume,
+                checkpoint_policy=checkpoint_policy,
+                quiet=quiet,
+                leave=leave,
+            )
         except DivergedError as error:
             ended.append(Diverged(error.step, str(error)))
             continue
@@ -126,10 +132,10 @@ def _one_after_another(
 
 
 def _train(
-    runs: Sequence[Ingredients],
+    runs: Sequence[RunInputs],
     folders: Sequence[RunFolder],
     resume: bool,
-    keeping: Keeping,
+    checkpoint_policy: CheckpointPolicy,
     quiet: bool,
     leave: Callable[[int], None] | None,
     say: Callable[[str], None],
@@ -158,35 +164,37 @@ def _train(
     for i, resumed in zip(going, found or [], strict=False):
         states[i] = resumed.state
     sessions = [
-        Session(runs[i], folders[i], experiment.steps, keeping, say, clock, resumed)
+        Session(runs[i], folders[i], experiment.steps, checkpoint_policy, say, clock, resumed)
         for i, resumed in zip(going, found or [None] * len(going), strict=True)
     ]
-    course = Course(
+    chunk_plan = ChunkPlan(
         first=found[0].step if found else 0,
         last=experiment.steps,
-        every=stops(experiment, keeping),
+        every=stops(experiment, checkpoint_policy),
         capacity=capacity_for(experiment.steps, experiment.batch * len(runs)),
     )
-    chunks = advance_together(runs, states, course, clock, say)
-    steps = ([all_reached[i] for i in going] for all_reached in chunks)
-    outcomes = carry_out(sessions, [states[i] for i in going], steps, course, keeping, quiet, leave)
+    chunks = run_chunks_together(runs, states, chunk_plan, clock, say)
+    steps = ([results[i] for i in going] for results in chunks)
+    outcomes = carry_out(
+        sessions, [states[i] for i in going], steps, chunk_plan, checkpoint_policy, quiet, leave
+    )
     for i, how in zip(going, outcomes, strict=True):
         ended[i] = Diverged(how.step, str(how)) if isinstance(how, DivergedError) else how
     return [ended[i] for i in range(len(runs))]
 
 
-def advance_together(
-    runs: Sequence[Ingredients],
+def run_chunks_together(
+    runs: Sequence[RunInputs],
     states: Sequence[GANState],
-    course: Course,
+    chunk_plan: ChunkPlan,
     clock: Clock,
     say: Callable[[str], None],
-) -> Iterator[list[Reached]]:
-    """`advance` for many runs at once: chunk by chunk, where each of them has got to.
+) -> Iterator[list[ChunkResult]]:
+    """`run_chunks` for many runs at once: chunk by chunk, where each of them has got to.
 
     Args:
         runs, states: alike but for the seed; what each begins with.
-        course, clock: as `advance` takes them.
+        course, clock: as `run_chunks` takes them.
         say: told where some of the devices stand idle.
     """
     sources = [run.source for run in runs]
@@ -198,21 +206,21 @@ def advance_together(
     )
     state, source, data_key = _spread(everything, one_source, len(runs), say)
     experiment = runs[0].experiment
-    chunk = compile_population(experiment.gan, experiment.batch, course.capacity, one_source=one_source)
-    for all_reached in advance(chunk, state, source, data_key, course, clock):
-        pairs = zip(_apart(all_reached.state), _apart(all_reached.before), strict=True)
+    chunk = compile_population(experiment.gan, experiment.batch, chunk_plan.capacity, one_source=one_source)
+    for results in run_chunks(chunk, state, source, data_key, chunk_plan, clock):
+        pairs = zip(_apart(results.state), _apart(results.before), strict=True)
         yield [
             dataclasses.replace(
-                all_reached,
+                results,
                 state=state,
                 before=before,
-                rows={name: values[:, i] for name, values in all_reached.rows.items()},
+                rows={name: values[:, i] for name, values in results.rows.items()},
             )
             for i, (state, before) in enumerate(pairs)
         ]
 
 
-def _diverged_before(i: int, run: Ingredients, folder: RunFolder) -> dict[int, Diverged]:
+def _diverged_before(i: int, run: RunInputs, folder: RunFolder) -> dict[int, Diverged]:
     earlier = earlier_manifest(folder)
     if earlier.get("status") != "diverged" or mismatch(run.description, earlier):
         return {}

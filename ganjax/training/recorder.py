@@ -10,17 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax.datasets.batches import Source
-from ganjax.errors import UserError
 from ganjax.export import arrays_digest, state_to_arrays
+from ganjax.runs.checkpoints import Checkpoint
+from ganjax.runs.digests import is_named, witness
+from ganjax.runs.record import MetricsWriter, Record, sha256_of
+from ganjax.runs.resuming import Resumed
+from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState
-from ganjax.training.advance import Reached
-from ganjax.training.checkpoints import Checkpoint
-from ganjax.training.clock import Clock
-from ganjax.training.digests import is_named, witness
+from ganjax.system.errors import UserError
+from ganjax.system.progress import Clock
+from ganjax.training.chunked_run import ChunkResult
 from ganjax.training.experiment import Experiment
-from ganjax.training.record import MetricsWriter, Record, sha256_of
-from ganjax.training.resuming import Resumed
-from ganjax.training.run_folder import RunFolder
 
 
 class DivergedError(UserError):
@@ -90,21 +90,21 @@ class Recorder:
         self.picture(state, 0)
         self.digest(state, 0)
 
-    def note(self, reached: Reached) -> None:
+    def note(self, result: ChunkResult) -> None:
         """Record what a chunk has done.
 
         Raises:
             DivergedError: not all of it is finite. The rows up to there are written.
         """
-        finite = reached.rows["finite"]
+        finite = result.rows["finite"]
         # A state is good when the step from it is finite: the update to it may have overflowed.
-        self.good = reached.before if finite[0] or self.good is None else self.good
-        self.log(reached)
+        self.good = result.before if finite[0] or self.good is None else self.good
+        self.log(result)
         if not finite.all():
-            raise self.diverged(self.good, reached.first + int(np.argmin(finite)) + 1)
-        self.select(reached.state, reached.step)
-        self.picture(reached.state, reached.step)
-        self.digest(reached.state, reached.step)
+            raise self.diverged(self.good, result.first + int(np.argmin(finite)) + 1)
+        self.select(result.state, result.step)
+        self.picture(result.state, result.step)
+        self.digest(result.state, result.step)
 
     def checkpoint(
         self, state: GANState, diverged: DivergedError | None = None
@@ -120,13 +120,13 @@ class Recorder:
             written["diverged"] = str(diverged)
         return self._checkpoint(state, written, self.witnesses), best
 
-    def log(self, reached: Reached) -> None:
+    def log(self, result: ChunkResult) -> None:
         """Write the rows that are due, and last of all the first one that is not finite."""
-        for i, finite in enumerate(reached.rows["finite"]):
-            now = reached.first + i + 1
+        for i, finite in enumerate(result.rows["finite"]):
+            now = result.first + i + 1
             due = now % self.experiment.log_every == 0
             if due or now == self.last or not finite:
-                row = {"step": now, **{name: float(values[i]) for name, values in reached.rows.items()}}
+                row = {"step": now, **{name: float(values[i]) for name, values in result.rows.items()}}
                 self.metrics.write(row, ends=not due)
             if not finite:
                 break

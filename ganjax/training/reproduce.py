@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from ganjax.errors import DamagedError, UserError
 from ganjax.export import arrays_digest, state_to_arrays
+from ganjax.runs import checkpoints
+from ganjax.runs.digests import relative_differences, witness
+from ganjax.runs.manifest import mismatch, population_of
+from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState
-from ganjax.training import checkpoints
-from ganjax.training.advance import Course, advance
+from ganjax.system.errors import DamagedError, UserError
+from ganjax.system.progress import Clock
+from ganjax.training.chunked_run import ChunkPlan, run_chunks
 from ganjax.training.chunks import capacity_for, compile_chunk
-from ganjax.training.clock import Clock
-from ganjax.training.digests import relative_differences, witness
 from ganjax.training.loop import initial_state
-from ganjax.training.manifest import mismatch, population_of
-from ganjax.training.population import advance_together
-from ganjax.training.run_folder import RunFolder
-from ganjax.training.session import Ingredients
+from ganjax.training.population import run_chunks_together
+from ganjax.training.session import RunInputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +100,8 @@ def reproduce(experiment: Any, manifest: Mapping[str, Any], expected: Expected) 
         UserError: the data are not those of the run.
     """
     seeds = population_of(manifest)
-    runs = [Ingredients(dataclasses.replace(experiment, seed=seed), False, seeds) for seed in seeds]
-    runs = runs or [Ingredients(experiment, False)]
+    runs = [RunInputs(dataclasses.replace(experiment, seed=seed), False, seeds) for seed in seeds]
+    runs = runs or [RunInputs(experiment, False)]
     own = seeds.index(experiment.seed) if experiment.seed in seeds else 0
     other = mismatch(runs[own].description, manifest)
     if other:
@@ -110,17 +110,18 @@ def reproduce(experiment: Any, manifest: Mapping[str, Any], expected: Expected) 
     if 0 in expected.digests:
         yield _compare(states[own], 0, expected)
     capacity = capacity_for(experiment.steps, experiment.batch * len(runs))
-    course = Course(0, max(expected.digests), every=(), capacity=capacity)
+    chunk_plan = ChunkPlan(0, max(expected.digests), every=(), capacity=capacity)
     if seeds:
         chunks = (
-            each[own] for each in advance_together(runs, states, course, Clock(), say=lambda text: None)
+            each[own]
+            for each in run_chunks_together(runs, states, chunk_plan, Clock(), say=lambda text: None)
         )
     else:
         chunk = compile_chunk(experiment.gan, experiment.batch, capacity)
-        chunks = advance(chunk, states[0], runs[0].source, runs[0].data_key, course, Clock())
-    for reached in chunks:
-        if reached.step in expected.digests:
-            yield _compare(reached.state, reached.step, expected)
+        chunks = run_chunks(chunk, states[0], runs[0].source, runs[0].data_key, chunk_plan, Clock())
+    for result in chunks:
+        if result.step in expected.digests:
+            yield _compare(result.state, result.step, expected)
 
 
 def _compare(state: GANState, step: int, expected: Expected) -> Comparison:

@@ -12,16 +12,15 @@ import jax
 
 from ganjax.datasets.batches import Source
 from ganjax.export import export_models, state_digest
+from ganjax.runs.checkpointer import Checkpointer, CheckpointPolicy
+from ganjax.runs.manifest import Manifest, command_of, describe
+from ganjax.runs.resuming import Resumed
+from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState
-from ganjax.training.advance import Reached
-from ganjax.training.clock import Clock
-from ganjax.training.command import command_of
+from ganjax.system.progress import Clock
+from ganjax.training.chunked_run import ChunkResult
 from ganjax.training.experiment import Experiment
-from ganjax.training.keeper import Keeper, Keeping
-from ganjax.training.manifest import Manifest, describe
 from ganjax.training.recorder import DivergedError, Recorder
-from ganjax.training.resuming import Resumed
-from ganjax.training.run_folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Outcome:
     timings: dict[str, float]
 
 
-class Ingredients:
+class RunInputs:
     """What a run is made of: everything follows from its experiment and that one's seed.
 
     Args:
@@ -91,10 +90,10 @@ class Session:
 
     def __init__(
         self,
-        run: Ingredients,
+        run: RunInputs,
         folder: RunFolder,
         last: int,
-        keeping: Keeping,
+        checkpoint_policy: CheckpointPolicy,
         say: Callable[[str], None],
         clock: Clock,
         found: Resumed | None,
@@ -103,7 +102,7 @@ class Session:
         self.diverged: DivergedError | None = None
         said = run.description | {"command": run.command}
         self.manifest = Manifest.begin(folder, said, found.step if found else 0, last, say)
-        self.keeper = Keeper(folder, keeping.last)
+        self.checkpointer = Checkpointer(folder, checkpoint_policy.last)
         self.recorder = Recorder(
             run.experiment,
             run.description,
@@ -118,7 +117,7 @@ class Session:
 
     def __enter__(self) -> Session:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self.keeper)
+            stack.enter_context(self.checkpointer)
             stack.enter_context(self.recorder)
             self._open = stack.pop_all()
         return self
@@ -134,14 +133,14 @@ class Session:
         # What a checkpoint knows, a manifest that was damaged or gone does not.
         self.manifest.note(int(state.step), self.recorder.record.digests)
 
-    def note(self, reached: Reached) -> None:
+    def note(self, result: ChunkResult) -> None:
         """Record what a chunk has done. A run that diverges is saved as it last was good, and closed.
 
         Raises:
             OSError: something cannot be written.
         """
         try:
-            self.recorder.note(reached)
+            self.recorder.note(result)
         except DivergedError as error:
             self.diverged, self.state = error, error.good
             self.save()
@@ -149,8 +148,8 @@ class Session:
             done, at = int(error.good.step), error.step
             self.manifest.end("diverged", self.clock, reason=str(error), steps_done=done, diverged_at=at)
         else:
-            self.state = reached.state
-            self.manifest.note(reached.step, self.recorder.record.digests)
+            self.state = result.state
+            self.manifest.note(result.step, self.recorder.record.digests)
 
     def save(self) -> None:
         """Begin to write the whole state to the disk.
@@ -159,12 +158,12 @@ class Session:
             OSError: what was saved before could not be written.
         """
         with self.clock("checkpoints"):
-            self.keeper.save(*self.recorder.checkpoint(self.state, self.diverged))
+            self.checkpointer.save(*self.recorder.checkpoint(self.state, self.diverged))
 
     def wait(self) -> None:
         """Return when everything that was saved is on the disk."""
         with self.clock("checkpoints"):
-            self.keeper.wait()
+            self.checkpointer.wait()
 
     def end(self, asked: int) -> Outcome:
         """Write what a run leaves at its end: that was reached, or the signal `asked` came before."""
@@ -186,7 +185,7 @@ class Session:
                 ended |= self._finish(final)
                 save_report(self.folder.path, self.manifest.values | ended)
         if not stopped_by:
-            self.keeper.keep_last(1)
+            self.checkpointer.keep_last(1)
         self.manifest.end(clock=self.clock, **ended)
         return Outcome(final, step, stopped_by, ended["scores"], self.clock.seconds)
 
@@ -205,5 +204,5 @@ class Session:
         models = export_models(experiment.gan, final)
         for role, model in zip(("generator", "discriminator"), models, strict=True):
             folder.write_model(role, model)
-        scores = experiment.judge(final, run.source, run.score_key)
+        scores = experiment.score(final, run.source, run.score_key)
         return {"scores": scores, "models": folder.model_digests()}

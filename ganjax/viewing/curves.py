@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 from ganjax.viewing import style
 from ganjax.viewing.saving import save_figure
 
@@ -93,7 +93,7 @@ def smoothing_for(rows: int) -> float:
 
 def shown_range(values: np.ndarray) -> tuple[float, float]:
     """The range to show of finite values, at least one: that of all but the wildest hundredth, when those
-    would take most of the room."""
+    would take most of the space."""
     low, high = values.min(), values.max()
     inner_low, inner_high = np.percentile(values, [0.5, 99.5])
     if high - low > 2 * (inner_high - inner_low) > 0:

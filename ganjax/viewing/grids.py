@@ -135,7 +135,7 @@ def labelled_grid(
         above = [_text(label, size) for label in column_labels]
         if max(text.shape[1] for text in above) > cell_width - 4:
             above = [np.rot90(text) for text in above]
-            # Turned texts need one line's height of room each.
+            # Turned texts need one line's height of space each.
             size_needed = max(text.shape[1] for text in above)
             if size_needed > cell_width:
                 raise ValueError(

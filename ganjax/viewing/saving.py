@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ganjax.files import atomic
+from ganjax.system.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure

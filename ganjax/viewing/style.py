@@ -68,7 +68,7 @@ def legend_below(ax: Axes, handles: list[Any], columns: int = 2, gap: float = 38
         ax: the axis.
         handles: the artists to list, by their labels.
         columns: number of columns in the legend.
-        gap: distance from the axis to the legend in points, room for ticks and the axis's label.
+        gap: distance from the axis to the legend in points, space for ticks and the axis's label.
 
     Returns:
         The legend.

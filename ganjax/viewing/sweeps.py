@@ -214,7 +214,7 @@ def _band(ax: Axes, values: np.ndarray, mean: np.ndarray, error: np.ndarray, col
 
 
 def _scale(ax: Axes, values: np.ndarray) -> None:
-    """Choose the scale of the x axis, and label the values themselves where there is room for it."""
+    """Choose the scale of the x axis, and label the values themselves where there is space for it."""
     places = values
     if asks_for_logarithms(values):
         if values[0] > 0:

@@ -1,18 +1,18 @@
 """What a checkpoint costs is measured on real runs."""
 
 import pytest
-import runs
+import small_runs
 
-from benchmarks import checkpoint_cost
-from ganjax.errors import UserError
+from benchmarks.checkpoint_cost import command
 from ganjax.experiments import EXPERIMENTS
+from ganjax.system.errors import UserError
 
 
 def test_the_table_has_a_row_for_each_cost(monkeypatch, capsys):
-    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
+    monkeypatch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
     for name in ("keep_freed_memory", "keep_compilations"):  # for the process, which is the tests'
-        monkeypatch.setattr(checkpoint_cost, name, lambda **_: None)
-    assert checkpoint_cost.main(["dots", "--steps", "40", "--rounds", "1"]) == 0
+        monkeypatch.setattr(command, name, lambda **_: None)
+    assert command.main(["dots", "--steps", "40", "--rounds", "1"]) == 0
     out = capsys.readouterr().out
     rows = {line.rsplit(maxsplit=3)[0]: line.split()[-3:] for line in out.splitlines()[2:5]}
     assert list(rows) == ["one step", "training stands still for a checkpoint", "a checkpoint, all in all"]
@@ -25,4 +25,4 @@ def test_the_table_has_a_row_for_each_cost(monkeypatch, capsys):
 @pytest.mark.parametrize("words", [["--steps", "5"], ["--rounds", "0"], ["knots"]])
 def test_mistakes_are_the_users(words):
     with pytest.raises(UserError):
-        checkpoint_cost.main(words)
+        command.main(words)

@@ -1,9 +1,10 @@
 import pytest
 import results_by_hand as by_hand
 
-from benchmarks import compare, results
-from benchmarks.results import Spread
-from ganjax.errors import UserError
+from benchmarks.compare import command
+from benchmarks.throughput import results
+from benchmarks.throughput.results import Spread
+from ganjax.system.errors import UserError
 
 
 def scaled(row, factor):
@@ -28,12 +29,12 @@ def line(text, path):
 )
 def test_a_change_is_what_the_rounds_do_not_share(before, after, expected):
     before, after = (spread and Spread(*spread) for spread in (before, after))
-    assert compare.change(before, after) == expected
+    assert command.change(before, after) == expected
 
 
 def test_equal_runs_change_nothing():
     run = by_hand.results()
-    text = compare.compare(run, run)
+    text = command.compare(run, run)
     assert "0 of 4 rows changed" in text
     assert "slower" not in text
     assert "faster" not in text
@@ -52,7 +53,7 @@ def test_equal_runs_change_nothing():
 def test_what_changed_is_flagged():
     chunk, stock, graph, xla = by_hand.results()["rows"]
     after = by_hand.results([scaled(chunk, 4), scaled(stock, 0.25), graph, scaled(xla, 1.1)])
-    text = compare.compare(by_hand.results(), after)
+    text = command.compare(by_hand.results(), after)
     assert line(text, "ganjax-chunk")[3:] == ["1.00", "4.00", "0.250x", "slower", "4.00", "1.00", "worse"]
     assert line(text, "keras-jax")[3:] == ["10.0", "2.50", "4.00x", "faster", "0.400", "1.60", "better"]
     assert line(text, "tensorflow-xla")[3:7] == ["6.00", "6.60", "0.909x", "0.800"]
@@ -63,7 +64,7 @@ def test_rows_of_one_run_only_and_failures_are_named():
     chunk, stock, graph, xla = by_hand.results()["rows"]
     failed = stock | {"seconds_per_step": [], "error": "killed"}
     after = [chunk | {"precision": "bfloat16"}, failed, graph, xla | {"deterministic": True}]
-    text = compare.compare(by_hand.results(), by_hand.results(after))
+    text = command.compare(by_hand.results(), by_hand.results(after))
     assert "only in A: ring-16, ganjax-chunk, float32\n" in text
     assert "only in B: ring-16, ganjax-chunk, bfloat16\n" in text
     assert "only in B: ring-16, tensorflow-xla, float32, deterministic\n" in text
@@ -72,7 +73,7 @@ def test_rows_of_one_run_only_and_failures_are_named():
 
 
 def test_nothing_in_common():
-    text = compare.compare(by_hand.results(), by_hand.results([]))
+    text = command.compare(by_hand.results(), by_hand.results([]))
     assert text.count("only in A") == 4
     assert "0 of 0 rows changed" in text
 
@@ -80,20 +81,20 @@ def test_nothing_in_common():
 def test_settings_versions_and_haste_that_differ_are_told():
     rows = [row | {"versions": {"keras": "3.14.0"}} for row in by_hand.results()["rows"]]
     after = by_hand.results(rows, settings={"device": "cpu", "allocator": "stock", "rounds": 3}, quick=True)
-    lines = compare.differences(by_hand.results(), after)
+    lines = command.differences(by_hand.results(), after)
     assert lines == [
         "allocator: A keeps freed memory, B stock",
         "deterministic: A False, B None",
         "keras: A 3.13.2, B 3.14.0",
         "B is a quick run: few and short rounds",
     ]
-    assert compare.differences(after, after) == []
+    assert command.differences(after, after) == []
 
 
 def test_the_command(tmp_path, capsys):
     results.save(tmp_path / "a", by_hand.results())
     path = results.save(tmp_path / "b", by_hand.results())
-    compare.main([str(tmp_path / "a"), str(path)])
+    command.main([str(tmp_path / "a"), str(path)])
     assert "0 of 4 rows changed" in capsys.readouterr().out
     with pytest.raises(UserError, match="no results in"):
-        compare.main([str(tmp_path / "a"), str(tmp_path / "absent")])
+        command.main([str(tmp_path / "a"), str(tmp_path / "absent")])

@@ -7,13 +7,13 @@ import re
 
 import jax
 import pytest
-import runs
+import small_runs
 
-from benchmarks import populations, populations_report
-from benchmarks.populations_worker import Worker
-from benchmarks.workers import PathFailed
-from ganjax.errors import UserError
+from benchmarks.populations import command, report
+from benchmarks.populations.worker import Worker
+from benchmarks.throughput.workers import PathFailed
 from ganjax.experiments import EXPERIMENTS
+from ganjax.system.errors import UserError
 
 SECONDS = {0: 2.0, 1: 1.5, None: 1.5}  # by group, of each seed; any other group: 1
 
@@ -26,7 +26,7 @@ class Process:
     chooses, losses, fails = 1, 0.5, "nobody"
 
     def __init__(self, command, log, environment, folder):
-        assert command[1:3] == ["-m", "benchmarks.populations_worker"]
+        assert command[1:3] == ["-m", "benchmarks.populations.worker"]
         self.environments.append(environment)
 
     def hello(self):
@@ -51,14 +51,14 @@ class Process:
 
 @pytest.fixture
 def processes(monkeypatch):
-    monkeypatch.setattr(populations, "Answering", Process)
+    monkeypatch.setattr(command, "Answering", Process)
     monkeypatch.setattr(Process, "asked", [])
     monkeypatch.setattr(Process, "environments", [])
     return Process
 
 
 def ran(tmp_path, *words):
-    code = populations.main([*words, "--out", str(tmp_path / "out")])
+    code = command.main([*words, "--out", str(tmp_path / "out")])
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     return code, found, (tmp_path / "out" / "README.md").read_text()
 
@@ -95,7 +95,7 @@ def test_a_population_that_chooses_all_at_once_is_trained_once(processes, tmp_pa
     monkeypatch.setattr(processes, "chooses", 99)
     _, found, _ = ran(tmp_path, "ring-16", "--seeds", "3")
     assert [row["group"] for row in found["rows"]] == [0, 3]
-    assert {row["steps"] for row in found["rows"]} == {populations.GAMES["ring-16"].steps}
+    assert {row["steps"] for row in found["rows"]} == {command.WORKLOADS["ring-16"].steps}
 
 
 def test_other_work_is_marked(processes, tmp_path, monkeypatch):
@@ -121,7 +121,7 @@ def test_a_way_that_fails_is_marked_and_the_others_go_on(processes, tmp_path, mo
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["knots"], "there is no game 'knots'"),
+        (["knots"], "there is no GAN 'knots'"),
         (["--seeds", "0"], "--seeds must be"),
         (["--alone", "0"], "--alone must be"),
         (["--steps", "0"], "--steps must be"),
@@ -130,7 +130,7 @@ def test_a_way_that_fails_is_marked_and_the_others_go_on(processes, tmp_path, mo
 )
 def test_mistakes_are_said_in_one_line(words, said, tmp_path):
     with pytest.raises(UserError, match=re.escape(said)):
-        populations.main([*words, "--out", str(tmp_path / "out")])
+        command.main([*words, "--out", str(tmp_path / "out")])
     assert not list(tmp_path.iterdir())
 
 
@@ -142,8 +142,8 @@ def test_quick_is_small(processes, tmp_path):
 
 
 def test_games_can_be_built():
-    for game in populations.GAMES.values():
-        EXPERIMENTS[game.experiment](**game.settings)
+    for workload in command.WORKLOADS.values():
+        EXPERIMENTS[workload.experiment](**workload.settings)
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,12 @@ def test_games_can_be_built():
     ],
 )
 def test_what_is_found_is_said(seconds, said):
-    alone = {"game": "g", "seeds": 2, "way": "one after another", "trained": 1, "error": None}
+    alone = {"GAN": "g", "seeds": 2, "way": "one after another", "trained": 1, "error": None}
     alone |= {"seconds": [5.0, 5.0], "steps": 10, "group": 0, "chosen": False}
     row = alone | {"way": "population", "trained": 2, "group": 2, "seconds": seconds}
-    (sentence,) = populations_report.findings([alone, row])
+    (sentence,) = report.findings([alone, row])
     assert said in sentence
-    assert populations_report.ratio(row, alone).median == pytest.approx(sum(10 / x for x in seconds) / 2)
+    assert report.ratio(row, alone).median == pytest.approx(sum(10 / x for x in seconds) / 2)
 
 
 # Real training, of dots.
@@ -171,7 +171,7 @@ def answers(compiled, unoptimized):
     """Of two workers that train two seeds of dots: by group, what they say, and how often "run" compiled."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(EXPERIMENTS, "dots", runs.Dots)
+        patch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
         for group in (0, None):
             worker = Worker()
             asked = {"experiment": "dots", "settings": {"batch": 8}, "steps": 6, "seeds": 2, "group": group}

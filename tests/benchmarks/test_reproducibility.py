@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import machine, reproducibility, reproducibility_report, small_run
-from benchmarks.reproducibility_conditions import CONDITIONS, USUAL, Condition, with_interpreters
-from ganjax.errors import UserError
+from benchmarks import machine
+from benchmarks.reproducibility import command, report, small_run
+from benchmarks.reproducibility.conditions import CONDITIONS, USUAL, Condition, with_interpreters
+from ganjax.system.errors import UserError
 
 RING = "ring"
 MACHINE = machine.describe()
@@ -23,13 +24,11 @@ def ran(folder, digests=("a", "b", "c"), weights=(1.0, 2.0), bias=(0.0,), **more
 
 
 def test_equal_digests_are_identical(tmp_path):
-    row = reproducibility_report.row(
-        RING, "again", CONDITIONS["again"], ran(tmp_path / "a"), ran(tmp_path / "b")
-    )
+    row = report.row(RING, "again", CONDITIONS["again"], ran(tmp_path / "a"), ran(tmp_path / "b"))
     assert row["first_difference"] is None
     assert row["after_1"] is None
     assert row["scores_differ"] == 0
-    assert reproducibility_report.line(row).endswith(reproducibility_report.IDENTICAL)
+    assert report.line(row).endswith(report.IDENTICAL)
 
 
 def test_the_first_step_and_the_worst_leaf_are_named(tmp_path):
@@ -37,24 +36,24 @@ def test_the_first_step_and_the_worst_leaf_are_named(tmp_path):
     other = ran(
         tmp_path / "b", digests=("a", "x", "y"), weights=(1.0, 2.5), bias=(0.0,), scores={"modes": 6.0}
     )
-    row = reproducibility_report.row(RING, "avx2", CONDITIONS["avx2"], other, usual)
+    row = report.row(RING, "avx2", CONDITIONS["avx2"], other, usual)
     assert row["first_difference"] == 1
     assert row["after_last"] == {"largest": 1.0, "leaf": "bias", "median": (1.0 + 0.25) / 2}
     assert row["scores_differ"] == 0.25
 
 
 def test_relative_to_nothing_is_absolute():
-    assert reproducibility_report.relative([3.0, -4.0], [0.0, 0.0]) == 4
-    assert reproducibility_report.relative([], []) == 0
+    assert report.relative([3.0, -4.0], [0.0, 0.0]) == 4
+    assert report.relative([], []) == 0
 
 
 def test_a_run_that_failed_is_a_row_that_says_so(tmp_path):
     failed = {"error": "ended with 1: no", "folder": tmp_path}
-    row = reproducibility_report.row(RING, "sse", CONDITIONS["sse"], failed, ran(tmp_path / "a"))
+    row = report.row(RING, "sse", CONDITIONS["sse"], failed, ran(tmp_path / "a"))
     assert row["error"] == "ended with 1: no"
-    row = reproducibility_report.row(RING, "avx2", CONDITIONS["avx2"], ran(tmp_path / "b"), failed)
+    row = report.row(RING, "avx2", CONDITIONS["avx2"], ran(tmp_path / "b"), failed)
     assert row["error"] == "usual: ended with 1: no"
-    assert "not measured" in reproducibility_report.line(row)
+    assert "not measured" in report.line(row)
 
 
 @pytest.mark.parametrize("steps", [2, 7, 100, 10_000])
@@ -82,7 +81,7 @@ def test_interpreters_are_conditions():
 def test_what_the_user_has_set_for_jax_is_not_inherited(monkeypatch):
     for name in ("XLA_FLAGS", "JAX_ENABLE_X64", "NPROC"):
         monkeypatch.setenv(name, "1")
-    found = reproducibility.environment(Condition("", environment={"NPROC": "4"}))
+    found = command.environment(Condition("", environment={"NPROC": "4"}))
     assert found["NPROC"] == "4"
     assert not {"XLA_FLAGS", "JAX_ENABLE_X64"} & found.keys()
 
@@ -97,35 +96,35 @@ def test_what_the_user_has_set_for_jax_is_not_inherited(monkeypatch):
 )
 def test_mistakes_are_named(options, named):
     with pytest.raises(UserError, match=named):
-        reproducibility.chosen(reproducibility.Options(**options))
+        command.chosen(command.Options(**options))
 
 
 def test_a_condition_brings_what_it_is_compared_with():
-    options = reproducibility.Options(conditions=("threads-2-on-one-core",))
-    assert list(reproducibility.chosen(options)) == [USUAL, "threads-2", "threads-2-on-one-core"]
+    options = command.Options(conditions=("threads-2-on-one-core",))
+    assert list(command.chosen(options)) == [USUAL, "threads-2", "threads-2-on-one-core"]
 
 
 def test_a_folder_keeps_other_experiments_of_the_same_machine(tmp_path):
-    found = reproducibility_report.opened(tmp_path, {"cores": 2}, ["first"], ["ring"])
-    row = reproducibility_report.row(RING, USUAL, CONDITIONS[USUAL], ran(tmp_path / "a"), None)
-    reproducibility_report.save(tmp_path, found | {"machine": MACHINE, "rows": [row]})
-    again = reproducibility_report.opened(tmp_path, MACHINE, ["second"], ["cartoon"])
+    found = report.opened(tmp_path, {"cores": 2}, ["first"], ["ring"])
+    row = report.row(RING, USUAL, CONDITIONS[USUAL], ran(tmp_path / "a"), None)
+    report.save(tmp_path, found | {"machine": MACHINE, "rows": [row]})
+    again = report.opened(tmp_path, MACHINE, ["second"], ["cartoon"])
     assert (again["commands"], len(again["rows"])) == ([["first"], ["second"]], 1)
-    assert reproducibility_report.opened(tmp_path, MACHINE, ["third"], ["ring"])["rows"] == []
+    assert report.opened(tmp_path, MACHINE, ["third"], ["ring"])["rows"] == []
     with pytest.raises(UserError, match="another machine"):
-        reproducibility_report.opened(tmp_path, {"cores": 4}, [], ["ring"])
+        report.opened(tmp_path, {"cores": 4}, [], ["ring"])
 
 
 @pytest.mark.filterwarnings("ignore:os.fork")  # JAX is running in this process
 def test_measures_real_runs(tmp_path, capsys):
     words = ["--experiments", "original-toy", "--steps", "2", "--out", str(tmp_path / "out")]
-    assert reproducibility.main([*words, "--conditions", "two-at-once", "another-seed"]) == 0
+    assert command.main([*words, "--conditions", "two-at-once", "another-seed"]) == 0
     rows = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
     assert [row["condition"] for row in rows] == [USUAL, "two-at-once", "another-seed"]
     assert [row["first_difference"] for row in rows] == [None, None, 0]
     assert rows[0]["digests"].keys() == {"0", "1", "2"}
     assert rows[0]["scores"]
-    assert reproducibility.main([*words, "--conditions", "again"]) == 0  # in place of what was there
+    assert command.main([*words, "--conditions", "again"]) == 0  # in place of what was there
     rows = json.loads((tmp_path / "out" / "results.json").read_text())["rows"]
     assert [row["condition"] for row in rows] == [USUAL, "again"]
     report = (tmp_path / "out" / "README.md").read_text()

@@ -3,8 +3,8 @@ import json
 import pytest
 import results_by_hand as by_hand
 
-from benchmarks import results
-from ganjax.errors import UserError
+from benchmarks.throughput import results
+from ganjax.system.errors import UserError
 
 
 def test_saved_results_are_loaded_again(tmp_path):

@@ -4,9 +4,9 @@ import functools
 import shutil
 
 import pytest
-import runs
+import small_runs
 
-compare, report = (functools.partial(runs.ended, command) for command in ("compare", "report"))
+compare, report = (functools.partial(small_runs.ended, command) for command in ("compare", "report"))
 
 
 def test_two_runs_become_a_page_and_a_picture(dots, tiles, tmp_path, capsys):
@@ -31,7 +31,7 @@ def test_mistakes_are_said_in_one_line(others, said, dots, tmp_path, capsys, mon
     shutil.copytree(dots.path, "run")
     assert compare("run", *others) == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert said in err
     assert not (tmp_path / "comparison.html").exists()
 
@@ -51,7 +51,7 @@ def test_a_file_in_the_way_is_kept(dots, tiles, tmp_path, capsys):
     (tmp_path / "file").write_text("a thesis")
     assert compare(dots.path, tiles.path, "--out", tmp_path / "file") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert err.endswith("; choose another --out\n")
     assert (tmp_path / "file").read_text() == "a thesis"
 

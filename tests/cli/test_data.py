@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from file_server import Server, ranges, refused, whole
-from runs import ended, one_line
+from small_runs import ended, one_line
 
 from ganjax.datasets.catalogue import CATALOGUE, DataSet
 from ganjax.datasets.folders import load_images
@@ -48,13 +48,13 @@ def test_the_list_has_all_that_is_known_and_says_what_is_not(server, capsys):
     assert max(map(len, listing.splitlines())) <= 160  # an address is not broken
     for name in CATALOGUE:
         assert f"\n{name}\n" in f"\n{listing}"
-    course = facts(capsys, "cartoon_20000")
-    assert course["pictures"] == "20,000"
-    assert course["licence"] == "not known"
-    assert course["size"] == "131.0 MB (131046164 bytes)"
-    assert course["sha256"] == "not published: pinned on first use"
-    assert course["labels"] == "none"
-    assert "drew these from the 63,632 faces" in course["note"]
+    chunk_plan = facts(capsys, "cartoon_20000")
+    assert chunk_plan["pictures"] == "20,000"
+    assert chunk_plan["licence"] == "not known"
+    assert chunk_plan["size"] == "131.0 MB (131046164 bytes)"
+    assert chunk_plan["sha256"] == "not published: pinned on first use"
+    assert chunk_plan["labels"] == "none"
+    assert "drew these from the 63,632 faces" in chunk_plan["note"]
     google = facts(capsys, "cartoonset10k")
     assert google["licence"] == "CC BY 4.0 (Google LLC)"
     assert google["size"] == "450MB, as its source says"

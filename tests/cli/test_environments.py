@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import runs
+import small_runs
 
 from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
@@ -26,10 +26,10 @@ main()
 def homeless(base, tmp_path, words, home=None, program="from ganjax.cli.main import main; main()"):
     """The command without the variables that lead to a user's folders."""
     hidden = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "KERAS_HOME", "MPLCONFIGDIR")
-    environment = {name: value for name, value in runs.environment(base).items() if name not in hidden}
+    environment = {name: value for name, value in small_runs.environment(base).items() if name not in hidden}
     (tmp_path / "temporary").mkdir(exist_ok=True)
     environment |= {"TMPDIR": str(tmp_path / "temporary")} | ({"HOME": str(home)} if home else {})
-    return runs.python(base, "-c", program, *words, env=environment, cwd=tmp_path)
+    return small_runs.python(base, "-c", program, *words, env=environment, cwd=tmp_path)
 
 
 def found(folder):
@@ -90,7 +90,7 @@ def test_another_home_lasts_as_long_as_the_command(monkeypatch, tmp_path, before
 def test_a_run_can_be_made_in_1970(monkeypatch, tmp_path):
     """A zip file holds no date before 1980, and models are zip files."""
     monkeypatch.setattr(time, "time", lambda: 10.0)
-    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
+    monkeypatch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
     monkeypatch.chdir(tmp_path)
     for words in (
         "train dots --steps 4 --out run --quiet",

@@ -2,7 +2,7 @@ import json
 import math
 
 import pytest
-import runs
+import small_runs
 
 from ganjax.cli.evaluate import table
 from ganjax.evaluation.evaluate import Evaluation
@@ -47,21 +47,21 @@ def test_a_table_of_several_runs_shows_their_spread():
     ],
 )
 def test_mistakes_are_said_in_one_line(words, said, capsys):
-    assert runs.ended("evaluate", *words) == 2
+    assert small_runs.ended("evaluate", *words) == 2
     error = capsys.readouterr().err
     assert said in error
-    assert runs.one_line(error)
+    assert small_runs.one_line(error)
 
 
 @pytest.fixture
 def restored(dots, monkeypatch):
     """A run on points whose experiment can be found by its name."""
-    monkeypatch.setattr("ganjax.experiments.restoring.EXPERIMENTS", {"dots": runs.Dots})
+    monkeypatch.setattr("ganjax.experiments.registry.EXPERIMENTS", {"dots": small_runs.Dots})
     return dots
 
 
 def test_a_run_on_points_is_scored_beside_perfect_samples(restored, capsys):
-    assert runs.ended("evaluate", restored.path, "--n", 64, "--quiet") == 0
+    assert small_runs.ended("evaluate", restored.path, "--n", 64, "--quiet") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[-4:] == ["score", "floor", "+-", "better"]
     labels = [line.split("  ")[0] for line in lines]
@@ -74,10 +74,10 @@ def test_a_run_on_points_is_scored_beside_perfect_samples(restored, capsys):
 
 
 def test_what_belongs_to_pictures_is_refused_for_points(restored, tmp_path, capsys):
-    assert runs.ended("evaluate", restored.path, "--inception", tmp_path / "weights.h5", "--quiet") == 2
+    assert small_runs.ended("evaluate", restored.path, "--inception", tmp_path / "weights.h5", "--quiet") == 2
     error = capsys.readouterr().err
     assert "--inception describes pictures" in error
-    assert runs.one_line(error)
+    assert small_runs.one_line(error)
 
 
 def test_every_run_is_scored_with_what_was_asked_for(restored, monkeypatch, capsys):
@@ -91,10 +91,10 @@ def test_every_run_is_scored_with_what_was_asked_for(restored, monkeypatch, caps
     monkeypatch.setattr("ganjax.evaluation.evaluate.evaluate", evaluate)
     monkeypatch.setattr("ganjax.evaluation.point_runs.makes_points", lambda folder: False)
     words = ("evaluate", restored.path, restored.path, "--n", 64, "--seed", 3, "--quiet")
-    assert runs.ended(*words) == 0
+    assert small_runs.ended(*words) == 0
     options = {"n": 64, "seed": 3, "inception": None, "quiet": True}
     assert asked == [(restored.path, "dots", options)] * 2
     assert reports == [restored.path] * 2
     assert "2 runs" in capsys.readouterr().out
-    assert runs.ended("evaluate", restored.path, "--n", 100_001, "--quiet") == 2
+    assert small_runs.ended("evaluate", restored.path, "--n", 100_001, "--quiet") == 2
     assert "[32, 100000] for pictures" in capsys.readouterr().err

@@ -6,12 +6,12 @@ import shutil
 import keras
 import numpy as np
 import pytest
-import runs
+import small_runs
 from PIL import Image
 
 from ganjax.training import RunFolder
 
-ended = functools.partial(runs.ended, "explore")
+ended = functools.partial(small_runs.ended, "explore")
 
 
 NAMES = ["constant", "flipped", "held", "interpolated", "directions", "truncation"]
@@ -73,7 +73,7 @@ def test_the_film_is_a_walk_that_ends_where_it_began(tiles, tmp_path, capsys):
 def test_flags_that_do_not_fit_are_refused(words, said, tiles, capsys):
     assert ended(tiles.path, *words.split()) == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert said in err
 
 
@@ -83,7 +83,7 @@ def test_a_file_in_the_way_is_kept(tiles, tmp_path, capsys):
         assert ended(tiles.path, "--rows", 1, "--columns", 2, "--out", out) == 2
         said, err = capsys.readouterr()
         assert said == ""
-        assert runs.one_line(err)
+        assert small_runs.one_line(err)
         assert err.startswith(f"ganjax: cannot write to {out}: ")
         assert err.endswith("; choose another --out\n")
     assert (tmp_path / "file").read_text() == "a thesis"
@@ -93,7 +93,7 @@ def test_a_file_in_the_way_is_kept(tiles, tmp_path, capsys):
 def test_points_have_nothing_to_explore(words, dots, capsys):
     assert ended(dots.path, *words) == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "points" in err
     assert not (dots.path / "explore").exists()
 
@@ -104,5 +104,5 @@ def test_a_generator_that_carries_code_is_refused_in_one_line(tiles, tmp_path, c
     RunFolder(tmp_path / "run").write_model("generator", keras.Sequential(layers))
     assert ended(tmp_path / "run") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "code beyond Keras's own layers, which is not run" in err

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-import runs
-from runs import ended
+import small_runs
+from small_runs import ended
 
 import ganjax
 from ganjax.cli import main as cli
 from ganjax.cli import running, train
-from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
 from ganjax.experiments.ranges import range_of
+from ganjax.system.errors import UserError
 
 COMMANDS = [[], *([command] for command in cli.COMMANDS), *(["train", name] for name in EXPERIMENTS)]
 
@@ -98,7 +98,7 @@ def test_a_mistake_is_said_in_one_line_on_stderr(capsys, monkeypatch, tmp_path, 
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith("ganjax: ")
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     for part in parts:
         assert part in err
     assert list(tmp_path.iterdir()) == []  # nothing was begun
@@ -112,7 +112,7 @@ def test_a_file_in_the_way_of_a_run_is_kept(capsys, monkeypatch, tmp_path, out):
         assert ended("train", "original-toy", "--out", out, *flags) == 2
         said, err = capsys.readouterr()
         assert said == ""
-        assert runs.one_line(err)
+        assert small_runs.one_line(err)
         assert err.startswith(f"ganjax: cannot write to {out}: ")
         assert err.endswith("; choose another --out\n")
     assert Path("thesis").read_text() == "ten years of work"
@@ -168,20 +168,20 @@ def test_help_and_mistakes_import_nothing_heavy(base, words):
         "try: main()\n"
         f"except SystemExit: print(*({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
     )
-    result = runs.python(base, "-c", program, *words)
+    result = small_runs.python(base, "-c", program, *words)
     assert result.stderr.splitlines()[-1] == ""
 
 
 def test_python_m_and_the_script_are_one_command(base):
-    result = runs.python(base, "-m", "ganjax", "sample", "nowhere")
+    result = small_runs.python(base, "-m", "ganjax", "sample", "nowhere")
     assert (result.returncode, result.stdout) == (2, "")
-    assert runs.one_line(result.stderr)
-    with_traceback = runs.python(base, "-m", "ganjax", "--debug", "sample", "nowhere")
+    assert small_runs.one_line(result.stderr)
+    with_traceback = small_runs.python(base, "-m", "ganjax", "--debug", "sample", "nowhere")
     assert with_traceback.returncode != 0
     assert "Traceback" in with_traceback.stderr
     assert (
         subprocess.run(
-            [sys.executable, "-c", "import ganjax.__main__"], env=runs.environment(base)
+            [sys.executable, "-c", "import ganjax.__main__"], env=small_runs.environment(base)
         ).returncode
         == 0
     )

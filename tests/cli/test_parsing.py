@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import pytest
 
 from ganjax.cli.parsing import NARROW, choose, parse
-from ganjax.errors import UserError
 from ganjax.experiments.ranges import Range
+from ganjax.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

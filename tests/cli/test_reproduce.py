@@ -5,16 +5,17 @@ import json
 import shutil
 
 import pytest
-import runs
+import small_runs
 
 from ganjax.experiments import EXPERIMENTS
-from ganjax.training import RunFolder, checkpoints
+from ganjax.runs import checkpoints
+from ganjax.training import RunFolder
 
 
 @pytest.fixture(autouse=True)
 def _dots_are_an_experiment(monkeypatch, tmp_path):
-    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
-    monkeypatch.setitem(EXPERIMENTS, "tiles", runs.Tiles)
+    monkeypatch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
+    monkeypatch.setitem(EXPERIMENTS, "tiles", small_runs.Tiles)
     monkeypatch.chdir(tmp_path)
 
 
@@ -24,7 +25,7 @@ def copy(dots, tmp_path):
     return RunFolder(shutil.copytree(dots.path, tmp_path / "copy"))
 
 
-ended = functools.partial(runs.ended, "reproduce")
+ended = functools.partial(small_runs.ended, "reproduce")
 
 
 def change(folder, **values):
@@ -116,7 +117,7 @@ def test_what_cannot_be_used_is_said_in_one_line(copy, capsys, values, said):
     assert ended(copy.manifest_path) == 2
     err = capsys.readouterr().err
     assert said in err
-    assert runs.one_line(err.replace("dots, seed 0: 12 steps\n", ""))
+    assert small_runs.one_line(err.replace("dots, seed 0: 12 steps\n", ""))
 
 
 @pytest.mark.parametrize(
@@ -133,4 +134,4 @@ def test_mistakes_are_said_in_one_line(dots, capsys, words, said):
     assert ended(*(word.format(run=dots.path) for word in words)) == 2
     err = capsys.readouterr().err
     assert said in err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)

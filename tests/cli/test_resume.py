@@ -13,15 +13,15 @@ from pathlib import Path
 
 import kills
 import pytest
-import runs
+import small_runs
 from dying import Operations
-from runs import ended
+from small_runs import ended
 
 from ganjax.experiments import EXPERIMENTS
-from ganjax.files import UNFINISHED
+from ganjax.runs.saved_models import SavedGenerator
+from ganjax.system.errors import UNFINISHED
+from ganjax.system.lock import Lock
 from ganjax.training import RunFolder
-from ganjax.training.lock import Lock
-from ganjax.training.saved import SavedGenerator
 
 TRAIN = "train nearest --quiet --checkpoint-every 3steps --out"
 RUN = Path("run")
@@ -29,8 +29,8 @@ RUN = Path("run")
 
 @pytest.fixture(autouse=True)
 def _nearest_is_an_experiment(monkeypatch, tmp_path):
-    monkeypatch.setitem(EXPERIMENTS, "nearest", runs.Nearest)
-    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
+    monkeypatch.setitem(EXPERIMENTS, "nearest", small_runs.Nearest)
+    monkeypatch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
     monkeypatch.chdir(tmp_path)
 
 
@@ -38,7 +38,7 @@ def _nearest_is_an_experiment(monkeypatch, tmp_path):
 def whole(base):
     """What a run leaves that nothing befell."""
     if not (base / "resume-whole").exists():
-        EXPERIMENTS["nearest"] = runs.Nearest
+        EXPERIMENTS["nearest"] = small_runs.Nearest
         assert ended(f"{TRAIN} {base / 'resume-whole'}") == 0
         del EXPERIMENTS["nearest"]
     return base / "resume-whole"
@@ -49,12 +49,12 @@ def unfinished(monkeypatch):
     """A run that Ctrl-C stopped at step 4."""
 
     def draw(self, path, state, source, key):
-        runs.Dots.draw(self, path, state, source, key)
+        small_runs.Dots.draw(self, path, state, source, key)
         if path.name == "step_0000004.png":
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Nearest, "draw", draw, raising=False)
+        patch.setattr(small_runs.Nearest, "draw", draw, raising=False)
         assert ended(f"{TRAIN} run") == 130
     return RunFolder(RUN)
 
@@ -65,7 +65,7 @@ def refusal(line, capsys):
     assert ended(line) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert kills.content(RUN) == before
     return err
 
@@ -202,7 +202,7 @@ def test_a_full_disk_is_said_and_loses_nothing(whole, tmp_path, capsys, monkeypa
         Full(kind, skip, tmp_path / "log").watch(patch.setattr)
         assert ended(f"{TRAIN} run") == 2
     said = capsys.readouterr().err
-    assert runs.one_line(said)
+    assert small_runs.one_line(said)
     assert f"No space left on device: {name}" in said
     assert ".writing-" not in said
     assert "`ganjax resume run`" in said
@@ -216,7 +216,7 @@ def test_a_disk_that_is_full_from_the_beginning(whole, tmp_path, capsys, monkeyp
         Full(kind, 0, tmp_path / "log").watch(patch.setattr)
         assert ended(f"{TRAIN} run") == 2
     said = capsys.readouterr().err
-    assert runs.one_line(said)
+    assert small_runs.one_line(said)
     assert "No space left on device" in said
     assert ended(f"{TRAIN} run") == 0
     assert kills.content(RUN) == kills.content(whole)
@@ -235,26 +235,26 @@ def stuck():
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes within C, where Python hears no signal
 
 def draw(self, path, *rest):
-    runs.Dots.draw(self, path, *rest)
+    small_runs.Dots.draw(self, path, *rest)
     if path.name == where:
         stuck()
 
 def load(self, progress):
-    source, data = runs.Dots.load(self, progress)
+    source, data = small_runs.Dots.load(self, progress)
     return type(source)(lambda *_: stuck()), data  # while the first chunk is traced
 
 if where == "compiling":
-    runs.Nearest.load = load
+    small_runs.Nearest.load = load
 else:
-    runs.Nearest.draw = draw
-runs.command_line()
+    small_runs.Nearest.draw = draw
+small_runs.command_line()
 """
 
 
 def started(base, *words):
     command = [sys.executable, "-W", "error", "-c", STUCK, *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=runs.environment(base), **pipes)
+    return subprocess.Popen(command, env=small_runs.environment(base), **pipes)
 
 
 @pytest.mark.parametrize(
@@ -284,16 +284,16 @@ def test_a_program_that_is_stuck_can_be_left(base, whole, where, signals, code):
 LIMITED = """
 import resource
 import matplotlib.font_manager  # which writes what it finds
-import runs
+import small_runs
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))
-runs.command_line()
+small_runs.command_line()
 """
 
 
 def test_what_the_system_refuses_to_write_loses_nothing(base, whole):
-    result = runs.python(base, "-c", LIMITED, *TRAIN.split(), "run")
+    result = small_runs.python(base, "-c", LIMITED, *TRAIN.split(), "run")
     assert result.returncode == 2, result.stderr
-    assert runs.one_line(result.stderr)
+    assert small_runs.one_line(result.stderr)
     assert "File too large: run/checkpoints/" in result.stderr
     assert "`ganjax resume run`" in result.stderr
     assert ended("resume run --quiet") == 0

@@ -6,11 +6,11 @@ import shutil
 import keras
 import numpy as np
 import pytest
-import runs
+import small_runs
 from PIL import Image
 
+from ganjax.runs.saved_models import SavedGenerator
 from ganjax.training import RunFolder
-from ganjax.training.saved import SavedGenerator
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def _elsewhere(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-ended = functools.partial(runs.ended, "sample")
+ended = functools.partial(small_runs.ended, "sample")
 
 
 def pixels_of(path):
@@ -71,7 +71,7 @@ def test_points_go_to_an_npz_or_a_plot_but_not_to_a_folder(dots, capsys):
     assert np.ptp(pixels_of("a.png")) > 20
     capsys.readouterr()
     assert ended(dots.path, "--n", 50, "--out", "folder") == 2
-    assert runs.one_line(capsys.readouterr().err)
+    assert small_runs.one_line(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("out", ["a.png", "a.npz"])
@@ -97,7 +97,7 @@ def test_what_cannot_be_written_is_said_in_one_line(tiles, tmp_path, capsys, out
     assert ended(tiles.path, "--n", 1, "--out", out) == 2
     out_said, err = capsys.readouterr()
     assert out_said == ""
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert err.startswith(f"ganjax: cannot write to {out}: ")
     assert err.endswith("; choose another --out\n")
     assert (tmp_path / "file").read_text() == "a thesis"
@@ -110,7 +110,7 @@ def test_a_generator_that_carries_code_is_refused_in_one_line(tiles, tmp_path, c
     RunFolder(tmp_path / "run").write_model("generator", keras.Sequential(layers))
     assert ended("run", "--out", "a.png") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "code beyond Keras's own layers, which is not run" in err
     assert not (tmp_path / "a.png").exists()
 

@@ -5,16 +5,16 @@ import statistics
 from pathlib import Path
 
 import pytest
-import runs
+import small_runs
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import ended
+from small_runs import ended
 
 from ganjax.cli.seeds import MOST, parse_seeds, score_table
-from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
+from ganjax.runs.manifest import seeds_as_text
+from ganjax.system.errors import UserError
 from ganjax.training import Diverged, Outcome, RunFolder, population
-from ganjax.training.manifest import seeds_as_text
 
 SEED = st.integers(0, 2**32 - 1)
 
@@ -94,8 +94,8 @@ def test_a_score_that_some_runs_do_not_have_is_that_of_the_others():
 
 @pytest.fixture(autouse=True)
 def _dots_are_an_experiment(monkeypatch, tmp_path):
-    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
-    monkeypatch.setitem(EXPERIMENTS, "tiles", runs.Tiles)
+    monkeypatch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
+    monkeypatch.setitem(EXPERIMENTS, "tiles", small_runs.Tiles)
     monkeypatch.chdir(tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_every_seed_has_its_folder_and_a_table_ends_it(capsys):
 
     assert ended("train dots --seeds 1:3 --steps 2 --picture-every 0") == 2  # 1 is there, 2 is not
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "runs/dots-1 holds a finished run: --overwrite starts it anew" in err
     assert not Path("runs/dots-2").exists()
     assert ended("train dots --seeds 3,1 --steps 1 --picture-every 0 --overwrite --quiet") == 0
@@ -130,7 +130,7 @@ def test_every_seed_has_its_folder_and_a_table_ends_it(capsys):
 def test_mistakes_are_said_in_one_line_and_nothing_is_written(capsys, flags, said):
     assert ended(f"train dots {flags}") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert said in err
     assert not Path("runs").exists()
 
@@ -139,8 +139,8 @@ def stop_once(monkeypatch, number):
     """Send ourselves a signal as soon as something is saved."""
     save, sent = population.Session.note, []
 
-    def note(self, reached):
-        save(self, reached)
+    def note(self, result):
+        save(self, result)
         if not sent:
             sent.append(number)
             signal.raise_signal(number)
@@ -159,7 +159,7 @@ def test_stopped_it_says_how_to_go_on_and_ends_with_130(capsys, monkeypatch):
     assert "--resume goes on with it" in capsys.readouterr().err
     assert ended("resume here/dots-1") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "here/dots-1 is one of the population `ganjax train dots --seeds 0:2`: that, with --resume" in err
     assert ended(f"{command} --resume") == 0
     assert RunFolder("here/dots-1").read_manifest()["status"] == "finished"
@@ -197,6 +197,6 @@ def test_a_full_disk_is_said_with_the_way_to_go_on(capsys, monkeypatch):
     monkeypatch.setattr("ganjax.training.fit_population", full)
     assert ended("train dots --seeds 0:2") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "No space left on device" in err
     assert "the same command with --resume" in err

@@ -1,4 +1,4 @@
-"""What is printed where nobody reads, where there is no room, and where letters are few."""
+"""What is printed where nobody reads, where there is no space, and where letters are few."""
 
 import os
 import pty
@@ -9,18 +9,18 @@ import termios
 from pathlib import Path
 
 import pytest
-import runs
+import small_runs
 
 from ganjax.training import RunFolder
 
 GANJAX = [sys.executable, "-W", "error", "-m", "ganjax"]
-DOTS = [sys.executable, "-W", "error", "-c", "import runs; runs.command_line()"]
+DOTS = [sys.executable, "-W", "error", "-c", "import runs; small_runs.command_line()"]
 
 
 def ended(base, words, command=GANJAX, redirect="", **options):
     """A process that a shell starts with streams redirected: `>&-` closes standard output."""
     line = f"{shlex.join([*command, *map(str, words)])} {redirect}"
-    environment = runs.environment(base) | options.pop("env", {})
+    environment = small_runs.environment(base) | options.pop("env", {})
     return subprocess.run(
         ["sh", "-c", line], env=environment, capture_output=True, text=True, timeout=300, **options
     )
@@ -38,7 +38,11 @@ def deaf():
 @pytest.mark.parametrize("words", ["--help", "train --help", "train ring --help", "info"])
 def test_output_that_nobody_reads_ends_the_command_without_a_word(base, deaf, words):
     result = subprocess.run(
-        [*GANJAX, *words.split()], env=runs.environment(base), stdout=deaf, stderr=subprocess.PIPE, text=True
+        [*GANJAX, *words.split()],
+        env=small_runs.environment(base),
+        stdout=deaf,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert (result.returncode, result.stderr) == (141, "")
 
@@ -64,7 +68,7 @@ def test_a_mistake_that_nobody_can_read_has_its_exit_code(base, redirect):
 
 def test_a_run_goes_on_when_nobody_watches_it_any_more(base, deaf, tmp_path):
     words = [*DOTS, "train", "dots", "--steps", "2", "--out", "run"]
-    result = subprocess.run(words, env=runs.environment(base), stderr=deaf, cwd=tmp_path, timeout=300)
+    result = subprocess.run(words, env=small_runs.environment(base), stderr=deaf, cwd=tmp_path, timeout=300)
     assert result.returncode == 0
     assert RunFolder(tmp_path / "run").read_manifest()["status"] == "finished"
     assert (tmp_path / "run" / "generator.keras").exists()
@@ -73,7 +77,7 @@ def test_a_run_goes_on_when_nobody_watches_it_any_more(base, deaf, tmp_path):
 def test_help_fits_a_terminal_of_20_columns(base):
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (24, 20))
-    environment = {k: v for k, v in runs.environment(base).items() if k not in ("COLUMNS", "LINES")}
+    environment = {k: v for k, v in small_runs.environment(base).items() if k not in ("COLUMNS", "LINES")}
     process = subprocess.Popen(
         [*GANJAX, "train", "cartoon", "--help"], env=environment, stdout=its, stderr=its
     )
@@ -110,7 +114,7 @@ def test_help_and_mistakes_need_no_letters_beyond_ascii(base, variables):
     assert "--seed INT" in result.stdout
     result = ended(base, ["train", "ring", "--größe", "3"], env=variables)
     assert (result.returncode, result.stdout) == (2, "")
-    assert runs.one_line(result.stderr)
+    assert small_runs.one_line(result.stderr)
     assert result.stderr.startswith("ganjax: Unrecognized options: --gr")
 
 
@@ -124,4 +128,4 @@ def test_names_need_no_letters_beyond_ascii(base, dots, tmp_path, variables):
     assert (tmp_path / "größe.npz").exists()
     result = ended(base, ["sample", "Müll"], env=variables, cwd=tmp_path)
     assert result.returncode == 2
-    assert runs.one_line(result.stderr)
+    assert small_runs.one_line(result.stderr)

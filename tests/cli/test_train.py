@@ -12,17 +12,18 @@ from pathlib import Path
 
 import jax
 import pytest
-import runs
-from runs import ended
+import small_runs
+from small_runs import ended
 
 from ganjax import training
 from ganjax.experiments import EXPERIMENTS
-from ganjax.training import RunFolder, allocator, compilation_cache
+from ganjax.system import compilation_cache, process
+from ganjax.training import RunFolder
 
 
 @pytest.fixture(autouse=True)
 def _dots_are_an_experiment(monkeypatch, tmp_path):
-    monkeypatch.setitem(EXPERIMENTS, "dots", runs.Dots)
+    monkeypatch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
     monkeypatch.chdir(tmp_path)
 
 
@@ -36,7 +37,7 @@ def test_a_run_goes_to_its_folder_and_says_where_to_look(dots, capsys):
 
     assert ended("train dots") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "--overwrite" in err
     assert ended("train dots --overwrite --quiet --steps 2 --seed 0") == 0
     assert capsys.readouterr() == ("", "")
@@ -46,14 +47,14 @@ def test_a_run_goes_to_its_folder_and_says_where_to_look(dots, capsys):
 def test_flags_reach_the_experiment():
     assert ended("train dots --seed 7 --steps 2 --log-every 1 --learning-rate 0.5 --out here/it --quiet") == 0
     settings = RunFolder("here/it").read_manifest()["settings"]
-    assert runs.Dots(**settings) == runs.Dots(seed=7, steps=2, log_every=1, learning_rate=0.5)
+    assert small_runs.Dots(**settings) == small_runs.Dots(seed=7, steps=2, log_every=1, learning_rate=0.5)
     assert not Path("runs").exists()
 
 
 def test_a_run_that_diverges_ends_with_2_and_a_place_to_go_on_from(capsys):
     assert ended("train dots --learning-rate 1e30 --quiet") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "not finite" in err
     assert "checkpoints" in err
     assert RunFolder("runs/dots-0").read_manifest()["status"] == "diverged"
@@ -70,7 +71,7 @@ def test_pictures_that_are_not_there_can_be_named_again(capsys):
     for _ in range(2):
         assert ended("train cartoon --size 32 --width 1 --data nowhere --cache-dir cache") == 2
         err = capsys.readouterr().err
-        assert runs.one_line(err)
+        assert small_runs.one_line(err)
         assert "nowhere" in err
 
 
@@ -85,7 +86,7 @@ def test_pictures_that_are_not_there_can_be_named_again(capsys):
 )
 def test_what_is_set_for_the_process_can_be_left_alone(flags, called, monkeypatch):
     seen = []
-    monkeypatch.setattr(allocator, "keep_freed_memory", lambda one_arena: seen.append("allocator"))
+    monkeypatch.setattr(process, "keep_freed_memory", lambda one_arena: seen.append("allocator"))
     monkeypatch.setattr(compilation_cache, "keep_compilations", lambda: seen.append("compilations"))
     assert ended(f"train dots --steps 1 --quiet {flags}") == 0
     assert seen == called
@@ -105,17 +106,17 @@ def test_too_little_memory_is_said_in_one_line(capsys, monkeypatch, error):
     monkeypatch.setattr(training, "fit", fit)
     assert ended("train dots") == 2
     err = capsys.readouterr().err
-    assert runs.one_line(err)
+    assert small_runs.one_line(err)
     assert "--batch" in err
 
 
 # A process of its own.
 
-TRAIN = [sys.executable, "-W", "error", "-c", "import runs; runs.command_line()", "train", "dots"]
+TRAIN = [sys.executable, "-W", "error", "-c", "import runs; small_runs.command_line()", "train", "dots"]
 
 
 def started(base, *words, **options):
-    return subprocess.Popen([*TRAIN, *words], env=runs.environment(base), text=True, **options)
+    return subprocess.Popen([*TRAIN, *words], env=small_runs.environment(base), text=True, **options)
 
 
 def wait_for(path, process, seconds=120):
@@ -162,9 +163,9 @@ def test_a_terminal_sees_a_bar(base):
 
 
 def test_elsewhere_there_are_plain_lines_and_quiet_is_silent(base):
-    result = runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "plain")
+    result = small_runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "plain")
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr.startswith("step 2/2 ")
     assert "\r" not in result.stderr
-    result = runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "quiet", "--quiet")
+    result = small_runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "quiet", "--quiet")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

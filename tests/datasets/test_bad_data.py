@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import runs
+import small_runs
 from pictures import GREEN, encode, make_tar, make_zip, photograph, plain, put
 from PIL import Image
 from rights import rights_that_count
@@ -33,7 +33,7 @@ def refused(capsys, *words, quiet=True):
         cli.main(["train", *words, *FOR_A_TEST, *["--quiet"] * quiet])
     err = capsys.readouterr().err
     assert end.value.code == 2, err
-    assert runs.one_line(err) or not quiet
+    assert small_runs.one_line(err) or not quiet
     assert err.replace("\n", "").isprintable() or not quiet
     assert [path for path in Path("run").rglob("*") if not path.is_dir() and path.name != ".lock"] == []
     return err
@@ -246,7 +246,7 @@ def test_a_batch_larger_than_the_data_ends_a_run(data, capsys):
 
 
 def test_real_data_that_are_not_finite_end_a_run(capsys, monkeypatch):
-    class Spoilt(runs.Dots):
+    class Spoilt(small_runs.Dots):
         """Dots, some of which are nowhere."""
 
         def load(self, progress):
@@ -262,7 +262,7 @@ def test_real_data_that_are_not_finite_end_a_run(capsys, monkeypatch):
 
 def test_a_run_that_is_there_survives_data_that_are_not(capsys):
     run = Path("run")
-    runs.RunFolder.create(run).write_manifest({"status": "finished"})
+    small_runs.RunFolder.create(run).write_manifest({"status": "finished"})
     (run / "samples").mkdir()
     (run / "samples" / "final.png").write_bytes(plain())
     before = sorted(run.rglob("*"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ganjax.datasets import toy
 from ganjax.datasets.batches import Resident, Sampled, Whole
 from ganjax.datasets.images import ImageSet
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 
 def numbers(n: int) -> Resident:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ganjax.datasets.cache import Contents, cache_folder, cached
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 PICTURES = np.arange(3 * 4 * 4 * 3, dtype=np.uint8).reshape(3, 4, 4, 3)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ganjax.datasets import avatars
 from ganjax.datasets.conditions import Condition
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 LABELS = {"hair": np.array([0, 1, 1, 2]), "accessory": np.array([0, 0, 1, 0])}
 NAMES = {"hair": ("none", "bob", "bun"), "accessory": ("none", "round")}

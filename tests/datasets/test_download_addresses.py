@@ -5,7 +5,7 @@ import requests
 from file_server import leads_to, send, whole
 
 from ganjax.datasets.downloads import check_address, next_address
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 DATA = b"an archive"
 

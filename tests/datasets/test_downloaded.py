@@ -12,7 +12,7 @@ from file_server import ranges, refused, whole
 from ganjax.datasets import downloaded
 from ganjax.datasets.downloaded import all_kept, forget, kept
 from ganjax.datasets.downloads import Patience
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 DATA = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(DATA).hexdigest()

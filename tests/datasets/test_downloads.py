@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ganjax.datasets import downloads
 from ganjax.datasets.partial import Part
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 DATA = bytes(range(256)) * 1200  # several blocks
 OTHER = DATA[::-1]

@@ -10,7 +10,7 @@ from ganjax.datasets import avatars, load
 from ganjax.datasets import sources as module
 from ganjax.datasets.catalogue import CATALOGUE, DataSet
 from ganjax.datasets.sources import find
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from run_fixtures import _kept_compilations, _own_folders, base  # noqa: F401
 
 
 @pytest.fixture(scope="session")
-def judge(base):  # noqa: F811
+def classifier(base):  # noqa: F811
     """A tiny judge of 32-pixel faces: right far more often than chance, not more."""
-    return faces.judge(base)
+    return faces.classifier(base)
 
 
 @pytest.fixture

@@ -10,20 +10,20 @@ import keras
 
 from ganjax.datasets import batches
 from ganjax.datasets.avatars import render_avatars
+from ganjax.evaluation.attribute_classifier import avatar_classifier
 from ganjax.evaluation.classifier import Recipe
-from ganjax.evaluation.judge import avatar_judge
 from ganjax.experiments import Experiment
 from ganjax.gan import GAN
-from ganjax.training.manifest import describe
-from ganjax.training.run_folder import RunFolder
+from ganjax.runs.manifest import describe
+from ganjax.runs.run_folder import RunFolder
 
 SIZE = 32
 RECIPE = Recipe(size=SIZE, faces=768, steps=120, batch=32, width=8, features=16, learning_rate=1e-2)
 
 
 @functools.cache
-def judge(base):
-    return avatar_judge(RECIPE, str(base / "cache"))
+def classifier(base):
+    return avatar_classifier(RECIPE, str(base / "cache"))
 
 
 @functools.cache

@@ -12,15 +12,16 @@ from ganjax.evaluation import classifier
 from ganjax.evaluation.classifier import HEADS
 
 
-def test_it_reads_large_parts_off_faces_it_has_not_seen(judge):
+def test_it_reads_large_parts_off_faces_it_has_not_seen(classifier):
     """The tiny one: large parts and colours, better than who always names the most frequent one."""
-    assert judge.accuracy.keys() == LABEL_NAMES.keys()
+    assert classifier.accuracy.keys() == LABEL_NAMES.keys()
     labels = faces.faces(1, 200).labels
     modes = {name: np.bincount(values).max() / len(values) for name, values in labels.items()}
     better = [
-        judge.accuracy[name] > modes[name] + 0.1 for name in ("skin_color", "hair", "hat_color", "hair_color")
+        classifier.accuracy[name] > modes[name] + 0.1
+        for name in ("skin_color", "hair", "hat_color", "hair_color")
     ]
-    assert all(better), (judge.accuracy, modes)
+    assert all(better), (classifier.accuracy, modes)
 
 
 def test_heads_share_the_logits_out():
@@ -29,10 +30,10 @@ def test_heads_share_the_logits_out():
     assert all(head.stop - head.start == len(LABEL_NAMES[name]) for name, head in HEADS.items())
 
 
-def test_the_same_recipe_gives_the_same_classifier(judge):
+def test_the_same_recipe_gives_the_same_classifier(classifier):
     again = classifier.train(faces.RECIPE)
-    assert again.accuracy == judge.accuracy
-    for a, b in zip(again.model.weights, judge.model.weights, strict=True):
+    assert again.accuracy == classifier.accuracy
+    for a, b in zip(again.model.weights, classifier.model.weights, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -92,12 +93,12 @@ def test_every_face_is_learnt_from_equally_often(key):
     assert np.array_equal(np.bincount(order.reshape(-1)), np.full(24, 3))
 
 
-def test_reading_is_the_same_whatever_the_batch(judge):
+def test_reading_is_the_same_whatever_the_batch(classifier):
     images = faces.faces(1, 10).images
-    features, logits = classifier.read(judge.model, images, batch=4)
-    others = classifier.read(judge.model, images, batch=256)
+    features, logits = classifier.read(classifier.model, images, batch=4)
+    others = classifier.read(classifier.model, images, batch=256)
     np.testing.assert_allclose(features, others[0], atol=1e-4)
     np.testing.assert_allclose(logits, others[1], atol=1e-4)
-    floats = classifier.read(judge.model, images.astype(np.float32) / np.float32(127.5) - 1)
+    floats = classifier.read(classifier.model, images.astype(np.float32) / np.float32(127.5) - 1)
     np.testing.assert_allclose(logits, floats[1], atol=1e-4)
     assert features.dtype == logits.dtype == np.float32

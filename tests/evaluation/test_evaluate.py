@@ -7,18 +7,18 @@ import pytest
 
 from ganjax.datasets.avatars import LABEL_NAMES, choose_parts
 from ganjax.datasets.conditions import Condition
-from ganjax.errors import UserError
 from ganjax.evaluation import evaluate as evaluating
 from ganjax.evaluation.evaluate import draw, evaluate, spread
+from ganjax.system.errors import UserError
 
 N = 64
 
 
 @pytest.fixture
-def cached(judge, base, monkeypatch):
+def cached(classifier, base, monkeypatch):
     """Whoever asks for a judge has the tiny one."""
-    monkeypatch.setattr(evaluating, "avatar_judge", lambda *_, **__: judge)
-    return judge
+    monkeypatch.setattr(evaluating, "avatar_classifier", lambda *_, **__: classifier)
+    return classifier
 
 
 def test_an_untrained_generator_is_far_from_faces(run, cached, capsys):
@@ -66,7 +66,7 @@ def test_training_faces_fed_back_are_found(run, cached, monkeypatch, capsys):
 
 def test_pictures_from_a_folder_are_halved(tmp_path, monkeypatch):
     folder, experiment = faces.run(tmp_path / "run", data="pictures")
-    monkeypatch.setattr(evaluating, "avatar_judge", None)  # nobody asks for it
+    monkeypatch.setattr(evaluating, "avatar_classifier", None)  # nobody asks for it
     found = evaluate(folder, experiment, n=1000, seed=3, quiet=True)
     assert found.n == 48
     assert "all 96 real pictures" in found.note

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ganjax import stateless
-from ganjax.errors import UserError
 from ganjax.evaluation.inception import inception_features
+from ganjax.system.errors import UserError
 
 SIZE = 75  # the least that the network takes
 

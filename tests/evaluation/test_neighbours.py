@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from ganjax.evaluation.neighbours import _nearest_few, save_neighbours
+from ganjax.evaluation.evaluate import _nearest_few, save_neighbours
 
 
 def test_the_nearest_stand_beside_their_sample(tmp_path):

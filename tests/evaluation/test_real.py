@@ -2,8 +2,8 @@ import faces
 import numpy as np
 import pytest
 
-from ganjax.errors import UserError
 from ganjax.evaluation.real import halved, is_avatars, rendered
+from ganjax.system.errors import UserError
 
 PICTURES = np.arange(100, dtype=np.uint8)[:, None, None, None].repeat(3, axis=3)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ganjax.datasets.avatars import LABEL_NAMES, choose_parts
-from ganjax.evaluation.judge import Reading, as_columns
+from ganjax.evaluation.attribute_classifier import Reading, as_columns
 from ganjax.evaluation.scores import (
     Sets,
     agreement,
@@ -24,19 +24,23 @@ N = 250
 
 
 @pytest.fixture(scope="module")
-def real(judge):
+def real(classifier):
     """Readings of two sets of real faces, and true labels of the first."""
     reference, held_out = faces.faces(1002, N), faces.faces(1003, N)
-    return judge.read(reference.images), judge.read(held_out.images), as_columns(dict(reference.labels))
+    return (
+        classifier.read(reference.images),
+        classifier.read(held_out.images),
+        as_columns(dict(reference.labels)),
+    )
 
 
 @pytest.fixture(scope="module")
-def found(judge, real):
+def found(classifier, real):
     """`scores(images)`: name -> score of these pictures."""
     reference, held_out, truth = real
 
     def scores(images):
-        samples = judge.read(images)
+        samples = classifier.read(images)
         sets = Sets(reference.features, samples.features, held_out.features)
         each = [
             *attribute_scores(truth, samples, held_out),

@@ -11,9 +11,9 @@ from PIL import Image
 from ganjax import losses
 from ganjax.augmentations import Sequence, color, horizontal_flip
 from ganjax.datasets import avatars
-from ganjax.errors import UserError
 from ganjax.experiments import Cartoon
 from ganjax.penalties import R1
+from ganjax.system.errors import UserError
 
 
 def test_rendered_faces_are_described_by_count_and_digest(base):

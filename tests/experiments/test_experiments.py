@@ -9,7 +9,7 @@ import sys
 import jax
 import numpy as np
 import pytest
-import runs
+import small_runs
 from PIL import Image
 
 from ganjax import experiments, stateless, train_step
@@ -89,20 +89,20 @@ def test_it_builds_loads_and_draws(name, base, tmp_path):
         return train_step(experiment.gan, state, source.fetch(plan[0], batch))
 
     state = initial_state(experiment, jax.random.key(0))
-    jax.eval_shape(first_step, state, source, jax.random.key(0))  # the data fit the game
+    jax.eval_shape(first_step, state, source, jax.random.key(0))  # the data fit the GAN
     for picture in ("a.png", "b.png"):
         experiment.draw(tmp_path / picture, state, source, jax.random.key(1))
     with Image.open(tmp_path / "a.png") as picture:
         assert min(picture.size) >= 200
         assert np.ptp(np.asarray(picture.convert("L"))) > 20  # not one colour
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    scores = experiment.judge(state, source, jax.random.key(2))
+    scores = experiment.score(state, source, jax.random.key(2))
     assert all(isinstance(score, float) and np.isfinite(score) for score in scores.values())
 
 
 def test_seeds_that_are_accepted_give_different_keys():
     seeds = (0, 1, 2**31, 2**32 - 1)
-    keys = {tuple(jax.random.key_data(jax.random.key(runs.Dots(seed=s).seed)).tolist()) for s in seeds}
+    keys = {tuple(jax.random.key_data(jax.random.key(small_runs.Dots(seed=s).seed)).tolist()) for s in seeds}
     assert len(keys) == len(seeds)
 
 

@@ -35,7 +35,7 @@ def test_mixtures_are_judged_by_their_modes(key, kind):
     samples = generate(experiment.gan, state, key, 2500)
     expected = mode_scores(samples, mixture.centers, mixture.sigma, mixture.weights)
     assert expected.reverse_kl > 0
-    scores = experiment.judge(state, None, key)
+    scores = experiment.score(state, None, key)
     for name, value in expected._asdict().items():
         assert scores[name] == pytest.approx(float(value)) if np.isfinite(value) else name not in scores
 
@@ -46,7 +46,7 @@ def test_a_mode_that_is_nowhere_hit_has_no_width(key):
     far = [jnp.full_like(p, 1e3) for p in state.ema.params]
     lost = jax.tree.unflatten(jax.tree.structure(state.ema.params), far)
     state = dataclasses.replace(state, ema=dataclasses.replace(state.ema, params=lost))
-    scores = experiment.judge(state, None, key)
+    scores = experiment.score(state, None, key)
     assert scores["captured"] == scores["high_quality"] == 0
     assert "deviation_high_quality" not in scores
 
@@ -54,7 +54,7 @@ def test_a_mode_that_is_nowhere_hit_has_no_width(key):
 def test_what_has_no_modes_is_not_scored(key):
     assert Spiral.ground.fget(Spiral()) is Spiral
     assert Spiral().mixture is None
-    assert Spiral().judge(None, None, key) == {}
+    assert Spiral().score(None, None, key) == {}
 
 
 def test_the_penalty_falls_by_equal_factors_from_one_weight_to_the_other():

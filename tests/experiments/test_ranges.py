@@ -9,9 +9,9 @@ import pytest
 
 from ganjax.cli.explore import Explore
 from ganjax.cli.sample import Sample
-from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS, Cartoon, OriginalToy, Ring
 from ganjax.experiments.ranges import Range, check_settings, range_of
+from ganjax.system.errors import UserError
 
 FORMS = {**EXPERIMENTS, "sample": Sample, "explore": Explore}
 

@@ -8,13 +8,13 @@ from optimizer_moves import moves
 
 from ganjax import discriminate, generate, init_state
 from ganjax.experiments import OriginalToy
-from ganjax.training.advance import Course, advance
+from ganjax.system.progress import Clock
+from ganjax.training.chunked_run import ChunkPlan, run_chunks
 from ganjax.training.chunks import compile_chunk
-from ganjax.training.clock import Clock
 
 
 class Shared(OriginalToy):
-    """The experiment of another seed, with the game of the first, so that it is compiled once."""
+    """The experiment of another seed, with the GAN of the first, so that it is compiled once."""
 
     gan = OriginalToy().gan
 
@@ -31,13 +31,13 @@ def test_the_means_meet(chunk, seed):
     init_key, data_key, _, score_key = jax.random.split(jax.random.key(seed), 4)
     source, _ = experiment.load(False)
     state = jax.jit(init_state, static_argnums=0)(experiment.gan, init_key)
-    course = Course(0, experiment.steps, (experiment.select_every,), capacity=1)
+    chunk_plan = ChunkPlan(0, experiment.steps, (experiment.select_every,), capacity=1)
     least, best = np.inf, None
-    for reached in advance(chunk, state, source, data_key, course, Clock()):
-        distance = experiment.distance(reached.state, source, score_key)
+    for result in run_chunks(chunk, state, source, data_key, chunk_plan, Clock()):
+        distance = experiment.distance(result.state, source, score_key)
         if distance < least:
-            least, best = distance, jax.tree.map(jnp.copy, reached.state)
-    scores = experiment.judge(best, source, score_key)
+            least, best = distance, jax.tree.map(jnp.copy, result.state)
+    scores = experiment.score(best, source, score_key)
     assert abs(scores["generated_mean"] - scores["real_mean"]) < 0.5
     assert scores["real_mean"] == pytest.approx(10, abs=0.1)
     assert scores["real_std"] == pytest.approx(1, abs=0.05)

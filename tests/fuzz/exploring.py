@@ -13,7 +13,7 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 from hypothesis import strategies as st
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 SECONDS = 30  # of processor time for one input, which takes milliseconds
 

@@ -13,14 +13,14 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ganjax.export import arrays_digest, state_to_arrays
-from ganjax.files import write_zip
 from ganjax.gan import GAN
+from ganjax.runs import checkpoints
+from ganjax.runs.record import Record
+from ganjax.runs.resuming import resume_from, what_ran
+from ganjax.runs.run_folder import MANIFEST_SCHEMA, RunFolder
+from ganjax.runs.saved_models import SavedGenerator
 from ganjax.state import init_state
-from ganjax.training import checkpoints
-from ganjax.training.record import Record
-from ganjax.training.resuming import resume_from, what_ran
-from ganjax.training.run_folder import MANIFEST_SCHEMA, RunFolder
-from ganjax.training.saved import SavedGenerator
+from ganjax.system.files import write_zip
 
 from .exploring import Target
 from .inputs import altered, altered_json, files, repacked
@@ -92,7 +92,7 @@ PICTURE = b"a picture"
 
 
 @functools.cache
-def game():
+def make_gan():
     layers = [keras.layers.Input((2,)), keras.layers.Dense(2)]
     return GAN(keras.Sequential(layers), keras.Sequential([*layers, keras.layers.Dense(1)]))
 
@@ -100,7 +100,7 @@ def game():
 @functools.cache
 def states():
     """Arrays of the state at each of STEPS."""
-    return {step: state_to_arrays(init_state(game(), jax.random.key(step))) for step in STEPS}
+    return {step: state_to_arrays(init_state(make_gan(), jax.random.key(step))) for step in STEPS}
 
 
 @functools.cache
@@ -158,7 +158,7 @@ def whole_runs():
 def read_whole_run(folder, scratch):
     said = []
     what_ran(folder)
-    found = resume_from(RunFolder(folder), game(), MANIFEST, say=said.append)
+    found = resume_from(RunFolder(folder), make_gan(), MANIFEST, say=said.append)
     assert all(len(line.splitlines()) == 1 for line in said), said
     if found is not None:
         # Damage is noticed: what is gone on from is what was written.

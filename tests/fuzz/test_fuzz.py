@@ -6,7 +6,7 @@ import time
 import pytest
 from hypothesis import strategies as st
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 
 from . import __main__ as command
 from . import unattended

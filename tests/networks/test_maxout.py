@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ganjax import stateless
+from ganjax.discriminator_pass import is_samplewise
 from ganjax.networks.maxout import Maxout
-from ganjax.samplewise import is_samplewise
 
 
 def model(units=3, pieces=4):

@@ -23,7 +23,7 @@ def test_there_is_a_place_for_everybody_and_few_are_left_over(members, group, de
     assert plan.places % (plan.devices * plan.group) == 0
     assert members <= plan.places
     rounds = plan.places // (plan.devices * plan.group)
-    # No round could be saved, and none has room for one more on each device.
+    # No round could be saved, and none has space for one more on each device.
     assert rounds == math.ceil(math.ceil(members / plan.devices) / group)
     assert plan.places - members < plan.devices * (1 + rounds)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import population_games
+import population_gans
 import pytest
-import runs
-from population_games import BATCH, STEPS, VALUES, alone, close, column, game, keys, plain, same_bits
+import small_runs
+from population_gans import BATCH, STEPS, VALUES, alone, close, column, family, keys, plain, same_bits
 
 import ganjax
 from ganjax import populations
@@ -23,7 +23,7 @@ FORMS = {"at once": 3, "two at a time": 2, "one by one": 1}
 
 def trained(seeds=SEEDS, values=VALUES, **options):
     options = {"data": toy.ring, "steps": STEPS, "batch": BATCH, "group": 3} | options
-    return populations.train(game, keys(*seeds), values, **options)
+    return populations.train(family, keys(*seeds), values, **options)
 
 
 @functools.cache
@@ -33,7 +33,7 @@ def in_form(form):
 
 @functools.cache
 def single(i):
-    return alone(game(**column(i)), SEEDS[i], batches.Sampled(toy.ring))
+    return alone(family(**column(i)), SEEDS[i], batches.Sampled(toy.ring))
 
 
 def of_member(population, i):
@@ -68,13 +68,13 @@ def test_bits_do_not_depend_on_who_the_others_are():
 
 def test_other_keys_and_values_run_the_same_program():
     in_form("two at a time")
-    population_games.traced.clear()
+    population_gans.traced.clear()
     trained((8, 9, 11), {name: value[::-1] for name, value in VALUES.items()}, group=2)
-    assert not any(population_games.traced)  # the game is made, but never within a trace
+    assert not any(population_gans.traced)  # the GAN is made, but never within a trace
     first = populations.generate(in_form("two at a time"), 5)
-    population_games.traced.clear()
+    population_gans.traced.clear()
     again = populations.generate(in_form("two at a time"), 5)
-    assert not population_games.traced
+    assert not population_gans.traced
     assert same_bits(first, again)
 
 
@@ -102,7 +102,7 @@ def test_rows_of_metrics_can_be_fewer_and_are_watched():
 
 
 def test_a_game_without_hyperparameters_and_data_that_are_kept():
-    gan = game(**column(0))
+    gan = family(**column(0))
     source = batches.Resident(toy.ring(jax.random.key(1), 20))
     population = populations.train(gan, keys(5, 6), data=source, steps=STEPS, batch=BATCH, group=1)
     close(of_member(population, 0), alone(gan, 5, source)[0][-1])
@@ -112,8 +112,8 @@ def test_a_game_without_hyperparameters_and_data_that_are_kept():
 
 def test_networks_may_be_built_within_the_function():
     def built(learning_rate):
-        population_games.networks.cache_clear()
-        return game(**column(0) | {"learning_rate": learning_rate})
+        population_gans.networks.cache_clear()
+        return family(**column(0) | {"learning_rate": learning_rate})
 
     rates = {"learning_rate": VALUES["learning_rate"][:1]}
     population = populations.train(built, keys(5), rates, data=toy.ring, steps=STEPS, batch=BATCH)
@@ -157,7 +157,7 @@ def test_groups_shrink_until_the_program_fits_memory(monkeypatch):
         ({"values": VALUES | {"scale": [1.0]}}, ValueError, "scale must be 3 numbers"),
         ({"values": VALUES | {"scale": 1.0}}, ValueError, "scale must be 3 numbers"),
         ({"values": VALUES | {"scale": ["a", "b", "c"]}}, ValueError, "scale must be 3 numbers"),
-        ({"game": game(**column(0))}, ValueError, "takes no values"),
+        ({"GAN": family(**column(0))}, ValueError, "takes no values"),
         ({"steps": 0}, ValueError, "at least 1"),
         ({"batch": 0}, ValueError, "at least 1"),
         ({"group": 0}, ValueError, "at least 1"),
@@ -165,7 +165,7 @@ def test_groups_shrink_until_the_program_fits_memory(monkeypatch):
     ],
 )
 def test_mistakes(arguments, kind, said):
-    asked = {"game": game, "keys": keys(*SEEDS), "values": VALUES, "data": toy.ring, "steps": 1, "batch": 2}
+    asked = {"GAN": family, "keys": keys(*SEEDS), "values": VALUES, "data": toy.ring, "steps": 1, "batch": 2}
     with pytest.raises(kind, match=said) as error:
         populations.train(**asked | arguments)
     assert "\n" not in str(error.value)
@@ -176,12 +176,12 @@ def test_mistakes(arguments, kind, said):
 ON_TWO_DEVICES = """
 import sys
 import jax, numpy
-from population_games import BATCH, STEPS, VALUES, game, keys, plain
+from population_gans import BATCH, STEPS, VALUES, GAN, keys, plain
 from ganjax import populations
 from ganjax.datasets import toy
 
 assert len(jax.devices()) == 2
-population = populations.train(game, keys(5, 0, 3), VALUES, data=toy.ring, steps=STEPS, batch=BATCH, group=1)
+population = populations.train(GAN, keys(5, 0, 3), VALUES, data=toy.ring, steps=STEPS, batch=BATCH, group=1)
 samples = populations.generate(population, 7)
 assert samples.devices() == population.state.step.devices() == {jax.devices()[0]}
 numpy.savez(sys.argv[1], *plain([population.state, samples]))
@@ -190,10 +190,10 @@ numpy.savez(sys.argv[1], *plain([population.state, samples]))
 
 def test_members_are_shared_out_over_devices(tmp_path):
     """Three members on two devices: one place is filled up."""
-    environment = runs.environment(tmp_path)
+    environment = small_runs.environment(tmp_path)
     environment["PYTHONPATH"] += f"{os.pathsep}{Path(__file__).parent}"
     environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-    result = runs.python(tmp_path, "-c", ON_TWO_DEVICES, str(tmp_path / "two.npz"), env=environment)
+    result = small_runs.python(tmp_path, "-c", ON_TWO_DEVICES, str(tmp_path / "two.npz"), env=environment)
     assert result.returncode == 0, result.stderr
     expected = plain([in_form("one by one").state, populations.generate(in_form("one by one"), 7)])
     with np.load(tmp_path / "two.npz") as arrays:

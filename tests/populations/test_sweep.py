@@ -9,7 +9,7 @@ import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from population_games import BATCH, STEPS, VALUES, game
+from population_gans import BATCH, STEPS, VALUES, family
 
 from ganjax import populations
 from ganjax.datasets import toy
@@ -33,7 +33,7 @@ def with_numpy(samples):
 
 
 def test_a_row_for_every_combination_and_seed(tmp_path):
-    rows = populations.sweep(game, SWEPT, [4, 1], score=moments, samples=20, **OPTIONS)
+    rows = populations.sweep(family, SWEPT, [4, 1], score=moments, samples=20, **OPTIONS)
     names = ["learning_rate", "weight", "scale", "ema_decay", "seed", "diverged_at", "mean", "spread"]
     assert [list(row) for row in rows] == [names] * 8
     grid = [(rate, scale, seed) for rate in (0.01, 0.03) for scale in (2.0, 1.0) for seed in (4, 1)]
@@ -45,7 +45,7 @@ def test_a_row_for_every_combination_and_seed(tmp_path):
 
     keys = jnp.stack([jax.random.key(row["seed"]) for row in rows])
     values = {name: [row[name] for row in rows] for name in VALUES}
-    samples = populations.generate(populations.train(game, keys, values, **OPTIONS), 20)
+    samples = populations.generate(populations.train(family, keys, values, **OPTIONS), 20)
     assert [row["mean"] for row in rows] == pytest.approx(np.asarray(samples).mean(axis=(1, 2)), rel=1e-4)
 
 
@@ -63,7 +63,7 @@ def test_scores_are_those_of_each_traced_or_not(members, n):
 @pytest.mark.parametrize(("values", "seeds"), [({"learning_rate": []}, [0]), ({"learning_rate": [1.0]}, [])])
 def test_nothing_to_sweep(values, seeds):
     with pytest.raises(ValueError, match="at least one seed, and one value"):
-        populations.sweep(game, values, seeds, score=moments, **OPTIONS)
+        populations.sweep(family, values, seeds, score=moments, **OPTIONS)
 
 
 @pytest.mark.parametrize("rows", [[], [{"a": 1}, {"b": 1}]])

@@ -1,7 +1,7 @@
 import pytest
 from run_fixtures import _kept_compilations, _own_folders, base, tiles  # noqa: F401
 
-from ganjax.training.saved import SavedGenerator
+from ganjax.runs.saved_models import SavedGenerator
 
 
 @pytest.fixture(scope="session")

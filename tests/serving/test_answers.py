@@ -13,7 +13,7 @@ from PIL import Image
 from ganjax import viewing
 from ganjax.serving.answers import Page, Request
 from ganjax.viewing import latents
-from ganjax.viewing.opened import OpenedGenerator
+from ganjax.viewing.latent_directions import OpenedGenerator
 
 HOST = {"host": "127.0.0.1:8123"}
 JSON = {**HOST, "content-type": "application/json"}

@@ -7,10 +7,10 @@ import socket
 import threading
 
 import pytest
-import runs
+import small_runs
 
-from ganjax.errors import UserError
 from ganjax.serving import server
+from ganjax.system.errors import UserError
 
 
 @contextlib.contextmanager
@@ -91,8 +91,8 @@ def test_a_port_that_is_taken(at_work, generator, tiles, capsys):
     port = at_work.server_address[1]
     with pytest.raises(UserError, match=f"port {port} cannot be had: .*; choose another --port"):
         server.Server(generator, port=port, seed=1, truncation=1.0)
-    assert runs.ended("explore", tiles.path, "--serve", "--port", port) == 2
-    assert runs.one_line(capsys.readouterr().err)
+    assert small_runs.ended("explore", tiles.path, "--serve", "--port", port) == 2
+    assert small_runs.one_line(capsys.readouterr().err)
 
 
 def test_ctrl_c_ends_it_like_any_command(tiles, monkeypatch, capsys):
@@ -100,7 +100,7 @@ def test_ctrl_c_ends_it_like_any_command(tiles, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(server.Server, "serve_forever", interrupted)
-    assert runs.ended("explore", tiles.path, "--serve") == 130
+    assert small_runs.ended("explore", tiles.path, "--serve") == 130
     said, err = capsys.readouterr()
     assert said.startswith("http://127.0.0.1:")
     assert err == "ganjax: stopped\n"

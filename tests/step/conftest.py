@@ -1,9 +1,9 @@
-"""Four steps of one game, taken once for all tests of the step."""
+"""Four steps of one GAN, taken once for all tests of the step."""
 
 import jax
 import pytest
 from by_hand import BATCH
-from step_game import everything, step
+from step_gan import everything, step
 
 import ganjax
 

@@ -1,4 +1,4 @@
-"""One training step of a game written out in plain JAX: the two gradients of one written loss each.
+"""One training step of a GAN written out in plain JAX: the two gradients of one written loss each.
 
 Nothing here uses Keras, optax or ganjax to compute.
 """
@@ -47,7 +47,7 @@ def cross_entropy_of_generator(fake_logits):
 
 
 def step(kind: Kind, state, real, *, update: str, discriminator_updates: int, adam: Adam, ema_decay: float):
-    """One step of the game by hand, binary cross-entropy: what the new state holds, and the metrics."""
+    """One step of the GAN by hand, binary cross-entropy: what the new state holds, and the metrics."""
     with jax.numpy_rank_promotion("allow"):
         keys = jax.random.split(jax.random.fold_in(state.key, state.step), discriminator_updates)
         batches = jnp.split(real, discriminator_updates)

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from by_hand import BATCH, QUICK, game
+from by_hand import BATCH, QUICK, make_gan
 from jax import export
-from step_game import assert_close, assert_same_bits, everything, step
+from step_gan import assert_close, assert_same_bits, everything, step
 
 import ganjax
-from ganjax.step_metrics import METRICS
+from ganjax.step import METRICS
 
 # Purity.
 
@@ -71,7 +71,7 @@ def test_second_call_does_not_recompile(gan, state, batches):
     equal = ganjax.GAN(
         gan.generator, gan.discriminator, penalties=(ganjax.R1(0.5),), latent=ganjax.Normal(0.0, 1.0)
     )
-    fresh(equal, state, batches[0])  # an equal description is the same game
+    fresh(equal, state, batches[0])  # an equal description is the same GAN
     assert fresh._cache_size() == compiled
 
 
@@ -136,7 +136,7 @@ def test_population_equals_single_steps(gan, batches):
 
 def test_differentiable(key):
     """How D after the step depends on the data: gradients pass through whole steps."""
-    gan = game(by_hand.sequential, discriminator_optimizer=optax.sgd(0.1))
+    gan = make_gan(by_hand.sequential, discriminator_optimizer=optax.sgd(0.1))
     state = ganjax.init_state(gan, key)
 
     def kernel(shift):
@@ -183,7 +183,7 @@ def test_transform_wraps_both_networks(gan, state, batches):
 
         return function
 
-    plain = game(by_hand.sequential, ema_decay=0.0)
+    plain = make_gan(by_hand.sequential, ema_decay=0.0)
     twice = ganjax.GAN(plain.generator, plain.discriminator, ema_decay=0.0, transform=doubled)
     state = ganjax.init_state(plain, jax.random.key(0))
     close = functools.partial(np.testing.assert_allclose, rtol=1e-5)
@@ -201,7 +201,7 @@ import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
 import ganjax
 from by_hand import BATCH
-from step_game import everything
+from step_gan import everything
 
 assert jax.device_count() == 2
 gan = ganjax.GAN(*everything(), penalties=(ganjax.R1(0.5),))

@@ -10,20 +10,20 @@ import keras
 import numpy as np
 import optax
 import pytest
-from by_hand import BATCH, game
+from by_hand import BATCH, make_gan
 from keras import layers
 from objectives_by_hand import EQUATIONS
-from step_game import assert_same_bits, step
+from step_gan import assert_same_bits, step
 
 import ganjax
-from ganjax.step_metrics import METRICS
+from ganjax.step import METRICS
 
 # What it computes.
 
 
 @pytest.mark.parametrize("name", EQUATIONS)
 def test_linear_game_in_closed_form(name, key):
-    """The original 1-D game, D(x) = w x + b, G(z) = a z + c: float64 NumPy, gradients by the chain rule."""
+    """The original 1-D GAN, D(x) = w x + b, G(z) = a z + c: float64 NumPy, gradients by the chain rule."""
 
     def line():
         return keras.Sequential([keras.Input((1,)), layers.Dense(1)])
@@ -93,7 +93,7 @@ def test_finite_flag_falls(gan, state, batches, bad):
 
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
 def test_key_stays_and_step_counts(update, key):
-    gan = game(by_hand.sequential, update=update)
+    gan = make_gan(by_hand.sequential, update=update)
     first = ganjax.init_state(gan, key)
     second, _ = step(gan, first, jnp.ones((BATCH, 2)))
     third, _ = step(gan, second, jnp.ones((BATCH, 2)))
@@ -104,7 +104,7 @@ def test_key_stays_and_step_counts(update, key):
 def test_steps_draw_other_latents(key):
     """With frozen networks only the latents differ between steps."""
     frozen = optax.set_to_zero()
-    gan = game(by_hand.sequential, generator_optimizer=frozen, discriminator_optimizer=frozen)
+    gan = make_gan(by_hand.sequential, generator_optimizer=frozen, discriminator_optimizer=frozen)
     first = ganjax.init_state(gan, key)
     second, one = step(gan, first, jnp.ones((BATCH, 2)))
     _, two = step(gan, second, jnp.ones((BATCH, 2)))
@@ -114,7 +114,7 @@ def test_steps_draw_other_latents(key):
 
 
 def test_average_without_decay_is_the_generator(key):
-    gan = game(by_hand.batch_normalized, ema_decay=0.0)
+    gan = make_gan(by_hand.batch_normalized, ema_decay=0.0)
     state, _ = step(gan, ganjax.init_state(gan, key), jnp.ones((BATCH, 2)))
     for a, b in zip(state.ema.params, state.generator.params, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -162,7 +162,7 @@ def test_products_of_the_simultaneous_step(key):
     hidden layer 1 and of its input 1, which serves both losses; gradients of G's kernels 2 and of its hidden
     layer 1.
     """
-    gan = game(by_hand.sequential)
+    gan = make_gan(by_hand.sequential)
     state = ganjax.init_state(gan, key)
     lowered = jax.jit(ganjax.train_step, static_argnums=0).lower(gan, state, jnp.ones((BATCH, 2)))
     assert lowered.as_text().count("stablehlo.dot_general") == 2 + 2 + 4 + 3
@@ -179,7 +179,7 @@ def test_schedules_of_each_network(key):
     """A step of gradient descent is as long as its rate times the gradient."""
     falling = optax.sgd(optax.linear_schedule(0.3, 0.0, 3))
     rising = optax.sgd(optax.linear_schedule(0.0, 0.2, 2))
-    gan = game(by_hand.sequential, generator_optimizer=falling, discriminator_optimizer=rising)
+    gan = make_gan(by_hand.sequential, generator_optimizer=falling, discriminator_optimizer=rising)
     state = ganjax.init_state(gan, key)
     for G_rate, D_rate in ((0.3, 0.0), (0.2, 0.1), (0.1, 0.2), (0.0, 0.2)):
         new, metrics = step(gan, state, jnp.ones((BATCH, 2)))
@@ -195,7 +195,7 @@ def test_optimizers_of_several_parts(key):
     adam, adamw = optax.adam(1e-2), optax.adamw(1e-2, weight_decay=0.5)
     real, news = jnp.ones((BATCH, 2)), []
     for D_optimizer in (adam, adamw):
-        gan = game(by_hand.sequential, generator_optimizer=clipped, discriminator_optimizer=D_optimizer)
+        gan = make_gan(by_hand.sequential, generator_optimizer=clipped, discriminator_optimizer=D_optimizer)
         state = ganjax.init_state(gan, key)
         new, _ = step(gan, state, real)
         np.testing.assert_allclose(moved(state.generator, new.generator), 1e-3, rtol=1e-3)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from by_hand import BATCH, KINDS, QUICK, game
+from by_hand import BATCH, KINDS, QUICK, make_gan
 from step_by_hand import Adam
 from step_by_hand import step as step_by_hand
 
@@ -38,7 +38,7 @@ def compare(kind, update, discriminator_updates, key):
     adam = Adam()
     optimizer = optax.adam(adam.rate, b1=adam.b1, b2=adam.b2, eps=adam.epsilon)
     options = {"update": update, "discriminator_updates": discriminator_updates, "ema_decay": 0.15}
-    gan = game(kind, generator_optimizer=optimizer, discriminator_optimizer=optimizer, **options)
+    gan = make_gan(kind, generator_optimizer=optimizer, discriminator_optimizer=optimizer, **options)
     step = jax.jit(ganjax.train_step, static_argnums=0, compiler_options=QUICK)
     state = ganjax.init_state(gan, key)
     for i in range(STEPS):  # decay 0.1 at the first step, 0.15 after it

@@ -7,7 +7,7 @@ import jax
 import keras
 import numpy as np
 import pytest
-import runs
+import small_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ class Counter:
 
 
 class Case:
-    """A game with data, and the states and metrics of its first steps taken one by one."""
+    """A GAN with data, and the states and metrics of its first steps taken one by one."""
 
     def __init__(self, networks, source, updates=1):
         self.counter = Counter()
@@ -64,13 +64,13 @@ class Case:
 
 @pytest.fixture(scope="module")
 def dense():
-    return Case(runs.dots_networks(), batches.Sampled(toy.ring), updates=2)
+    return Case(small_runs.dots_networks(), batches.Sampled(toy.ring), updates=2)
 
 
 @pytest.fixture(scope="module")
 def pictures():
     array = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 3), np.uint8)
-    return Case(runs.tiles_networks(), batches.Resident(array))
+    return Case(small_runs.tiles_networks(), batches.Resident(array))
 
 
 def plain(state):
@@ -171,7 +171,7 @@ def test_a_compiled_chunk_writes_over_every_buffer_of_the_state(request, case):
 @pytest.mark.parametrize("beforehand", [0, chunks.BEFOREHAND])
 def test_drawn_beforehand_or_in_every_step(dense, update, beforehand, monkeypatch):
     """Where a chunk's draws are many they are made one step at a time, and are the same."""
-    gan = GAN(*runs.dots_networks(), discriminator_updates=2, update=update)
+    gan = GAN(*small_runs.dots_networks(), discriminator_updates=2, update=update)
     state = init_state(gan, jax.random.key(3))
     monkeypatch.setattr(chunks, "BEFOREHAND", beforehand)
     chunk = chunks._compiled_chunk(gan, 2 * BATCH, CAPACITY)
@@ -188,7 +188,7 @@ def test_drawn_beforehand_or_in_every_step(dense, update, beforehand, monkeypatc
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
 def test_any_kind_of_key(dense, impl):
     """Some draw other numbers for many steps at once than one after another: these are not vectorised."""
-    gan, source = GAN(*runs.dots_networks()), dense.source
+    gan, source = GAN(*small_runs.dots_networks()), dense.source
     key, state = jax.random.key(7, impl=impl), init_state(gan, jax.random.key(3, impl=impl))
     chunk = chunks._compiled_chunk(gan, BATCH, CAPACITY)
     chunked, _ = chunk(jax.tree.map(jax.numpy.copy, state), source, key, 3)
@@ -200,7 +200,7 @@ def test_any_kind_of_key(dense, impl):
 
 def test_convolutions_are_found():
     layers = keras.layers
-    dots, tiles = runs.dots_networks(), runs.tiles_networks()
+    dots, tiles = small_runs.dots_networks(), small_runs.tiles_networks()
     assert not chunks.has_convolutions(GAN(*dots))
     assert chunks.has_convolutions(GAN(*tiles))
     only_in_generator = keras.Sequential([layers.Input((8, 8, 3)), layers.Flatten(), layers.Dense(1)])
@@ -210,7 +210,7 @@ def test_convolutions_are_found():
 
 
 def test_convolutions_are_queued_on_a_cpu_and_all_else_is_compiled(monkeypatch):
-    dense, pictures = GAN(*runs.dots_networks()), GAN(*runs.tiles_networks())
+    dense, pictures = GAN(*small_runs.dots_networks()), GAN(*small_runs.tiles_networks())
     chosen = []
     for name, function in (("_compiled_chunk", "compiled"), ("_queued_chunk", "queued")):
         monkeypatch.setattr(
@@ -221,7 +221,7 @@ def test_convolutions_are_queued_on_a_cpu_and_all_else_is_compiled(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     chunks.compile_chunk(pictures, 4, 2)
     assert chosen == [("compiled", 4), ("queued", 4), ("compiled", 4)]
-    chunks.compile_chunk(GAN(*runs.dots_networks(), discriminator_updates=3), 4, 2)
+    chunks.compile_chunk(GAN(*small_runs.dots_networks(), discriminator_updates=3), 4, 2)
     assert chosen[-1] == ("compiled", 12)  # a batch for each update of the discriminator
 
 
@@ -234,7 +234,7 @@ def test_capacity_is_within_its_bounds(steps, batch):
 
 def test_a_population_is_compiled_once_and_its_state_is_written_over():
     counter = Counter()
-    gan = GAN(*runs.dots_networks(), transform=counter)
+    gan = GAN(*small_runs.dots_networks(), transform=counter)
     chunk = chunks.compile_population(gan, 4, 5, one_source=True)
     keys = jax.random.split(jax.random.key(0), 3)
     state = jax.vmap(init_state, (None, 0))(gan, keys)

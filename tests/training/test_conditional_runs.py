@@ -1,4 +1,4 @@
-"""A run of a conditional game: its labels are known from its first step to `ganjax sample --parts`."""
+"""A run of a conditional GAN: its labels are known from its first step to `ganjax sample --parts`."""
 
 import dataclasses
 import functools
@@ -10,22 +10,22 @@ from typing import ClassVar
 import keras
 import numpy as np
 import pytest
-import runs
+import small_runs
 from keras import layers
 
 from ganjax import sampling, viewing
 from ganjax.datasets import Resident
 from ganjax.datasets.conditions import Condition
-from ganjax.errors import UserError
 from ganjax.experiments import Experiment
 from ganjax.gan import GAN
+from ganjax.runs.saved_models import SavedGenerator
+from ganjax.system.errors import UserError
 from ganjax.training import RunFolder, fit
-from ganjax.training.saved import SavedGenerator
 
 NAMES = {"shade": ("dark", "grey", "light"), "accessory": ("none", "round")}
 LABELS = {"shade": np.arange(12, dtype=np.int32) % 3, "accessory": np.arange(12, dtype=np.int32) % 2}
 
-ended = functools.partial(runs.ended, "sample")
+ended = functools.partial(small_runs.ended, "sample")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

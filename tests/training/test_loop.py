@@ -11,16 +11,17 @@ import keras
 import numpy as np
 import pandas
 import pytest
-import runs
+import small_runs
 from PIL import Image
 
 from ganjax import arrays_to_state, discriminate, generate, init_state, state_digest
-from ganjax.errors import UserError
-from ganjax.training import Keeping, RunFolder, advance, checkpoints, fit
-from ganjax.training.environment import environment
+from ganjax.runs import checkpoints
+from ganjax.runs.interval import Interval
+from ganjax.system.environment import environment
+from ganjax.system.errors import UserError
+from ganjax.training import CheckpointPolicy, RunFolder, chunked_run, fit
 from ganjax.training.loop import initial_state
 from ganjax.training.recorder import DivergedError
-from ganjax.training.rhythm import Rhythm
 
 
 def run(path, experiment, **options):
@@ -62,10 +63,12 @@ def test_metrics_have_a_row_every_log_every_and_one_at_the_end(dots, tiles):
     assert rows(tiles).step.tolist() == [3]
 
 
-@pytest.mark.parametrize(("folder", "experiment"), [("dots", runs.Dots()), ("tiles", runs.Tiles())])
+@pytest.mark.parametrize(
+    ("folder", "experiment"), [("dots", small_runs.Dots()), ("tiles", small_runs.Tiles())]
+)
 def test_metrics_and_final_state_are_those_of_single_steps(request, folder, experiment):
     folder = request.getfixturevalue(folder)
-    state, metrics = runs.replayed(experiment, experiment.steps)
+    state, metrics = small_runs.replayed(experiment, experiment.steps)
     table = rows(folder)
     assert set(table.columns) == {"step", *metrics[0]}
     assert table.notna().all(axis=None)
@@ -79,7 +82,7 @@ def test_metrics_and_final_state_are_those_of_single_steps(request, folder, expe
 
 
 def test_pictures_are_of_one_latent_batch_from_the_first_state_on(dots, tmp_path):
-    experiment = runs.Dots()
+    experiment = small_runs.Dots()
     init_key, _, picture_key, _ = jax.random.split(jax.random.key(experiment.seed), 4)
     states = {
         "step_0000000.png": jax.jit(init_state, static_argnums=0)(experiment.gan, init_key),
@@ -108,7 +111,7 @@ def test_the_film_shows_the_pictures_in_order(dots):
 
 
 def test_the_models_carry_the_final_state(tiles):
-    experiment = runs.Tiles()
+    experiment = small_runs.Tiles()
     state = checkpoint(tiles, experiment, 3)
     latents = experiment.gan.latent(jax.random.key(5), (4, 100))
     generator = keras.models.load_model(tiles.model_path("generator"))
@@ -123,8 +126,8 @@ def test_the_models_carry_the_final_state(tiles):
 
 def test_the_manifest_says_what_ran_and_how_it_ended(tiles):
     manifest = tiles.read_manifest()
-    experiment = runs.Tiles()
-    assert runs.Tiles(**manifest["settings"]) == experiment
+    experiment = small_runs.Tiles()
+    assert small_runs.Tiles(**manifest["settings"]) == experiment
     expected = {
         "schema": 2,
         "experiment": "tiles",
@@ -146,7 +149,7 @@ def test_the_manifest_says_what_ran_and_how_it_ended(tiles):
 
 
 def test_digests_are_of_the_states_at_named_steps(dots):
-    experiment = runs.Dots()
+    experiment = small_runs.Dots()
     init_key = jax.random.split(jax.random.key(0), 4)[0]
     digests = dots.read_manifest()["digests"]
     assert list(digests) == ["0", "1", "2", "5", "10"]
@@ -157,14 +160,14 @@ def test_digests_are_of_the_states_at_named_steps(dots):
 
 
 def test_scores_are_the_experiments_own(dots):
-    experiment = runs.Dots()
+    experiment = small_runs.Dots()
     score_key = jax.random.split(jax.random.key(0), 4)[3]
     state = checkpoint(dots, experiment, 12)
-    assert dots.read_manifest()["scores"] == experiment.judge(state, None, score_key)
+    assert dots.read_manifest()["scores"] == experiment.score(state, None, score_key)
 
 
 def test_the_same_seed_gives_the_same_bytes(dots, tiles, tmp_path):
-    for first, experiment in ((dots, runs.Dots()), (tiles, runs.Tiles())):
+    for first, experiment in ((dots, small_runs.Dots()), (tiles, small_runs.Tiles())):
         again, outcome = run(tmp_path / experiment.name, experiment)
         assert again.metrics_path.read_bytes() == first.metrics_path.read_bytes()
         assert pictures(again) == pictures(first)
@@ -174,15 +177,15 @@ def test_the_same_seed_gives_the_same_bytes(dots, tiles, tmp_path):
 
 
 def test_another_seed_gives_another_run(dots, tmp_path):
-    other, _ = run(tmp_path / "other", runs.Dots(seed=1))
+    other, _ = run(tmp_path / "other", small_runs.Dots(seed=1))
     assert other.read_manifest()["state_sha256"] != dots.read_manifest()["state_sha256"]
     assert other.metrics_path.read_bytes() != dots.metrics_path.read_bytes()
     assert not set(pictures(other).values()) & set(pictures(dots).values())
 
 
 def test_rhythms_and_the_length_of_chunks_change_nothing_but_what_is_shown(dots, tmp_path, monkeypatch):
-    monkeypatch.setattr(advance, "CHUNK_SECONDS", 0.0)  # one step a chunk
-    every, outcome = run(tmp_path / "every", runs.Dots(log_every=1, picture_every=0))
+    monkeypatch.setattr(chunked_run, "CHUNK_SECONDS", 0.0)  # one step a chunk
+    every, outcome = run(tmp_path / "every", small_runs.Dots(log_every=1, picture_every=0))
     assert state_digest(outcome.state) == dots.read_manifest()["state_sha256"]
     assert rows(every).step.tolist() == list(range(1, 13))
     shared = rows(every)[lambda table: table.step.isin([5, 10, 12])].reset_index(drop=True)
@@ -191,7 +194,7 @@ def test_rhythms_and_the_length_of_chunks_change_nothing_but_what_is_shown(dots,
     assert not (every.path / "film.gif").exists()
 
 
-class Selecting(runs.Dots):
+class Selecting(small_runs.Dots):
     """Keeps the state whose step is nearest 6."""
 
     select_every: ClassVar[int] = 2
@@ -208,7 +211,7 @@ def test_the_state_least_distant_is_kept(tmp_path):
     assert manifest["steps_done"] == outcome.step == 12
     assert manifest["state_sha256"] == state_digest(checkpoint(folder, experiment, 12))
     score_key = jax.random.split(jax.random.key(0), 4)[3]
-    assert outcome.scores == experiment.judge(outcome.state, None, score_key)
+    assert outcome.scores == experiment.score(outcome.state, None, score_key)
     generator = keras.models.load_model(folder.model_path("generator"))
     for mine, its in zip(generator.trainable_variables, outcome.state.ema.params, strict=True):
         np.testing.assert_array_equal(mine, its)
@@ -218,7 +221,7 @@ def test_the_state_least_distant_is_kept(tmp_path):
 
 
 def test_a_run_that_diverges_stops_with_the_last_good_state_saved(tmp_path, capsys):
-    experiment = runs.Dots(learning_rate=1e30, log_every=1)
+    experiment = small_runs.Dots(learning_rate=1e30, log_every=1)
     folder = RunFolder.create(tmp_path / "run")
     with pytest.raises(DivergedError) as caught:
         fit(experiment, folder, quiet=True)
@@ -233,7 +236,7 @@ def test_a_run_that_diverges_stops_with_the_last_good_state_saved(tmp_path, caps
     assert int(good.step) == good_step < error.step
     assert state_digest(good) == state_digest(error.good)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(good.generator))
-    _, metrics = runs.replayed(experiment, good_step + 1)
+    _, metrics = small_runs.replayed(experiment, good_step + 1)
     assert metrics[-1]["finite"] == 1
 
     key = jax.random.key_data(good.key).tolist()
@@ -253,7 +256,7 @@ def test_a_run_that_diverges_stops_with_the_last_good_state_saved(tmp_path, caps
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Interrupted(runs.Dots):
+class Interrupted(small_runs.Dots):
     """Is sent a signal while the picture of step 4 is drawn."""
 
     times: ClassVar[int] = 1
@@ -301,7 +304,7 @@ def test_whoever_terminates_is_in_a_hurry(tmp_path):
 @pytest.mark.parametrize("kind", [Interrupted, Terminated])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(dots, tmp_path, kind):
     folder, _ = run(tmp_path / "run", kind())
-    fit(runs.Dots(), folder, resume=True, quiet=True)
+    fit(small_runs.Dots(), folder, resume=True, quiet=True)
     assert files(folder) == files(dots)
     for name in files(dots) - {"manifest.json", "generator.keras", "discriminator.keras"}:
         assert (folder.path / name).read_bytes() == (dots.path / name).read_bytes(), name
@@ -327,14 +330,14 @@ def test_interrupted_before_the_first_row_a_run_still_ends_well(tmp_path):
 def test_a_run_in_a_thread_leaves_signals_alone(tmp_path):
     before = signal.getsignal(signal.SIGINT)
     ended = []
-    thread = threading.Thread(target=lambda: ended.append(run(tmp_path / "run", runs.Dots(steps=1))[1]))
+    thread = threading.Thread(target=lambda: ended.append(run(tmp_path / "run", small_runs.Dots(steps=1))[1]))
     thread.start()
     thread.join()
     assert ended[0].step == 1
     assert signal.getsignal(signal.SIGINT) is before
 
 
-class WithoutData(runs.Dots):
+class WithoutData(small_runs.Dots):
     def load(self, progress):
         raise UserError("there are no pictures in nowhere")
 
@@ -342,11 +345,11 @@ class WithoutData(runs.Dots):
 def test_a_run_without_data_leaves_nothing_in_the_way_of_the_next(tmp_path):
     with pytest.raises(UserError, match="no pictures"):
         run(tmp_path / "run", WithoutData())
-    folder, _ = run(tmp_path / "run", runs.Dots(steps=1))
+    folder, _ = run(tmp_path / "run", small_runs.Dots(steps=1))
     assert folder.read_manifest()["status"] == "finished"
 
 
-class Crashing(runs.Dots):
+class Crashing(small_runs.Dots):
     last: ClassVar[str] = "step_0000004.png"
 
     def draw(self, path, state, source, key):
@@ -372,14 +375,14 @@ def test_a_crash_leaves_whole_files_only(tmp_path):
 def test_the_last_checkpoints_stay_while_a_run_goes_on(tmp_path):
     folder = RunFolder.create(tmp_path / "run")
     with pytest.raises(RuntimeError, match="a bug"):
-        fit(Late(), folder, quiet=True, keeping=Keeping(Rhythm(steps=3), last=2))
+        fit(Late(), folder, quiet=True, checkpoint_policy=CheckpointPolicy(Interval(steps=3), last=2))
     assert folder.checkpoints() == [folder.checkpoint_path(6), folder.checkpoint_path(9)]
 
 
 def test_quiet_says_nothing_and_otherwise_plain_lines_say_how_far_it_is(tmp_path, capfd):
-    run(tmp_path / "quiet", runs.Dots(), quiet=True)
+    run(tmp_path / "quiet", small_runs.Dots(), quiet=True)
     assert capfd.readouterr() == ("", "")
-    run(tmp_path / "plain", runs.Dots(), quiet=False)
+    run(tmp_path / "plain", small_runs.Dots(), quiet=False)
     out, err = capfd.readouterr()
     assert out == ""
     assert err.splitlines()[-1].startswith("step 12/12 ")

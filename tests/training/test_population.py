@@ -9,18 +9,18 @@ import jax
 import numpy as np
 import pandas
 import pytest
-import runs
+import small_runs
 
 from ganjax.datasets import batches, toy
-from ganjax.errors import UserError
 from ganjax.experiments import EXPERIMENTS
+from ganjax.runs.checkpointer import CheckpointPolicy
+from ganjax.runs.interval import Interval, IntervalTimer
+from ganjax.runs.run_folder import step_of
+from ganjax.system.errors import UserError
+from ganjax.system.lock import Lock
 from ganjax.training import Diverged, RunFolder, fit, fit_population, population
-from ganjax.training.keeper import Keeping
-from ganjax.training.lock import Lock
 from ganjax.training.recorder import DivergedError
 from ganjax.training.reproduce import expected_of, reproduce
-from ganjax.training.rhythm import Beat, Rhythm
-from ganjax.training.run_folder import step_of
 
 SEEDS = (0, 1, 2)
 
@@ -65,12 +65,12 @@ def close(one, other, tolerance=1e-3):
 
 @pytest.fixture(scope="module")
 def dots_population(base):
-    return trained(base / "population", runs.Dots())
+    return trained(base / "population", small_runs.Dots())
 
 
 def test_a_member_leaves_what_its_single_run_does_but_for_rounding(dots, dots_population, tmp_path):
     single_1 = RunFolder.create(tmp_path / "1")
-    fit(runs.Dots(seed=1), single_1, quiet=True)
+    fit(small_runs.Dots(seed=1), single_1, quiet=True)
     members, outcomes = dots_population
     for single, member, outcome in zip((dots, single_1), members[:2], outcomes[:2], strict=True):
         assert contents(member).keys() == contents(single).keys()
@@ -96,20 +96,20 @@ def test_the_manifest_names_the_population(dots_population):
 
 
 def test_the_same_seeds_give_the_same_bytes(dots_population, tmp_path):
-    again, _ = trained(tmp_path, runs.Dots())
+    again, _ = trained(tmp_path, small_runs.Dots())
     for first, second in zip(dots_population[0], again, strict=True):
         assert contents(first) == contents(second)
 
 
 def test_bits_do_not_depend_on_who_the_others_are(dots_population, tmp_path):
-    others, _ = trained(tmp_path, runs.Dots(picture_every=0), seeds=(7, 1, 5))
+    others, _ = trained(tmp_path, small_runs.Dots(picture_every=0), seeds=(7, 1, 5))
     assert digests(others[1]) == digests(dots_population[0][1])
 
 
 def test_a_member_is_reproduced_among_as_many(dots_population):
     for seed, member in zip(SEEDS[1:], dots_population[0][1:], strict=True):
         manifest = member.read_manifest()
-        found = reproduce(runs.Dots(seed=seed), manifest, expected_of(manifest, member, None))
+        found = reproduce(small_runs.Dots(seed=seed), manifest, expected_of(manifest, member, None))
         assert [(each.step, each.identical) for each in found] == [
             (step, True) for step in (0, 1, 2, 5, 10, 12)
         ]
@@ -119,14 +119,14 @@ def test_a_member_is_reproduced_among_as_many(dots_population):
 def test_a_population_that_makes_no_sense_is_said_in_one_line(dots_population, population):
     manifest = dots_population[0][0].read_manifest() | {"population": population}
     with pytest.raises(UserError, match="named by its seeds"):
-        next(reproduce(runs.Dots(), manifest, expected_of(manifest, None, None)))
+        next(reproduce(small_runs.Dots(), manifest, expected_of(manifest, None, None)))
 
 
 # What is not trained at once.
 
 
 def test_convolutions_are_trained_one_after_another_each_as_alone(tiles, tmp_path, capsys):
-    members, outcomes = trained(tmp_path, runs.Tiles(), seeds=(4, 0), quiet=False)
+    members, outcomes = trained(tmp_path, small_runs.Tiles(), seeds=(4, 0), quiet=False)
     assert contents(members[1]) == contents(tiles)
     assert "population" not in members[0].read_manifest()
     assert [outcome.step for outcome in outcomes] == [3, 3]
@@ -138,13 +138,13 @@ def test_convolutions_are_trained_one_after_another_each_as_alone(tiles, tmp_pat
     [("MOST_BYTES", 1000, "too many to hold"), ("same_under_vmap", None, "of kind")],
 )
 def test_what_keeps_runs_apart(monkeypatch, constant, value, said):
-    experiments = [runs.Dots(seed=seed) for seed in SEEDS]
+    experiments = [small_runs.Dots(seed=seed) for seed in SEEDS]
     assert population.what_keeps_apart(experiments) is None
     monkeypatch.setattr(population, constant, value or (lambda key: False))
     assert said in population.what_keeps_apart(experiments)
 
 
-class OtherData(runs.Dots):
+class OtherData(small_runs.Dots):
     """A function of its own for every seed: nothing that one program could draw from."""
 
     def load(self, progress):
@@ -173,7 +173,7 @@ def test_data_and_best_states_that_follow_from_the_seed(tmp_path):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Unequal(runs.Dots):
+class Unequal(small_runs.Dots):
     """One of the samples of seed 1 is no number: it is drawn in one of the first 8 steps."""
 
     def load(self, progress):
@@ -203,10 +203,10 @@ def test_a_member_that_diverges_is_closed_and_the_others_go_on(tmp_path):
 
 
 def test_where_all_diverge_nothing_goes_on(tmp_path):
-    members, outcomes = trained(tmp_path, runs.Dots(learning_rate=1e30, log_every=1), seeds=(0, 1))
+    members, outcomes = trained(tmp_path, small_runs.Dots(learning_rate=1e30, log_every=1), seeds=(0, 1))
     assert all(isinstance(outcome, Diverged) for outcome in outcomes)
     assert max(pandas.read_csv(member.metrics_path).step.max() for member in members) < 12
-    _, again = trained(tmp_path, runs.Dots(learning_rate=1e30, log_every=1), seeds=(0, 1), resume=True)
+    _, again = trained(tmp_path, small_runs.Dots(learning_rate=1e30, log_every=1), seeds=(0, 1), resume=True)
     assert again == outcomes
 
 
@@ -220,7 +220,7 @@ def test_one_after_another_those_that_diverge_do_not_stop_the_rest(tmp_path, mon
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Stopped(runs.Dots):
+class Stopped(small_runs.Dots):
     """Presses Ctrl-C while the picture of step 4 of seed 1 is drawn."""
 
     stopped: ClassVar[bool] = False
@@ -256,7 +256,7 @@ def test_one_after_another_a_signal_stops_the_rest(tmp_path, monkeypatch):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Crashing(runs.Dots):
+class Crashing(small_runs.Dots):
     """Fails while the picture of step 12 of seed 2 is drawn."""
 
     crashes: ClassVar[bool] = True
@@ -270,9 +270,9 @@ class Crashing(runs.Dots):
 def test_where_checkpoints_are_uneven_all_go_on_from_the_last_in_common(
     dots_population, tmp_path, monkeypatch, capsys
 ):
-    every_four = Keeping(Rhythm(steps=4))
+    every_four = CheckpointPolicy(Interval(steps=4))
     with pytest.raises(RuntimeError, match="a bug"):
-        trained(tmp_path, Crashing(), keeping=every_four)
+        trained(tmp_path, Crashing(), checkpoint_policy=every_four)
     members = [RunFolder(tmp_path / str(seed)) for seed in SEEDS]
     assert [[step_of(path) for path in member.checkpoints()] for member in members] == [[4, 8]] * 3
     damaged = members[0].checkpoint_path(8)
@@ -306,7 +306,7 @@ def test_a_member_that_has_diverged_stays_so(tmp_path, monkeypatch):
         return False
 
     with monkeypatch.context() as patched:
-        patched.setattr(Beat, "due", stop_at_8)
+        patched.setattr(IntervalTimer, "due", stop_at_8)
         members, outcomes = trained(tmp_path / "stopped", experiment)
     assert [outcome.step for outcome in outcomes] == [10, outcomes[1].step, 10]
     diverged = members[1].manifest_path.read_bytes()
@@ -324,9 +324,9 @@ def test_a_member_is_neither_resumed_alone_nor_in_other_company(dots_population)
     with pytest.raises(
         UserError, match="one of the population `ganjax train dots --seeds 0:3`, not a run of its own"
     ):
-        fit(runs.Dots(seed=1), RunFolder(base / "1"), resume=True, quiet=True)
+        fit(small_runs.Dots(seed=1), RunFolder(base / "1"), resume=True, quiet=True)
     with pytest.raises(UserError, match=r"--seeds 0:3`, not one of the population .* --seeds 0,2`"):
-        trained(base, runs.Dots(), seeds=(0, 2), resume=True)
+        trained(base, small_runs.Dots(), seeds=(0, 2), resume=True)
     assert contents(RunFolder(base / "1")) == before
 
 
@@ -334,13 +334,13 @@ def test_a_single_run_is_not_made_a_member(dots, tmp_path):
     shutil.copytree(dots.path, tmp_path / "0")
     RunFolder.create(tmp_path / "1")
     with pytest.raises(UserError, match="a run of its own, not one of the population"):
-        trained(tmp_path, runs.Dots(), seeds=(0, 1), resume=True)
+        trained(tmp_path, small_runs.Dots(), seeds=(0, 1), resume=True)
 
 
 def test_one_process_at_a_time_in_all_of_the_folders(tmp_path):
     its = folders(tmp_path)
     with Lock(its[2].path), pytest.raises(UserError, match="is in use"):
-        fit_population([runs.Dots(seed=seed) for seed in SEEDS], its, quiet=True)
+        fit_population([small_runs.Dots(seed=seed) for seed in SEEDS], its, quiet=True)
     assert all(folder.is_empty() for folder in its)
 
 
@@ -363,24 +363,24 @@ def train(name, seeds, experiment):
     folders = [RunFolder.create(f"{name}/{seed}") for seed in seeds]
     fit_population([experiment(seed=seed) for seed in seeds], folders)
 
-class Own(runs.Dots):
+class Own(small_runs.Dots):
     def load(self, progress):
         from ganjax.datasets import batches, toy
         return batches.Whole(toy.ring(jax.random.key(self.seed), self.batch)), {"name": "ring"}
 
 jax.config.update("jax_log_compiles", True)
-train("even", (0, 1, 2, 3), runs.Dots)
+train("even", (0, 1, 2, 3), small_runs.Dots)
 train("own", (0, 1), lambda seed: Own(seed=seed, steps=2, picture_every=0))
 print(*set(spread))
 spread.clear()
-train("odd", (0, 1, 2), lambda seed: runs.Dots(seed=seed, steps=1, picture_every=0))
+train("odd", (0, 1, 2), lambda seed: small_runs.Dots(seed=seed, steps=1, picture_every=0))
 print(*set(spread))
 """
 
 
 def test_members_are_spread_over_devices(base, dots_population, tmp_path):
-    environment = runs.environment(base) | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-    result = runs.python(base, "-c", ON_TWO_DEVICES, env=environment, cwd=tmp_path)
+    environment = small_runs.environment(base) | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    result = small_runs.python(base, "-c", ON_TWO_DEVICES, env=environment, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["2", "1"]  # devices
     assert result.stderr.count("Compiling jit(chunk)") == 3  # once in each population

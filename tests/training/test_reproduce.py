@@ -5,10 +5,10 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-import runs
+import small_runs
 
-from ganjax.draws import draw
-from ganjax.errors import UserError
+from ganjax.step import draw
+from ganjax.system.errors import UserError
 from ganjax.training import chunks
 from ganjax.training.reproduce import Comparison, Expected, expected_of, reproduce
 
@@ -20,7 +20,7 @@ def reproduced(folder, experiment, steps=None, **changes):
 
 @pytest.mark.parametrize(
     ("folder", "experiment", "steps"),
-    [("dots", runs.Dots(), [0, 1, 2, 5, 10, 12]), ("tiles", runs.Tiles(), [0, 1, 2, 3])],
+    [("dots", small_runs.Dots(), [0, 1, 2, 5, 10, 12]), ("tiles", small_runs.Tiles(), [0, 1, 2, 3])],
 )
 def test_a_run_comes_out_the_same(request, folder, experiment, steps):
     found = reproduced(request.getfixturevalue(folder), experiment)
@@ -28,12 +28,12 @@ def test_a_run_comes_out_the_same(request, folder, experiment, steps):
 
 
 def test_it_stops_where_it_is_told_to(dots):
-    assert [found.step for found in reproduced(dots, runs.Dots(), steps=9)] == [0, 1, 2, 5]
+    assert [found.step for found in reproduced(dots, small_runs.Dots(), steps=9)] == [0, 1, 2, 5]
 
 
 def test_other_noise_is_found_in_the_first_step(dots, monkeypatch):
     monkeypatch.setattr(chunks, "draw", lambda gan, key, *rest: draw(gan, jax.random.key(99), *rest))
-    found = reproduced(dots, runs.Dots())
+    found = reproduced(dots, small_runs.Dots())
     assert [comparison.identical for comparison in found] == [True] + 5 * [False]
     assert 0 < found[1].largest < np.inf
     # Only what the step has moved differs: the key and the step itself do not.
@@ -46,7 +46,7 @@ def test_without_the_folder_only_digests_are_known(dots):
     manifest["digests"]["5"] = "another digest"
     expected = expected_of(manifest, None, None)
     assert expected.witnesses == {}
-    found = list(reproduce(runs.Dots(), manifest, expected))
+    found = list(reproduce(small_runs.Dots(), manifest, expected))
     assert found[3] == Comparison(5, False, None)
     assert found[3].largest is None
     assert all(comparison.identical for comparison in found[:3] + found[4:])
@@ -54,9 +54,9 @@ def test_without_the_folder_only_digests_are_known(dots):
 
 def test_another_run_or_other_data_are_refused(dots):
     with pytest.raises(UserError, match="its seed is 0, not 1"):
-        reproduced(dots, runs.Dots(seed=1))
+        reproduced(dots, small_runs.Dots(seed=1))
     with pytest.raises(UserError, match="its data are"):
-        reproduced(dots, runs.Dots(), data={"name": "another ring"})
+        reproduced(dots, small_runs.Dots(), data={"name": "another ring"})
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_checkpoint_of_another_network_is_no_witness(dots):
     manifest["digests"]["0"] = "another digest"
     expected = Expected({0: "another digest"}, {0: np.zeros((3, 64), np.float32)})
     with pytest.raises(UserError, match="another network"):
-        list(reproduce(runs.Dots(), manifest, expected))
+        list(reproduce(small_runs.Dots(), manifest, expected))
 
 
 def test_the_largest_difference_is_over_all_arrays():

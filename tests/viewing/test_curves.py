@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 from ganjax.viewing.curves import plot_curves, read_metrics, save_curves, smooth
 from ganjax.viewing.style import new_axes
 

@@ -120,10 +120,10 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatc
     before = path.read_bytes()
 
     def no_room(*_):
-        raise OSError("no room")
+        raise OSError("no space")
 
     monkeypatch.setattr("os.replace", no_room)
-    with pytest.raises(OSError, match="no room"):
+    with pytest.raises(OSError, match="no space"):
         save_grid(path, random_images(2))
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["grid.png"]

@@ -23,10 +23,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = save_bytes(tmp_path / "file", b"old")
 
     def no_room(*_):
-        raise OSError("no room")
+        raise OSError("no space")
 
     monkeypatch.setattr("os.replace", no_room)
-    with pytest.raises(OSError, match="no room"):
+    with pytest.raises(OSError, match="no space"):
         save_bytes(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

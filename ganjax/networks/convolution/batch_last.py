@@ -16,10 +16,10 @@ import numpy as np
 from jax import lax
 from jax.extend import core
 
-from ..interpreter import Carried, array_type, bind, settle
-from . import winograd
-from .plans import Plan, plan_for
-from .strided import Strided, is_readable, read, strided_rule
+from ganjax.networks.convolution import winograd
+from ganjax.networks.convolution.plans import Plan, plan_for
+from ganjax.networks.convolution.strided import Strided, is_readable, read, strided_rule
+from ganjax.networks.interpreter import Carried, array_type, bind, settle
 
 
 class Image(Carried):

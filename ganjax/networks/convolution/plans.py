@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .minimal_filtering import POINTS
-from .operations import Geometry
+from ganjax.networks.convolution.minimal_filtering import POINTS
+from ganjax.networks.convolution.operations import Geometry
 
 
 class Axis(NamedTuple):

@@ -12,8 +12,8 @@ from jax import lax
 from jax.extend import core
 from jax.extend.core import primitives
 
-from ..interpreter import array_type
-from .operations import Geometry, convolve, spread
+from ganjax.networks.convolution.operations import Geometry, convolve, spread
+from ganjax.networks.interpreter import array_type
 
 
 class Strided(NamedTuple):

@@ -16,8 +16,8 @@ import numpy as np
 from jax import lax
 from jax.experimental.xla_metadata import set_xla_metadata
 
-from .minimal_filtering import minimal_filtering
-from .plans import Axis, Plan
+from ganjax.networks.convolution.minimal_filtering import minimal_filtering
+from ganjax.networks.convolution.plans import Axis, Plan
 
 
 def _apart(function: Callable[[Plan, jax.Array], jax.Array]) -> Callable[[Plan, jax.Array], jax.Array]:

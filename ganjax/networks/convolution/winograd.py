@@ -21,8 +21,8 @@ import functools
 import jax
 from jax import lax
 
-from .plans import Plan
-from .transforms import (
+from ganjax.networks.convolution.plans import Plan
+from ganjax.networks.convolution.transforms import (
     features_to_tiles,
     image_to_tiles,
     kernel_to_tiles,

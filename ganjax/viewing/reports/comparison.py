@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 from ganjax.viewing import style
 from ganjax.viewing.curves import LOSSES, plot_curves, shown_range
 from ganjax.viewing.reports import charts, pictures

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 from ganjax.viewing.curves import read_metrics
 
 EVALUATION_SCHEMA = 1

@@ -35,7 +35,7 @@ class Picture:
 
 
 def exact(path: Path) -> Picture | None:
-    """The picture at `path` with every pixel as it is, unless that would take too much room; None where the
+    """The picture at `path` with every pixel as it is, unless that would take too much space; None where the
     file is no picture."""
     pixels = pixels_of(path)
     if pixels is None:

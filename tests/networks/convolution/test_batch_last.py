@@ -13,8 +13,8 @@ from ganjax.networks.convolution.batch_last import (
     batch_last_rule,
     has_form,
 )
-from ganjax.networks.convolution.rewriting import fast_convolutions
 from ganjax.networks.convolution.strided import is_readable, is_strided
+from ganjax.networks.fast import fast_convolutions
 from ganjax.networks.interpreter import contains, evaluate, settle
 
 pytestmark = pytest.mark.usefixtures("keras_promotion")

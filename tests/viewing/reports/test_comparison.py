@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 from ganjax.viewing import save_comparison
 from ganjax.viewing.reports.comparison import names_of, scores_of, settings_of
 from ganjax.viewing.reports.folder import read_run

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from ganjax.errors import UserError
+from ganjax.system.errors import UserError
 from ganjax.viewing import save_report
 
 from . import run_by_hand

@@ -1,0 +1,1 @@
+"""Which recipe draws the best cartoon faces, and by which scores."""

@@ -1,0 +1,1 @@
+"""Two result folders of the throughput suite, side by side."""

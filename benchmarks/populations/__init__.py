@@ -1,0 +1,1 @@
+"""Seconds of many seeds as one population, and one after the other."""

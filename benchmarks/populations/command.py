@@ -1,0 +1,251 @@
+"""`python -m benchmarks populations`: many seeds as one population, and one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from benchmarks import machine
+from benchmarks.populations import report
+from benchmarks.reproducibility.command import without_folders
+from benchmarks.throughput import results
+from benchmarks.throughput.workers import ROOT, Answering, Conditions, PathFailed
+from ganjax.cli.parsing import choose, parse
+from ganjax.experiments import LANDSCAPES
+from ganjax.system.errors import UserError
+
+PROG = "python -m benchmarks populations"
+SCHEMA = "populations 1"
+MOST_SEEDS = 4096
+CLOSE = 1e-3  # relatively, first losses of one seed: the same but for rounding
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """What is trained: an experiment, what is changed in it, and for how many steps."""
+
+    experiment: str
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    steps: int = 100
+
+
+WORKLOADS = {name: Workload(name) for name in LANDSCAPES} | {
+    # Whose steps are so short that there is something to share.
+    "ring-16": Workload("ring", {"width": 16, "batch": 64}, 2000),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Seconds to train 1, 4, 16 and 64 seeds of a toy GAN, as one population and one after the other.
+
+    python -m benchmarks populations
+
+    python -m benchmarks populations ring ring-16 --rounds 5
+
+    Each way has a process of its own, which compiles and warms up before anything is timed; rounds alternate
+    between them. Exits with 1 when a way failed, or did not do the same work as the others.
+    """
+
+    workloads: tyro.conf.Positional[tuple[str, ...]] = ("ring",)
+    """Landscapes with their own recipe and batch, or ring-16: the ring's with MLPs 3x16, batches of 64."""
+    seeds: tuple[int, ...] = (1, 4, 16, 64)
+    """How many, each in a table row of its own."""
+    alone: int = 4
+    """Most seeds that are trained one after the other; the time of more is reckoned from so many."""
+    steps: int | None = None
+    """Of each seed; by default 100, and 2000 for ring-16."""
+    rounds: int = 3
+    """In each of which every way is timed once."""
+    device: Literal["cpu", "gpu"] = "cpu"
+    """With which."""
+    quick: bool = False
+    """The same as --seeds 1 3 --alone 2 --steps 10 --rounds 1: whether it works, not how fast it is."""
+    out: Path | None = None
+    """Folder for results.json and README.md; by default benchmarks/results/populations-MACHINE-DATE."""
+
+
+Say = Callable[[str], None]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line `words`; returns 0, or 1 when a way failed or did other work.
+
+    Raises:
+        UserError: a mistake the user can mend.
+    """
+    options = checked(parse(Options, words, PROG))
+    here = machine.describe(0 if options.device == "gpu" else None)
+    name = f"populations-{machine.slug(here)}-{datetime.date.today().isoformat()}"
+    folder = options.out or ROOT / "benchmarks" / "results" / name
+    print(machine.sentence(here), flush=True)
+    found: results.Results = {
+        "schema": SCHEMA,
+        "command": ["python", "-m", "benchmarks", "populations", *without_folders(words)],
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quick": options.quick,
+        "machine": here,
+        # Before anything is started here: what others were doing.
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "settings": {"rounds": options.rounds, "alone": options.alone, "device": options.device},
+        "versions": {},
+        "rows": [],
+    }
+    for rows, versions in measured(options, lambda line: print(line, flush=True)):
+        found["rows"] += rows
+        found["versions"] = versions or found["versions"]
+        results.save(folder, found)
+        report.save(folder, found)
+    print(report.terminal(found), f"\n{folder}")
+    return int(any(row["error"] for row in found["rows"]))
+
+
+def checked(options: Options) -> Options:
+    """The options, `quick` among them carried out.
+
+    Raises:
+        UserError: they make no sense.
+    """
+    for name in options.workloads:
+        choose(name, WORKLOADS, "GAN")
+    if options.quick:
+        options = dataclasses.replace(options, seeds=(1, 3), alone=2, steps=10, rounds=1)
+    if not options.workloads or not options.seeds:
+        raise UserError("at least one GAN and one number of seeds are needed")
+    for flag, value, most in (
+        *(("seeds", count, MOST_SEEDS) for count in options.seeds),
+        ("alone", options.alone, MOST_SEEDS),
+        ("steps", 1 if options.steps is None else options.steps, 10**6),
+        ("rounds", options.rounds, results.MOST_ROUNDS),
+    ):
+        if not 1 <= value <= most:
+            raise UserError(f"--{flag} must be from 1 to {most}, got {value}")
+    return options
+
+
+def measured(options: Options, say: Say) -> Iterator[tuple[list[results.Row], dict[str, str]]]:
+    """The rows of one GAN and number of seeds after another, and the versions they are of."""
+    for name in options.workloads:
+        for seeds in options.seeds:
+            say(f"{name}, {seeds} seeds")
+            with tempfile.TemporaryDirectory() as temporary:
+                ways = Ways(name, seeds, options, Path(temporary), say)
+                try:
+                    yield ways.rows(), ways.versions
+                finally:
+                    ways.stop()
+
+
+class Ways:
+    """The ways of training so many seeds of a GAN, each a process, of which one works at a time.
+
+    Args:
+        name: the GAN's.
+        seeds: how many.
+        options: see there.
+        folder: for what the processes say.
+        say: called with a line of progress now and then.
+    """
+
+    def __init__(self, name: str, seeds: int, options: Options, folder: Path, say: Say) -> None:
+        self.name, self.seeds, self.options, self.folder, self.say = name, seeds, options, folder, say
+        self.workload = WORKLOADS[name]
+        self.steps = options.steps or self.workload.steps
+        self.versions: dict[str, str] = {}
+        self._begun: list[tuple[results.Row, Answering]] = []
+
+    def rows(self) -> list[results.Row]:
+        """A row for each way: one after the other, a population as it chooses, and all at once."""
+        alone = self._row(0)
+        rows = [alone, chosen := self._row(None)]
+        if chosen["group"] not in (None, self.seeds):
+            rows.append(self._row(self.seeds))
+        for row in rows:
+            self._compare(row, alone)
+        for number in range(self.options.rounds):
+            first = number % len(rows)
+            for row in rows[first:] + rows[:first]:
+                self._ask(row, lambda row, worker: row["seconds"].append(worker.ask("run")["seconds"]))
+        for row in rows:
+            self._ask(row, _remember_memory)
+            times = ", ".join(f"{seconds:.3g}" for seconds in row["seconds"])
+            self.say(f"  {report.way(row)}: {row['trained']} seeds in {times} s")
+        return rows
+
+    def stop(self) -> None:
+        """End all processes, whatever they are doing."""
+        for _, worker in self._begun:
+            worker.stop()
+
+    def _row(self, group: int | None) -> results.Row:
+        """A process that has compiled and warmed up, and its row; the error is there if it has not."""
+        trained = min(self.seeds, self.options.alone) if group == 0 else self.seeds
+        row: results.Row = {
+            "GAN": self.name,
+            "seeds": self.seeds,
+            "steps": self.steps,
+            "way": "one after another" if group == 0 else "population",
+            "chosen": group is None,
+            "trained": trained,
+            "group": group,
+            "compile_seconds": None,
+            "seconds": [],
+            "peak_memory_bytes": None,
+            "memory_kind": None,
+            "first_losses": [],
+            "error": None,
+        }
+        conditions = Conditions(self.options.device, one_arena=False)
+        worker = Answering(
+            [sys.executable, "-m", "benchmarks.populations.worker", self.options.device],
+            self.folder / f"{len(self._begun)}.log",
+            conditions.environment("float32", False),
+            ROOT,
+        )
+        self._begun.append((row, worker))
+
+        def begin(row: results.Row, worker: Answering) -> None:
+            self.versions = worker.hello()["versions"]
+            found = worker.ask(
+                "begin",
+                experiment=self.workload.experiment,
+                settings=dict(self.workload.settings),
+                steps=self.steps,
+                seeds=trained,
+                group=group,
+            )
+            row["compile_seconds"], row["group"] = found["compile_seconds"], found["group"]
+            row["first_losses"] = found["losses"]
+            self.say(f"  {report.way(row)}: compiled in {row['compile_seconds']:.1f} s")
+
+        self._ask(row, begin)
+        return row
+
+    def _ask(self, row: results.Row, do: Callable[[results.Row, Answering], None]) -> None:
+        """`do(row, its process)`, unless that has failed; if it does now, the row says so."""
+        (worker,) = (worker for each, worker in self._begun if each is row)
+        if row["error"] is None:
+            try:
+                do(row, worker)
+            except PathFailed as error:
+                row["error"] = str(error)
+                self.say(f"  {report.way(row)}: {error}")
+
+    def _compare(self, row: results.Row, alone: results.Row) -> None:
+        """Whether a seed's first loss is the same in both ways, but for rounding; else the row says so."""
+        for one, other in zip(row["first_losses"], alone["first_losses"], strict=False):
+            if not abs(one - other) <= CLOSE * abs(other) and row["error"] is None:
+                row["error"] = f"other work: a first loss of {one:.6g}, {other:.6g} one after another"
+
+
+def _remember_memory(row: results.Row, worker: Answering) -> None:
+    found = worker.ask("memory")
+    row["peak_memory_bytes"], row["memory_kind"] = found["bytes"], found["kind"]

@@ -1,0 +1,162 @@
+"""A process that trains seeds, together or one after the other, started as
+`python -m benchmarks.populations.worker DEVICE` with "cpu" or "gpu".
+
+A JSON object a line on its standard input, one back for each:
+
+    {"do": "begin", "experiment": name, "settings": {...}, "steps": n, "seeds": n, "group": n, 0 or null}
+                    -> {"compile_seconds": s, "group": n, "losses": [D's of each seed in its first step]}
+    {"do": "run"}   -> {"seconds": from the seeds' keys to their trained states, all of them}
+    {"do": "memory"} -> {"bytes": most used since "begin", "kind": "resident set" or "device"}
+
+A group of n trains a population, n at once; null lets `populations.train` choose; 0 trains one seed after the
+other by the program of a single run. The first line comes unasked: {"versions": {...}};
+`benchmarks.throughput.workers` has the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.throughput import answers
+
+
+def main(device: str) -> None:
+    """Answer until the standard input ends."""
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
+
+    def begin() -> tuple[dict[str, Any], answers.Answer]:
+        from benchmarks.throughput.paths import jax_device
+        from ganjax.system.environment import versions
+
+        jax_device.describe(device)
+        return {"versions": versions()}, Worker().answer
+
+    answers.serve(begin)
+
+
+class Worker:
+    """Trains the same seeds again and again, each time from their keys."""
+
+    way: Any = None
+    steps = 0
+
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a question, as JSON values."""
+        match question["do"]:
+            case "begin":
+                return self._begin(question)
+            case "run":
+                begun = time.perf_counter()
+                self.way.train(self.steps)
+                return {"seconds": time.perf_counter() - begun}
+            case "memory":
+                from benchmarks.throughput.paths import jax_device, protocol
+
+                on_device = jax_device.peak_memory()
+                if on_device is None:
+                    return {"bytes": protocol.resident_set(), "kind": "resident set"}
+                return {"bytes": on_device, "kind": "device"}
+        raise ValueError(f"cannot do {question['do']!r}")
+
+    def _begin(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        from benchmarks.throughput.paths import protocol
+        from ganjax.experiments import EXPERIMENTS
+        from ganjax.training.chunks import capacity_for
+
+        experiment = EXPERIMENTS[question["experiment"]](**question["settings"])
+        seeds, group = question["seeds"], question["group"]
+        self.steps = question["steps"]
+        if group == 0:
+            self.way = OneAfterAnother(experiment, seeds, self.steps)
+            enough = 1
+        else:
+            self.way = Together(experiment, seeds, group)
+            # Of a chunk's length: a shorter run would compile a shorter chunk.
+            enough = capacity_for(self.steps, experiment.batch * seeds)
+        compile_seconds, losses = self.way.train(enough)
+        protocol.settle()
+        return {"compile_seconds": compile_seconds, "group": self.way.group, "losses": losses}
+
+
+class OneAfterAnother:
+    """Each seed as `ganjax train` makes it of its key: one program, compiled once."""
+
+    group = 0
+
+    def __init__(self, experiment: Any, seeds: int, steps: int) -> None:
+        import jax
+
+        from ganjax.stateless import without_values
+        from ganjax.training.chunks import capacity_for, compile_chunk
+
+        self.experiment, self.seeds = experiment, seeds
+        self.capacity = capacity_for(steps, experiment.batch)
+        without_values(lambda: experiment.gan)
+        self.chunk = compile_chunk(experiment.gan, experiment.batch, self.capacity)
+        self.source = jax.device_put(experiment.load(False)[0])
+
+    def train(self, steps: int) -> tuple[float, list[float]]:
+        """Train all; returns the seconds up to the end of each first chunk, and the first losses."""
+        import jax
+
+        from benchmarks.toy_tables.measures import keys
+        from ganjax.system.progress import Clock
+        from ganjax.training.chunked_run import ChunkPlan, run_chunks
+        from ganjax.training.loop import initial_state
+
+        clock, losses = Clock(), []
+        for seed in range(self.seeds):
+            its = keys(seed)
+            with clock("compile"):
+                state = jax.block_until_ready(initial_state(self.experiment, its.init))
+            chunk_plan = ChunkPlan(0, steps, (), self.capacity)
+            for result in run_chunks(self.chunk, state, self.source, its.data, chunk_plan, clock):
+                state = result.state
+                if result.first == 0:
+                    losses.append(float(result.rows["discriminator_loss"][0]))
+            jax.block_until_ready(state)
+        return clock.seconds["compile"], losses
+
+
+class Together:
+    """All seeds as one population.
+
+    Attributes:
+        group: members that are stepped at once; None before the first training, where that is to choose.
+    """
+
+    def __init__(self, experiment: Any, seeds: int, group: int | None) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        from ganjax.stateless import without_values
+
+        self.experiment, self.group = experiment, group
+        without_values(lambda: experiment.gan)
+        self.keys = jnp.stack([jax.random.key(seed) for seed in range(seeds)])
+        self.source = experiment.load(False)[0]
+
+    def train(self, steps: int) -> tuple[float, list[float]]:
+        """Train all; returns the seconds up to the end of the first chunk, and the first losses."""
+        import jax
+
+        from ganjax import populations
+
+        found = populations.train(
+            self.experiment.gan,
+            self.keys,
+            data=self.source,
+            steps=steps,
+            batch=self.experiment.batch,
+            group=self.group,
+        )
+        jax.block_until_ready(found.state)
+        self.group = found.group
+        return found.timings["compile"], found.metrics["discriminator_loss"][:, 0].tolist()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

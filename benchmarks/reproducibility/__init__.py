@@ -1,0 +1,1 @@
+"""Under which conditions runs are the same to the bit."""

@@ -1,0 +1,1 @@
+"""How many faces a second the page of `ganjax explore --serve` shows."""

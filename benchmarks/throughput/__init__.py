@@ -1,0 +1,1 @@
+"""Steps a second of ganjax, Keras on JAX and TensorFlow, on the same work."""

@@ -1,0 +1,248 @@
+"""`python -m benchmarks throughput`: which options there are, what is run, and what is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from benchmarks import machine
+from benchmarks.throughput import measuring, picture, report, results, workers
+from benchmarks.throughput.work import Work
+from benchmarks.throughput.workloads import QUICK, WORKLOADS
+from ganjax.cli.parsing import choose, parse
+from ganjax.system.errors import UserError
+
+PROG = "python -m benchmarks throughput"
+RESULTS = workers.ROOT / "benchmarks" / "results"
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """Training steps a second: ganjax, stock Keras on JAX, and Keras on TensorFlow, side by side.
+
+    python -m benchmarks throughput
+
+    python -m benchmarks throughput dcgan-64 --rounds 9
+
+    python -m benchmarks throughput --device gpu --tensorflow-python tf/bin/python
+
+    Exits with 1 when a path failed, or did not do the same work as the others.
+    """
+
+    workloads: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Which to run; by default all that suit the device."""
+    out: Path | None = None
+    """Folder for results.json, README.md and throughput.png; by default one named after machine and date."""
+    quick: bool = False
+    """A few workloads in short rounds: at most two minutes on two cores."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """auto is the GPU where JAX sees one."""
+    gpu: int = 0
+    """Which GPU, as nvidia-smi counts."""
+    precision: tuple[Precision, ...] = ()
+    """One or several; by default float32, and on a GPU tf32 and bfloat16 too."""
+    paths: tuple[str, ...] = ()
+    """Some of ganjax-step, ganjax-chunk, keras-jax, tensorflow-graph, tensorflow-xla; by default all."""
+    rounds: int = 7
+    """In each of which every path is timed once."""
+    seconds: float = 2.0
+    """Aimed at for each timing."""
+    jax_python: str | None = None
+    """Interpreter of the paths on JAX; by default the one that runs this."""
+    tensorflow_python: str | None = None
+    """Interpreter of the TensorFlow paths; by default the one that runs this."""
+    deterministic: bool = False
+    """Time every path with deterministic kernels too, for the price of them (GPU)."""
+    stock_allocator: bool = False
+    """Leave malloc as it is, on every path, instead of letting it keep freed memory."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is to be run, checked and complete; `jax_python` prepares the workloads."""
+
+    workloads: tuple[str, ...]
+    precisions: tuple[str, ...]
+    pythons: dict[str, str]
+    jax_python: str
+    conditions: workers.Conditions
+    timing: measuring.Timing
+    determinisms: tuple[bool, ...]
+    notes: list[str]
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command line `words`; returns the exit code.
+
+    Raises:
+        UserError: a mistake the user can mend.
+    """
+    options = parse(Options, words, PROG)
+    check(options)
+    plan = planned(options)
+    gpu = options.gpu if plan.conditions.device == "gpu" else None
+    here = machine.describe(gpu)
+    folder = options.out or RESULTS / f"{machine.slug(here)}-{datetime.date.today().isoformat()}"
+    print(machine.sentence(here), *plan.notes, sep="\n", flush=True)
+    found: results.Results = {
+        "schema": results.SCHEMA,
+        "command": ["python", "-m", "benchmarks", "throughput", *map(_without_folder, words)],
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "quick": options.quick,
+        "machine": here,
+        "settings": _settings(options, plan),
+        "peaks": _peaks(plan),
+        "rows": [],
+        "notes": plan.notes,
+    }
+    results.save(folder, found)
+    for rows in _measured(plan):
+        found["rows"] += rows
+        results.save(folder, found)
+    report.save(folder, found)
+    picture.draw(found, folder / "throughput.png")
+    print(report.terminal(found), f"\n{folder}")
+    all_begun = {row["workload"] for row in found["rows"]} == set(plan.workloads)
+    return int(not all_begun or any(_bad(row) for row in found["rows"]))
+
+
+def check(options: Options) -> None:
+    """Raise UserError for what no machine can do."""
+    for name in options.workloads:
+        choose(name, WORKLOADS, "workload")
+    for path in options.paths:
+        choose(path, workers.MODULES, "path")
+    if not 1 <= options.rounds <= results.MOST_ROUNDS:
+        raise UserError(f"--rounds must be from 1 to {results.MOST_ROUNDS}, got {options.rounds}")
+    if not options.seconds > 0:
+        raise UserError(f"--seconds must be positive, got {options.seconds}")
+
+
+def planned(options: Options) -> Plan:
+    """What `options` come to on this machine; looks into both interpreters.
+
+    Raises:
+        UserError: the device or the precision asked for is not there, or JAX is not.
+    """
+    asking = workers.Conditions("gpu", options.gpu).environment("float32", False)
+    asking.pop("JAX_PLATFORMS")  # so that JAX without CUDA answers too
+    pythons = workers.interpreters(options.jax_python, options.tensorflow_python)
+    jax_python = pythons["keras-jax"]
+    gpus = {"jax": workers.probe(jax_python, "jax", asking)["gpu"]}
+    notes = []
+    try:
+        gpus["tensorflow"] = workers.probe(pythons["tensorflow-graph"], "tensorflow", asking)["gpu"]
+    except UserError as error:
+        notes.append(f"no TensorFlow paths: {error}")
+    device = options.device if options.device != "auto" else "gpu" if gpus["jax"] else "cpu"
+    if device == "gpu":
+        if gpus["jax"] is None:
+            raise UserError(
+                f"--device gpu: JAX sees no GPU ({machine.describe()['gpu_note'] or 'CUDA plugin?'})"
+            )
+        if gpus.get("tensorflow", "missing") is None:
+            notes.append("no TensorFlow paths: TensorFlow sees no GPU")
+            del gpus["tensorflow"]
+    if device == "cpu" and "tf32" in options.precision:
+        raise UserError("--precision tf32 is for GPUs: no CPU has it")
+    if device == "cpu" and options.deterministic:
+        raise UserError("--deterministic is for GPUs: on a CPU all paths are deterministic as they are")
+    wanted = options.paths or tuple(workers.MODULES)
+    pythons = {
+        path: pythons[path] for path in wanted if "tensorflow" in gpus or not path.startswith("tensorflow")
+    }
+    if not pythons:
+        raise UserError(notes[-1])
+    usual = [name for name, workload in WORKLOADS.items() if device == "gpu" or not workload.large]
+    return Plan(
+        options.workloads or (QUICK if options.quick else tuple(usual)),
+        options.precision or (("float32", "tf32", "bfloat16") if device == "gpu" else ("float32",)),
+        pythons,
+        jax_python,
+        workers.Conditions(device, options.gpu, options.stock_allocator),
+        measuring.Timing(5, 0.2) if options.quick else measuring.Timing(options.rounds, options.seconds),
+        (False, True) if options.deterministic else (False,),
+        notes,
+    )
+
+
+def _measured(plan: Plan) -> Iterator[list[results.Row]]:
+    """The rows of one workload in one precision after another."""
+    for name in plan.workloads:
+        for precision in plan.precisions:
+            print(f"{name}, {precision}", flush=True)
+            conditions = plan.conditions._replace(one_arena=WORKLOADS[name].pictures)
+            environment = conditions.environment(precision, False)
+            # Each in a folder of its own, which is gone before the next: batches of pictures are large.
+            with tempfile.TemporaryDirectory() as temporary:
+                folder = Path(temporary) / name
+                try:
+                    workers.prepare(plan.jax_python, folder, name, precision, conditions.device, environment)
+                except workers.PathFailed as error:
+                    plan.notes.append(f"{name}, {precision}: {error}")
+                    print(f"  {error}", flush=True)
+                    continue
+                yield measuring.measure(
+                    Work(folder),
+                    plan.pythons,
+                    conditions,
+                    plan.timing,
+                    lambda line: print(line, flush=True),
+                    determinisms=plan.determinisms,
+                )
+
+
+def _peaks(plan: Plan) -> dict[str, Any]:
+    """What `benchmarks.throughput.peaks` measures, in the environment of the paths on JAX."""
+    done = subprocess.run(
+        [
+            plan.jax_python,
+            "-m",
+            "benchmarks.throughput.peaks",
+            *plan.precisions,
+            "--seconds",
+            str(min(0.3, plan.timing.seconds)),
+        ],
+        capture_output=True,
+        text=True,
+        env=plan.conditions.environment("float32", False),
+    )
+    if done.returncode:
+        raise UserError(f"the peaks cannot be measured: {(done.stderr.strip().splitlines() or [''])[-1]}")
+    return json.loads(done.stdout)
+
+
+def _settings(options: Options, plan: Plan) -> dict[str, Any]:
+    on_gpu = plan.conditions.device == "gpu"
+    kept, arena = (
+        " ".join(f"{name}={value}" for name, value in setting.items())
+        for setting in (workers.KEEP_FREED_MEMORY, workers.ONE_ARENA)
+    )
+    tuned = f"keeps freed memory ({kept}; for pictures also {arena}), on every path"
+    return {
+        "device": plan.conditions.device,
+        "deterministic": options.deterministic,
+        "allocator": "stock" if options.stock_allocator else tuned,
+        "preallocation": "off on every path" if on_gpu else None,
+        "rounds": plan.timing.rounds,
+        "seconds": plan.timing.seconds,
+    }
+
+
+def _bad(row: results.Row) -> bool:
+    return row["error"] is not None or row["same_work"]["comparable"] is False
+
+
+def _without_folder(word: str) -> str:
+    """An absolute path's last part: results are read by others, on other machines."""
+    return Path(word).name if Path(word).is_absolute() else word

@@ -1,0 +1,1 @@
+"""Recipes on toy landscapes over many seeds, beside the published figures; sweeps of a setting."""

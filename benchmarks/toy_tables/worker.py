@@ -1,0 +1,105 @@
+"""A process that trains and measures toy runs: `python -m benchmarks.toy_tables.worker SAMPLES [CORE]`.
+
+A JSON object a line on its standard input, one back for each; `group` as in `toy_tables_plan`:
+
+    {"do": "program", "group": g}   -> {"program": digest}: of what would be trained
+    {"do": "train", "group": g, "seeds": [...], "files": [...]}
+                                    -> {"program": digest, "versions": {...},
+                                        "compile_seconds": of this question, "runs": [...]}
+    {"do": "measure", ...}          -> {"runs": [...]}: the measures alone, of what the files hold
+
+The first line comes unasked: {"versions": {...}, "backend": name}; throughput/workers.py has the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.throughput import answers
+
+
+def main(samples: int, core: int | None) -> None:
+    """Answer until the standard input ends."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
+
+    def begin() -> tuple[dict[str, Any], answers.Answer]:
+        from ganjax.system.compilation_cache import keep_compilations
+        from ganjax.system.process import keep_freed_memory
+
+        keep_freed_memory(one_arena=False)
+        keep_compilations()
+
+        import jax
+
+        from ganjax.system.environment import versions
+
+        hello = {"versions": versions(), "backend": jax.default_backend()}
+        return hello, Worker(samples, versions()).answer
+
+    answers.serve(begin)
+
+
+class Worker:
+    """Keeps the last group compiled, so that its seeds follow one another without compiling again.
+
+    Args:
+        samples: how many each run is measured by.
+        versions: of what results depend on.
+    """
+
+    def __init__(self, samples: int, versions: Mapping[str, str]) -> None:
+        self.samples, self.versions = samples, dict(versions)
+        self._last: tuple[str, Any] = "", None
+
+    def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a question, as JSON values."""
+        from benchmarks.toy_tables import measures
+        from benchmarks.toy_tables.training import write
+
+        group, do = question["group"], question["do"]
+        if do == "measure":
+            files = zip(question["seeds"], question["files"], strict=True)
+            return {"runs": [measures.of_file(group["landscape"], seed, file) for seed, file in files]}
+        trainer, seconds = self._trainer(group, len(question.get("seeds", [0])))
+        if do == "program":
+            return {"program": trainer.program}
+        if do != "train":
+            raise ValueError(f"cannot do {do!r}")
+        compiled = seconds + trainer.compile() if seconds else 0.0
+        runs = trainer.train(question["seeds"])
+        rows = []
+        for run, seed, file in zip(runs, question["seeds"], question["files"], strict=True):
+            begun = time.perf_counter()
+            write(file, run)
+            found = measures.of_file(group["landscape"], seed, file)
+            rows.append(run.facts | found | {"measure_seconds": time.perf_counter() - begun})
+        return {
+            "program": trainer.program,
+            "versions": self.versions,
+            "compile_seconds": compiled,
+            "runs": rows,
+        }
+
+    def _trainer(self, group: Mapping[str, Any], together: int) -> tuple[Any, float]:
+        """The group's GAN, and the seconds that making it took: none where it is the last one's."""
+        from benchmarks.toy_tables.training import PerfectSampler, Trainer
+
+        name = json.dumps([group, together], sort_keys=True)
+        if name == self._last[0]:
+            return self._last[1], 0.0
+        begun = time.perf_counter()
+        kind = PerfectSampler if group["experiment"] is None else Trainer
+        trainer = kind(group, self.samples, together)
+        self._last = name, trainer
+        return trainer, time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)

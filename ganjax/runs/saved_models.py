@@ -1,0 +1,137 @@
+"""The generator a run left behind: plain Keras, loaded without executing any code the file may carry."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from ganjax import stateless
+from ganjax.datasets.conditions import Condition
+from ganjax.system.errors import UserError
+from ganjax.latents import Normal, NormalAndSigns
+from ganjax.runs.run_folder import RunFolder
+
+
+BATCH = 256  # latents decoded at once, so that any number fits in memory
+
+# What Keras's refusals of code say (`keras.src.saving.serialization_lib` has no class for them).
+FOREIGN_CODE = ("safe_mode", "unsafe", "Could not locate", "Could not deserialize", "Cannot deserialize")
+
+
+class SavedGenerator:
+    """A run's trained generator and the latent distribution it was trained with.
+
+    Attributes:
+        model: the Keras model.
+        latent: `(key, shape) -> float32 latents`.
+        condition: what its labels mean, in a conditional run; otherwise None.
+        latent_shape: shape of one latent.
+        sample_shape: shape of one sample.
+
+    Raises:
+        UserError: the run has no generator yet, or its file is damaged or carries code, or the manifest does
+            not say how latents are drawn, or what labels mean.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        try:
+            self.latent: Callable[..., jax.Array] = _latent(folder.read_manifest()["latent"])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise UserError(f"{folder.manifest_path} does not say how latents are drawn: {error}") from error
+        self.model = load_model(folder, "generator")
+        self.condition = _condition(folder, stateless.label_shape(self.model))
+        self.latent_shape = stateless.input_shape(self.model)
+        self.sample_shape: tuple[int, ...] = tuple(self.model.output_shape[1:])
+        self._forward = jax.jit(self._call)
+
+    def draw_latents(self, seed: int, n: int) -> np.ndarray:
+        """`(n, *latent_shape)` float32, from `jax.random.key(seed)`.
+
+        Raises:
+            UserError: `seed` is not in [0, 2^32).
+        """
+        if not 0 <= seed < 2**32:  # JAX would silently take it modulo 2^32
+            raise UserError(f"--seed must be at least 0 and below 2^32, got {seed}")
+        return np.asarray(self.latent(jax.random.key(seed), (n, *self.latent_shape)))
+
+    def decode(self, latents: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """Samples `(n, *sample_shape)` float32.
+
+        Args:
+            latents: `(n, *latent_shape)`.
+            labels: `(n, size)` float32, in a conditional run, from its `condition`; None asks for the most
+                usual value of every attribute.
+        """
+        if self.condition and labels is None:
+            labels = self.condition.encode(self.condition.usual(len(latents)))
+        arrays = [latents] if labels is None else [latents, labels]
+        n = len(latents)
+        # Every batch is of one size, so that one compilation serves all.
+        size = min(n, BATCH)
+        padded = [np.concatenate([x, np.repeat(x[-1:], -n % size, axis=0)]) for x in arrays]
+        parts = [
+            self._forward(*(jnp.asarray(x[i : i + size]) for x in padded))
+            for i in range(0, len(padded[0]), size)
+        ]
+        return np.concatenate([np.asarray(part, np.float32) for part in parts])[:n]
+
+    def _call(self, latents: jax.Array, *labels: jax.Array) -> jax.Array:
+        with stateless.standard_promotion():
+            return self.model([latents, *labels] if labels else latents, training=False)
+
+
+def _latent(described: Mapping[str, Any]) -> Normal | NormalAndSigns:
+    # The manifest holds a distribution's fields alone, and these tell the two apart.
+    if set(described) == {"signs"}:
+        return NormalAndSigns(int(described["signs"]))
+    return Normal(**{name: float(value) for name, value in described.items()})
+
+
+def _condition(folder: RunFolder, label_shape: tuple[int, ...] | None) -> Condition | None:
+    """What the labels of the run mean, if its generator takes any."""
+    if label_shape is None:
+        return None
+    try:
+        condition = Condition.from_json(folder.read_manifest()["data"]["condition"])
+        if (condition.size,) != label_shape:
+            raise ValueError(f"a label has {condition.size} numbers, the generator takes {label_shape}")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{folder.manifest_path} does not say what its labels mean: {error}") from error
+    return condition
+
+
+def load_model(folder: RunFolder, role: str) -> keras.Model:
+    """The run's `"generator"` or `"discriminator"`, in Keras's safe mode; it has one output.
+
+    Raises:
+        UserError: there is none, or its file is damaged, carries code, or is not the one this run wrote.
+    """
+    path = folder.model_path(role)
+    if not path.exists():
+        raise UserError(f"{folder.path} has no {path.name}: the run did not get that far")
+    try:
+        model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)  # type: ignore[assignment]
+        stateless.output_shape(model)  # it has one output, and one input or labels too
+    except Exception as error:  # in a damaged file Keras stumbles over anything
+        raise UserError(f"{path} cannot be loaded: {_reason(error)}; {_again(folder)}") from error
+    written = folder.read_manifest().get("models")
+    if isinstance(written, dict) and written.get(path.name) != folder.model_digests()[path.name]:
+        raise UserError(f"{path} is not the file that this run wrote: {_again(folder)}")
+    return model
+
+
+def _again(folder: RunFolder) -> str:
+    return f"`ganjax resume {folder.path}` writes it anew"
+
+
+def _reason(error: Exception) -> str:
+    said = str(error)
+    if any(sign in said for sign in FOREIGN_CODE):
+        return "it carries or asks for code beyond Keras's own layers, which is not run"
+    return textwrap.shorten(said or type(error).__name__, 200, placeholder=" ...")
+
+

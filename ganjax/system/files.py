@@ -1,0 +1,111 @@
+"""Files that are either whole or not there, and the same bytes for the same content."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import threading
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ganjax.system.errors import UNFINISHED, UserError, naming
+
+_NO_DATE = "1980-01-01@00:00:00"  # in the form Keras reads; when a model was written is for others to say
+_asking_umask = threading.Lock()
+
+
+@contextmanager
+def atomic(path: str | os.PathLike) -> Iterator[Path]:
+    """A temporary path beside `path`, with its suffix, which takes its place when the block ends well.
+
+    When the block raises, `path` is left as it was and the temporary file is removed. When it ends, the
+    content has reached the disk before the name has, so that no crash leaves an empty file under it.
+    """
+    path = Path(path)
+    with naming(path):
+        handle, name = tempfile.mkstemp(
+            suffix=path.suffix, prefix=f"{UNFINISHED}{path.stem}-", dir=path.parent
+        )
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        with naming(path):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: str | os.PathLike) -> None:
+    """Remove what a process that was killed has left half-written anywhere in `folder`."""
+    for path in list(Path(folder).rglob(f"{UNFINISHED}*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def write_zip(path: str | os.PathLike, members: Mapping[str, bytes], comment: bytes = b"") -> None:
+    """Write a .zip file that depends on `members` and `comment` alone: not on the clock or the umask."""
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.comment = comment
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content)  # dated 1980, where zip's calendar begins
+
+
+def write_keras(path: Path, model: Any) -> None:
+    """Write a Keras model to `path`, a `.keras` file, without the date that Keras adds.
+
+    Raises:
+        OSError: the folder of `path` cannot be written.
+    """
+    with (
+        naming(path),
+        tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}model-", dir=path.parent) as temporary,
+    ):
+        with warnings.catch_warnings():
+            # Keras's variables do not know NumPy 2's argument `copy` yet.
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            model.save(temporary, zipped=False)
+        files = sorted(file for file in Path(temporary).rglob("*") if file.is_file())
+        members = {file.relative_to(temporary).as_posix(): file.read_bytes() for file in files}
+    metadata = json.loads(members["metadata.json"]) | {"date_saved": _NO_DATE}
+    write_zip(path, members | {"metadata.json": json.dumps(metadata).encode()})
+
+
+def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
+    """The folder for everything that is kept between runs: prepared pictures, downloads, compiled programs.
+
+    `cache_dir` when given, else the user's own (`$XDG_CACHE_HOME/ganjax`, usually
+    `~/.cache/ganjax`). Nothing is created.
+
+    Raises:
+        UserError: `cache_dir` begins with the home of a user that does not exist.
+    """
+    if cache_dir is not None:
+        try:
+            return Path(cache_dir).expanduser()
+        except RuntimeError as error:
+            raise UserError(
+                f"no cache folder {os.fspath(cache_dir)} ({error}): choose another (--cache-dir)"
+            ) from error
+    from platformdirs import user_cache_path
+
+    return user_cache_path("ganjax")
+
+
+def _umask() -> int:
+    # Asking sets it, too: two threads at once could leave it at 0.
+    with _asking_umask:
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask

@@ -1,0 +1,23 @@
+"""What a path's process says of its memory."""
+
+import platform
+
+import numpy as np
+import pytest
+
+from benchmarks.throughput.paths import protocol
+
+BLOCK = 300_000_000
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="only Linux can count the most memory anew")
+def test_settling_forgets_what_was_given_back():
+    block = np.ones(BLOCK, np.uint8)
+    with_block = protocol.resident_set()
+    del block
+    assert protocol.resident_set() > with_block - 0.1 * BLOCK  # the most, not what is in use
+    protocol.settle()
+    settled = protocol.resident_set()
+    assert settled < with_block - 0.9 * BLOCK
+    again = np.ones(BLOCK, np.uint8)
+    assert protocol.resident_set() > settled + 0.9 * again.nbytes

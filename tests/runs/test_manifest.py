@@ -1,0 +1,128 @@
+"""A manifest holds, as JSON, what a run needs to be made again."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import jax
+import pytest
+import small_runs
+
+from ganjax.system.errors import DamagedError, UserError
+from ganjax.training import RunFolder
+from ganjax.system.progress import Clock
+from ganjax.system.environment import environment
+from ganjax.runs.manifest import Manifest, describe, earlier_manifest, mismatch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WithPaths(small_runs.Dots):
+    data: Path | None = Path("faces")
+    widths: tuple[int, ...] = (2, 3)
+    cache: Path | None = None
+
+
+def test_every_setting_is_in_it_as_json(key):
+    found = describe(WithPaths(seed=5), key, {"name": "faces", "count": 3})
+    assert json.loads(json.dumps(found)) == found
+    assert found["experiment"] == "dots"
+    assert found["settings"] == {
+        "seed": 5,
+        "steps": 12,
+        "batch": 16,
+        "log_every": 5,
+        "picture_every": 4,
+        "learning_rate": 0.01,
+        "data": "faces",
+        "widths": [2, 3],
+        "cache": None,
+    }
+    assert found["latent"] == {"mean": 0.0, "scale": 1.0}
+    assert found["data"] == {"name": "faces", "count": 3}
+
+
+def test_the_key_comes_back_from_it():
+    key = jax.random.key(2**32 - 1)
+    found = describe(small_runs.Dots(), key, {})["key"]
+    again = jax.random.wrap_key_data(jax.numpy.asarray(found, jax.numpy.uint32))
+    assert again == key
+
+
+def test_equal_runs_have_equal_descriptions_wherever_their_data_lie(key):
+    mine = describe(WithPaths(), key, {"sha256": "a"})
+    assert mismatch(mine, describe(WithPaths(data=Path("elsewhere")), key, {"sha256": "a"})) is None
+
+
+def test_where_data_were_downloaded_is_told_and_not_compared(key):
+    """A run can go on with the same pictures from a folder, or without a connection."""
+    mine = describe(WithPaths(), key, {"sha256": "a", "origin": {"url": "https://host/x.zip"}})
+    assert mine["data"]["origin"] == {"url": "https://host/x.zip"}
+    for data in ({"sha256": "a"}, {"sha256": "a", "origin": {"url": "https://elsewhere/x.zip"}}):
+        other = describe(WithPaths(), key, data)
+        assert mismatch(mine, other) is mismatch(other, mine) is None
+    mine["settings"]["offline"] = True
+    assert mismatch(mine, other) is mismatch(other, mine) is None
+    assert "its data are" in mismatch(mine, describe(WithPaths(), key, {"sha256": "b"}))
+
+
+@pytest.mark.parametrize(
+    ("other", "data", "said"),
+    [
+        (WithPaths(seed=1), {}, "its seed is 1, not 0"),
+        (WithPaths(batch=8), {}, "its batch is 8, not 16"),
+        (small_runs.Dots(), {}, "its widths is None, not [2, 3]"),
+        (WithPaths(), {"sha256": "b"}, "its data are sha256 'b', and these are"),
+        (small_runs.Tiles(), {}, "its experiment is 'tiles', not 'dots'"),
+    ],
+)
+def test_what_differs_is_said(key, other, data, said):
+    assert said in mismatch(describe(WithPaths(), key, {}), describe(other, key, data))
+
+
+def test_times_and_processes_stand_in_sessions_alone(tmp_path, key):
+    description = describe(small_runs.Dots(), key, {})
+    folder = RunFolder.create(tmp_path / "run")
+    manifest = Manifest.begin(folder, description, 0, 12, print)
+    manifest.note(5, {"5": "a digest"})
+    assert folder.read_manifest()["steps_done"] == 5
+    manifest.end("interrupted", Clock(), steps_done=6)
+    again = Manifest.begin(folder, description, 6, 12, print)
+    again.end("finished", Clock(), steps_done=12)
+    found = folder.read_manifest()
+    sessions = found.pop("sessions")
+    assert [session["from_step"] for session in sessions] == [0, 6]
+    assert all(session["process"] == os.getpid() and session["ended"] for session in sessions)
+    assert found == {
+        "schema": 2,
+        **description,
+        "steps": 12,
+        "status": "finished",
+        "steps_done": 12,
+        "environment": environment(),
+        "digests": {"5": "a digest"},
+    }
+
+
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path, key, monkeypatch, capsys):
+    folder = RunFolder.create(tmp_path / "run")
+    Manifest.begin(folder, describe(small_runs.Dots(), key, {}), 0, 12, print)
+    elsewhere = environment() | {"threads": 99}
+    monkeypatch.setattr("ganjax.runs.manifest.environment", lambda: elsewhere)
+    Manifest.begin(folder, describe(small_runs.Dots(), key, {}), 6, 12, print)
+    assert "threads" in capsys.readouterr().out
+    found = folder.read_manifest()
+    assert found["environment"]["threads"] != 99
+    assert found["sessions"][1]["environment"] == elsewhere
+
+
+def test_a_damaged_manifest_is_as_good_as_none_and_a_newer_one_is_not(tmp_path):
+    folder = RunFolder.create(tmp_path / "run")
+    assert earlier_manifest(folder) == {}
+    folder.manifest_path.write_text("{")
+    with pytest.raises(DamagedError):
+        folder.read_manifest()
+    assert earlier_manifest(folder) == {}
+    folder.manifest_path.write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="update ganjax"):
+        earlier_manifest(folder)

@@ -1,12 +1,12 @@
 """Augmentations of pictures: pure functions `(key, images) -> images`, differentiable by the images.
 
-DiffAugment (Zhao et al. 2020, section 3, https://arxiv.org/abs/2006.10738): whatever the discriminator looks
-at, real or generated, is altered at random on its way, and the generator's gradient comes back through the
-alteration. So a discriminator cannot learn few pictures by heart, and a generator does not learn the
-alterations.
+DiffAugment (Zhao et al. 2020, section 3, https://arxiv.org/abs/2006.10738): whatever the discriminator sees,
+real or generated, is augmented at random first, and the generator's gradient passes back through the
+augmentation. So a discriminator cannot memorise a small data set, and a generator does not learn to produce
+augmented pictures.
 
-Images are `(batch, height, width, channels)` float32 in [-1, 1]; every image of a batch is altered by draws
-of its own, which follow from `key` alone. Colour may leave [-1, 1]: D takes it so; clip to look.
+Images are `(batch, height, width, channels)` float32 in [-1, 1]; every image of a batch gets its own
+random numbers, which depend on `key` alone. Colours may leave [-1, 1]: D sees them so; clip them for display.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Augmentation = Callable[[jax.Array, jax.Array], jax.Array]
 
 def horizontal_flip(key: jax.Array, images: jax.Array) -> jax.Array:
     """Each image mirrored left to right with probability 1/2."""
-    mirrored = jax.random.bernoulli(key, shape=_one_a_picture(images))
+    mirrored = jax.random.bernoulli(key, shape=_one_per_image(images))
     return jnp.where(mirrored, images[:, :, ::-1], images)
 
 
 def color(key: jax.Array, images: jax.Array) -> jax.Array:
     """Brightness, then saturation, then contrast, as in DiffAugment.
 
-    Brightness adds b ~ U(-1/2, 1/2) to every value. Saturation moves each pixel from the mean of its channels
-    to s ~ U(0, 2) times its distance from it; contrast moves each value so from the mean of its whole image,
+    Brightness adds b ~ U(-1/2, 1/2) to every value. Saturation multiplies each pixel's distance from the
+    mean of its channels by s ~ U(0, 2); contrast each value's distance from the mean of its image by
     c ~ U(1/2, 3/2). (The paper's code has the same ranges, for values in [-1, 1].)
     """
-    b, s, c = jax.random.uniform(key, (3, *_one_a_picture(images)), images.dtype)
+    b, s, c = jax.random.uniform(key, (3, *_one_per_image(images)), images.dtype)
     images = images + (b - 0.5)
     gray = jnp.mean(images, axis=3, keepdims=True)
     images = gray + 2 * s * (images - gray)
@@ -42,7 +42,7 @@ def color(key: jax.Array, images: jax.Array) -> jax.Array:
 
 
 def translation(key: jax.Array, images: jax.Array, *, ratio: float = 0.125) -> jax.Array:
-    """Each image shifted by whole pixels, up to `ratio` of its size either way on each axis; 0 comes in."""
+    """Each image shifted by whole pixels, up to `ratio` of its size either way on each axis; the rest is 0."""
     shifts = jnp.stack([_integers(k, len(images), ratio, n) for k, n in _axes(key, images)], axis=1)
     reach = [round(n * ratio) for n in images.shape[1:3]]
     padded = jnp.pad(images, ((0, 0), *((r, r) for r in reach), (0, 0)))
@@ -54,7 +54,7 @@ def translation(key: jax.Array, images: jax.Array, *, ratio: float = 0.125) -> j
 
 
 def cutout(key: jax.Array, images: jax.Array, *, ratio: float = 0.5) -> jax.Array:
-    """In each image a rectangle of `ratio` of its height and width becomes 0; its centre lies anywhere."""
+    """In each image a rectangle of `ratio` of its height and width becomes 0; its centre is anywhere."""
     inside = True
     for axis, (k, n) in enumerate(_axes(key, images), start=1):
         side = round(n * ratio)
@@ -67,10 +67,10 @@ def cutout(key: jax.Array, images: jax.Array, *, ratio: float = 0.5) -> jax.Arra
 
 @dataclasses.dataclass(frozen=True)
 class Sequence:
-    """Augmentations one after another, each with a key of its own: hashable, as a `GAN` must be.
+    """Augmentations one after another, each with its own key; hashable, as a `GAN` must be.
 
     Attributes:
-        parts: the augmentations, in their order.
+        parts: the augmentations, in order.
     """
 
     parts: tuple[Augmentation, ...]
@@ -90,10 +90,10 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "translation": translation,
     "cutout": cutout,
 }
-"""By the names that the command line knows them by."""
+"""By the names used on the command line."""
 
 
-def _one_a_picture(images: jax.Array) -> tuple[int, int, int, int]:
+def _one_per_image(images: jax.Array) -> tuple[int, int, int, int]:
     return (len(images), 1, 1, 1)
 
 

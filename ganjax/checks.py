@@ -1,4 +1,4 @@
-"""Mistakes found before anything is compiled, each said in one line."""
+"""Checks made before anything is compiled; each error is one line."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransf
 
 
 def check_normal(mean: float, scale: float) -> None:
-    """Raise TypeError or ValueError unless N(mean, scale^2) is a distribution that can be drawn from.
+    """Raise TypeError or ValueError unless N(mean, scale^2) is a normal distribution.
 
-    What is traced has no value yet, and passes.
+    Traced values are not known yet, and pass.
     """
     if is_traced(mean) or is_traced(scale):
         return
@@ -39,13 +39,13 @@ def check_normal(mean: float, scale: float) -> None:
 
 
 def is_traced(value: Any) -> bool:
-    """Whether `value` is a scalar that stands for many: a hyperparameter within `jit` or `vmap`."""
+    """Whether `value` is a traced scalar: a hyperparameter within `jit` or `vmap`."""
     return isinstance(value, Tracer) and value.shape == ()
 
 
 def check_gan(
-    made: tuple[int, ...],
-    judged: tuple[int, ...],
+    generated: tuple[int, ...],
+    seen: tuple[int, ...],
     packing: int,
     labels: tuple[tuple[int, ...] | None, tuple[int, ...] | None],
     augment: Any,
@@ -61,11 +61,11 @@ def check_gan(
         raise ValueError(f"packing must be a whole number of at least 1, got {packing}")
     if packing > 1 and labels != (None, None):
         raise ValueError("a GAN with labels cannot pack samples: each has a label of its own")
-    seen = (*made[:-1], packing * made[-1]) if packing > 1 and made else made
-    if seen != judged:
-        packs = f", {seen} in packs of {packing}" if packing > 1 else ""
+    packed = (*generated[:-1], packing * generated[-1]) if packing > 1 and generated else generated
+    if packed != seen:
+        packs = f", {packed} in packs of {packing}" if packing > 1 else ""
         raise ValueError(
-            f"the generator makes samples of shape {made}{packs}, but the discriminator takes {judged}"
+            f"the generator makes samples of shape {generated}{packs}, but the discriminator takes {seen}"
         )
     if labels[0] != labels[1]:
         raise ValueError(
@@ -88,7 +88,7 @@ def check_gan(
     if not isinstance(unrolling, int) or unrolling < 0:
         raise ValueError(f"unrolling must be a whole number of at least 0, got {unrolling}")
     if unrolling and update != "alternating":
-        raise ValueError('unrolling looks ahead of D in G\'s own update: it needs update="alternating"')
+        raise ValueError('unrolling unrolls D in G\'s own update: it needs update="alternating"')
 
 
 def as_key(key: jax.Array) -> jax.Array:

@@ -52,7 +52,7 @@ def discriminator_pass(gan: GAN, D: NetworkState, real: Labelled) -> Discriminat
 
     One call halves the operations of a small network, where their number is the cost (a step of the 3x16 ring
     pair: 31 microseconds for 38, 2 cores with AVX-512). Over images the joined batch is a copy more, and its
-    pullback would reach the real images too, which nobody needs.
+    pullback would compute gradients of the real images too, which are not used.
     """
     one = is_samplewise(gan.discriminator) and is_dense(gan.discriminator)
     return (one_call if one else two_calls)(gan, D, real)
@@ -76,9 +76,9 @@ def two_pullbacks(
 def one_pullback(pull_logits: Any, D_cotangents: Logits, G_cotangent: jax.Array) -> tuple[Weights, jax.Array]:
     """The same from one pullback: for a samplewise discriminator with one logit f_i for each sample x_i.
 
-    What flows back to x_i is c_i df_i/dx_i, linear in the cotangent c_i of its own logit. So G's is D's times
-    g_i / c_i. Where D's cotangent vanishes beside G's (a sample D is sure of), it is first raised to
-    2^-64 |g_i|: no larger a change of D's gradient than 2^-40 of the rounding of a sample's share in it.
+    The cotangent of x_i is c_i df_i/dx_i, linear in the cotangent c_i of its own logit. So G's is D's times
+    g_i / c_i. Where D's cotangent is far smaller than G's (a sample that D is sure of), it is first raised to
+    2^-64 |g_i|, which changes D's gradient by less than 2^-40 of the rounding of that sample's share in it.
     """
     real_cotangent, c = D_cotangents
     g = G_cotangent
@@ -130,11 +130,11 @@ _FUNCTIONS = {"Absolute", "Cos", "Exp", "Negative", "Sin", "Square", "Tanh"}  # 
 
 
 def is_samplewise(model: keras.Model) -> bool:
-    """Whether every layer of `model` is known to treat samples one by one, without randomness or memory.
+    """Whether every layer of `model` is known to treat samples one by one, without randomness or state.
 
     Conservative: normalisation over the batch, dropout, spectral normalisation, a subclassed layer or model,
-    and whatever else this file does not name, all give False. A layer whose class has `samplewise = True` is
-    taken at its word.
+    and whatever else this file does not name, give False. A layer whose class says `samplewise = True` is
+    trusted.
     """
     if not all(_is_samplewise(operation) for operation in _operations(model)):
         return False
@@ -148,7 +148,7 @@ def is_dense(model: keras.Model) -> bool:
 
 
 def _operations(model: keras.Model) -> list[Any]:
-    """Layers and keras.ops functions of a model and of those in it; a subclassed one stands for itself."""
+    """Layers and keras.ops functions of a model and its nested models; a subclassed one is one layer."""
     if type(model) is keras.Sequential:
         parts = model.layers
     elif type(model) is _FUNCTIONAL:

@@ -108,5 +108,5 @@ class GAN:
 
     @property
     def label_shape(self) -> tuple[int, ...] | None:
-        """Shape of one label, e.g. `(53,)`; None where the GAN knows no labels."""
+        """Shape of one label, e.g. `(53,)`; None where the GAN is not conditional."""
         return stateless.label_shape(self.generator)

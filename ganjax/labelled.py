@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 
 class Labelled(NamedTuple):
-    """Samples and what each of them shows.
+    """Samples and their labels.
 
     Attributes:
         samples: `(batch, *sample_shape)` floating point.
@@ -64,7 +64,7 @@ def check_labels(labels: Any, label_shape: tuple[int, ...] | None, samples: Any)
     """Raise TypeError or ValueError unless `labels` fit the GAN, one for each of `samples`."""
     if (labels is None) != (label_shape is None):
         if label_shape is None:
-            raise TypeError("this GAN knows no labels: leave them out")
+            raise TypeError("this GAN takes no labels: leave them out")
         raise TypeError(
             f"this GAN needs labels of shape {('n', *label_shape)}: give them, as Labelled(samples, labels)"
         )

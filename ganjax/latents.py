@@ -31,9 +31,9 @@ standard_normal = Normal()
 class NormalAndSigns:
     """Standard normal coordinates, and `signs` at the end that are -1 or +1, all of them independent.
 
-    A continuous generator of a connected latent space has a connected image: between modes that do not touch
-    it must leave samples (Khayatkhoei et al. 2018, section 2, https://arxiv.org/abs/1806.00880). The latent
-    space of m signs has 2^m pieces, and the generator learns by itself which piece goes to which mode.
+    A continuous generator of a connected latent space has a connected image: it must therefore put
+    samples between separate modes (Khayatkhoei et al. 2018, section 2, https://arxiv.org/abs/1806.00880). The
+    latent space of m signs has 2^m pieces, and the generator learns which piece goes to which mode.
 
     Attributes:
         signs: how many coordinates of the last axis are signs, >= 0.

@@ -32,7 +32,7 @@ class Loss(NamedTuple):
 def discriminator_loss(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
     """Binary cross-entropy of real against 1 and fake against 0, the two halves averaged.
 
-    1/2 E[softplus(-r)] + 1/2 E[softplus(f)]; log 2 when D knows nothing. Goodfellow et al. 2014, eq. 1.
+    1/2 E[softplus(-r)] + 1/2 E[softplus(f)]; log 2 where every logit is 0. Goodfellow et al. 2014, eq. 1.
     """
     return (jnp.mean(softplus(-real_logits)) + jnp.mean(softplus(fake_logits))) / 2
 
@@ -89,7 +89,7 @@ minimax = Loss(discriminator_loss, _minimax_generator)
 (Goodfellow et al. 2014, eq. 1, https://arxiv.org/abs/1406.2661)."""
 
 zero_sum = Loss(discriminator_loss, _zero_sum_generator)
-"""D as above, and G the negative of all of it: beside `minimax`, E[softplus(-r)] counts where D looks ahead
+"""D as above, and G the negative of all of it: beside `minimax`, E[softplus(-r)] matters where D is unrolled
 (Metz et al. 2017, eq. 1, https://arxiv.org/abs/1611.02163)."""
 
 least_squares = Loss(_least_squares_discriminator, _least_squares_generator)

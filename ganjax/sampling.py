@@ -1,4 +1,4 @@
-"""The networks of a state at work: latents, samples, logits."""
+"""What the networks of a state compute: latents, samples, logits."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def decode(
         ema: use the averaged weights rather than the latest.
 
     Raises:
-        TypeError, ValueError: labels are missing, or there are some that the GAN does not know or take.
+        TypeError, ValueError: labels are missing, not wanted, or of the wrong shape or dtype.
     """
     check_labels(labels, gan.label_shape, latents)
     weights = state.ema if ema else state.generator

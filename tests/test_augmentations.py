@@ -172,7 +172,7 @@ def test_a_step_alters_real_and_generated_alike(update):
     def D(params, x):
         return by_hand.sequential.D(params, [], x)[0]
 
-    def descended(loss, params):
+    def one_update(loss, params):
         return [p - 0.1 * g for p, g in zip(params, jax.grad(loss)(params), strict=True)]
 
     def D_loss(params):
@@ -180,13 +180,13 @@ def test_a_step_alters_real_and_generated_alike(update):
         return ganjax.discriminator_loss(D(params, seen(real, D_drawn, 0)), D(params, fake))
 
     with jax.numpy_rank_promotion("allow"):
-        new_D = descended(D_loss, state.discriminator.params)
-        judge = state.discriminator.params if update == "simultaneous" else new_D
+        new_D = one_update(D_loss, state.discriminator.params)
+        D_params = state.discriminator.params if update == "simultaneous" else new_D
 
         def G_loss(params):
-            return ganjax.generator_loss(D(judge, seen(G(params, G_drawn), G_drawn, 1)))
+            return ganjax.generator_loss(D(D_params, seen(G(params, G_drawn), G_drawn, 1)))
 
-        new_G = descended(G_loss, state.generator.params)
+        new_G = one_update(G_loss, state.generator.params)
     for got, wanted in ((after.discriminator.params, new_D), (after.generator.params, new_G)):
         for a, b in zip(got, wanted, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

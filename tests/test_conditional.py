@@ -21,7 +21,7 @@ step = jax.jit(ganjax.train_step, static_argnums=0, compiler_options=QUICK)
 
 
 def pair():
-    """A generator that can do nothing but repeat its label, and a discriminator with a projection."""
+    """A generator that can only repeat its label, and a discriminator with a projection."""
     latent, label = keras.Input((2,)), keras.Input((LABELS,))
     fake = layers.Dense(2, name="make")(layers.Concatenate()([latent, label]))
     generator = keras.Model([latent, label], fake)
@@ -41,7 +41,7 @@ def labels_of(values):
 
 
 def batch(key, n=BATCH):
-    """Samples that stand where their label says."""
+    """Samples at the point that their label names."""
     values = jnp.arange(n) % LABELS
     angle = values.astype(jnp.float32) * (2 * jnp.pi / LABELS)
     return Labelled(jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1), labels_of(values))
@@ -123,7 +123,7 @@ def test_both_gradients_by_hand():
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-def test_it_learns_to_obey():
+def test_it_learns_to_follow_labels():
     adam = optax.adam(1e-2, b1=0.0, b2=0.9)
     gan = make_gan(
         loss=ganjax.losses.relativistic_pairing,
@@ -175,10 +175,10 @@ def test_labels_that_do_not_fit(gan, state, real, error, message):
         ganjax.train_step(gan, state, real)
 
 
-def test_labels_nobody_asked_for():
+def test_labels_of_an_unconditional_gan():
     gan = ganjax.GAN(by_hand.sequential.generator(), by_hand.sequential.discriminator())
     state = ganjax.init_state(gan, jax.random.key(0))
-    with pytest.raises(TypeError, match="knows no labels"):
+    with pytest.raises(TypeError, match="takes no labels"):
         ganjax.train_step(gan, state, Labelled(jnp.zeros((4, 2)), jnp.zeros((4, 3))))
 
 

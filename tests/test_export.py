@@ -156,7 +156,7 @@ def test_digest_sees_every_array(fresh):
     ],
     ids=["one too few", "one too many", "dtype", "shape", "key"],
 )
-def test_arrays_of_another_game_are_refused(fresh, damage):
+def test_arrays_of_another_gan_are_refused(fresh, damage):
     gan, state = fresh
     arrays = ganjax.state_to_arrays(state)
     damage(arrays)

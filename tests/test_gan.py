@@ -1,4 +1,4 @@
-"""GAN: an immutable, hashable description of a GAN, which refuses what cannot be played."""
+"""GAN: an immutable, hashable description of a GAN, which refuses what cannot be trained."""
 
 import dataclasses
 
@@ -145,7 +145,7 @@ def two_outputs():
     return keras.Model(x, [layers.Dense(2)(x), layers.Dense(2)(x)])
 
 
-def two_judgements():
+def two_logits():
     x = keras.Input((2,))
     return keras.Model(x, [layers.Dense(1)(x), layers.Dense(1)(x)])
 
@@ -161,7 +161,7 @@ def any_width():
         (G, three_inputs, "must have one input, or labels too"),
         (G, two_named_inputs, r"takes labels of shape None, but the discriminator of shape \(2,\)"),
         (two_outputs, D, "exactly one output, got 2"),
-        (G, two_judgements, "exactly one output, got 2"),
+        (G, two_logits, "exactly one output, got 2"),
         (G, any_width, "must be fixed but for the batch"),
     ],
 )

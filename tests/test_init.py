@@ -1,4 +1,4 @@
-"""`import ganjax`: which backend, what it loads, and that it leaves the world as it was."""
+"""`import ganjax`: which backend, what it loads, and that it changes nothing else."""
 
 import json
 import os
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def run(script, home=None, **variables):
-    """Run `script` in a Python of its own, in which nobody but `variables` chooses a backend."""
+    """Run `script` in a Python of its own, where only `variables` chooses a backend."""
     environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
     environment |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment |= {"HOME": str(home)} if home else {}
@@ -41,7 +41,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 """
 
-WHOLE_HEART = """
+WHOLE_CORE = """
 for name in ("GAN", "train_step", "init_state", "generate", "export_models", "R1", "Loss"):
     getattr(ganjax, name)
 """
@@ -70,7 +70,7 @@ print(json.dumps({
     assert list(tmp_path.iterdir()) == []
 
 
-HEART = (
+CORE = (
     """
 import jax, keras, optax
 from jax._src import xla_bridge
@@ -82,7 +82,7 @@ opened.clear()
 before = set(sys.modules)
 import ganjax
 """
-    + WHOLE_HEART
+    + WHOLE_CORE
     + """
 print(json.dumps({
     "backend": keras.backend.backend(),
@@ -99,27 +99,27 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def heart(tmp_path_factory):
-    return reported(run(WATCH + HEART, home=tmp_path_factory.mktemp("home"), KERAS_BACKEND="jax"))
+def core(tmp_path_factory):
+    return reported(run(WATCH + CORE, home=tmp_path_factory.mktemp("home"), KERAS_BACKEND="jax"))
 
 
-def test_heart_starts_no_device_work(heart):
-    assert heart["backend"] == "jax"
-    assert heart["devices"] is False
+def test_core_starts_no_device_work(core):
+    assert core["backend"] == "jax"
+    assert core["devices"] is False
 
 
-def test_heart_changes_no_setting(heart):
-    assert heart["configuration"] is True
-    assert heart["settings"] is True
+def test_core_changes_no_setting(core):
+    assert core["configuration"] is True
+    assert core["settings"] is True
 
 
-def test_heart_reads_and_writes_no_file(heart):
-    assert heart["opened"] == []
+def test_core_reads_and_writes_no_file(core):
+    assert core["opened"] == []
 
 
-def test_heart_imports_only_the_heart(heart):
+def test_core_imports_only_the_core(core):
     around = {"tqdm", "tyro", "platformdirs", "python_avatars", "resvg_py", "tensorflow", "torch"}
-    assert not around & set(heart["loaded"])
+    assert not around & set(core["loaded"])
     # Beyond what jax, keras and optax had loaded (Keras itself tries matplotlib, PIL and pandas); of jax it
     # is jax.extend, which the convolutions' rewriting reads programs with.
     standard = {
@@ -133,7 +133,7 @@ def test_heart_imports_only_the_heart(heart):
         "decimal",
         "_decimal",
     }
-    assert set(heart["new"]) <= {"ganjax", "jax"} | standard
+    assert set(core["new"]) <= {"ganjax", "jax"} | standard
 
 
 def test_unset_backend_is_jax_and_home_is_keras_own(tmp_path):
@@ -141,7 +141,7 @@ def test_unset_backend_is_jax_and_home_is_keras_own(tmp_path):
     homes = {"keras": tmp_path / "keras", "ganjax": tmp_path / "ganjax"}
     scripts = {
         "keras": "import os; os.environ['KERAS_BACKEND'] = 'jax'; import keras",
-        "ganjax": "import ganjax" + WHOLE_HEART,
+        "ganjax": "import ganjax" + WHOLE_CORE,
     }
     files = {}
     for name, home in homes.items():
@@ -171,7 +171,7 @@ def test_keras_already_on_another_backend_is_refused():
     check_refused(run(script, KERAS_BACKEND="numpy"), "numpy")
 
 
-def test_backend_of_a_configuration_file_is_judged_too(tmp_path):
+def test_backend_of_a_configuration_file_is_overruled(tmp_path):
     """Without the variable Keras reads ~/.keras/keras.json; ganjax's choice goes before it."""
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text('{"backend": "tensorflow"}')
@@ -188,7 +188,7 @@ def test_public_names():
         ganjax.generator  # noqa: B018
 
 
-def test_names_people_are_promised():
+def test_promised_names():
     assert {
         "GAN", "GANState", "init_state", "train_step", "generate", "sample_latent", "export_models",
         "generator_loss", "discriminator_loss", "losses", "penalties", "R1", "R2", "WGANGP",

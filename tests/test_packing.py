@@ -1,4 +1,4 @@
-"""Packing: D judges several samples as one, wherever it judges."""
+"""Packing: D sees several samples as one, everywhere."""
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,7 @@ def test_a_pack_is_its_samples_side_by_side(packs, size, axes, channels):
     np.testing.assert_array_equal(pack(jnp.asarray(x), size), np.stack(expected))
 
 
-def test_one_sample_is_no_pack():
+def test_packs_of_one_change_nothing():
     x = jnp.ones((3, 2))
     assert pack(x, 1) is x
 
@@ -65,8 +65,8 @@ def stretched(key, x):
     return x * jnp.asarray([[1.0, 2.0]])
 
 
-def test_a_step_is_that_of_a_game_on_packs_written_out(key):
-    """Gradients of loss and penalties, taken from states that descended them at a rate of one."""
+def test_a_step_is_that_of_a_gan_on_packs_written_out(key):
+    """Gradients of loss and penalties, read from states after one step of SGD at rate 1."""
     gan = make_gan(3, augment=stretched, penalties=(ganjax.R1(0.3), ganjax.R2(0.2)))
     state = ganjax.init_state(gan, key)
     real = 1 + jax.random.normal(key, (12, 2))
@@ -113,7 +113,7 @@ def test_shapes_are_those_of_one_sample(key):
     assert ganjax.generate(gan, state, key, 5).shape == (5, 2)
 
 
-def test_packs_of_images_stand_on_their_channels():
+def test_packs_of_images_are_joined_along_channels():
     generator = keras.Sequential([keras.Input((3,)), layers.Dense(16), layers.Reshape((4, 4, 1))])
     discriminator = keras.Sequential([keras.Input((4, 4, 2)), layers.Conv2D(1, 4)])
     gan = ganjax.GAN(generator, discriminator, packing=2)
@@ -125,7 +125,7 @@ def test_packs_of_images_stand_on_their_channels():
     assert logits.shape == (3, 1, 1, 1)
 
 
-def test_discriminate_judges_neighbours_together(key):
+def test_discriminate_packs_neighbours(key):
     gan = make_gan(2)
     state = ganjax.init_state(gan, key)
     x = jax.random.normal(key, (6, 2))
@@ -136,7 +136,7 @@ def test_discriminate_judges_neighbours_together(key):
 
 
 @pytest.mark.parametrize(("batch", "updates"), [(5, 1), (6, 2), (2, 2)])
-def test_a_batch_that_leaves_a_rest_is_refused(key, batch, updates):
+def test_a_batch_of_incomplete_packs_is_refused(key, batch, updates):
     gan = make_gan(2, discriminator_updates=updates)
     state = ganjax.init_state(gan, key)
     with pytest.raises(ValueError, match="samples cannot be put into packs of 2") as error:

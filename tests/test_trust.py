@@ -14,7 +14,7 @@ import small_runs
 import watching
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted(path for room in ("ganjax", "benchmarks") for path in (ROOT / room).rglob("*.py"))
+FILES = sorted(path for root in ("ganjax", "benchmarks") for path in (ROOT / root).rglob("*.py"))
 
 # Modules that make objects, and so can run anything, from bytes; and modules that reach the network.
 PICKLING = {"pickle", "_pickle", "pickletools", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

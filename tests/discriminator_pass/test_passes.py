@@ -43,11 +43,11 @@ def normalized():
     )
 
 
-def judged(gan, judge):
+def passed(gan, make_pass):
     """Logits, statistics and pullback for a real and a generated batch."""
     D = ganjax.init_state(gan, jax.random.key(0)).discriminator
     real, fake = jax.random.normal(jax.random.key(1), (2, BATCH, *gan.sample_shape))
-    return jax.vjp(judge(gan, D, Labelled(real)), D.params, fake, has_aux=True)
+    return jax.vjp(make_pass(gan, D, Labelled(real)), D.params, fake, has_aux=True)
 
 
 def close(one, other, scale=1.0):
@@ -58,8 +58,8 @@ def close(one, other, scale=1.0):
 @pytest.mark.parametrize("discriminator", [perceptron, images, patches])
 def test_one_pass_is_two(discriminator):
     gan = make_gan(discriminator)
-    one, pull_one, _ = judged(gan, discriminator_pass.one_call)
-    two, pull_two, _ = judged(gan, discriminator_pass.two_calls)
+    one, pull_one, _ = passed(gan, discriminator_pass.one_call)
+    two, pull_two, _ = passed(gan, discriminator_pass.two_calls)
     close(one, two)
     close(pull_one((jnp.cos(two[0]), jnp.sin(two[1]))), pull_two((jnp.cos(two[0]), jnp.sin(two[1]))))
 
@@ -70,7 +70,7 @@ def test_one_pass_is_two(discriminator):
 def test_one_pullback_is_two(discriminator, loss, shift):
     """Also where D is so sure of a sample that its own loss has no slope: far to the left."""
     loss = getattr(losses, loss)
-    (real, fake), pull_logits, _ = judged(make_gan(discriminator), discriminator_pass.two_calls)
+    (real, fake), pull_logits, _ = passed(make_gan(discriminator), discriminator_pass.two_calls)
     fake = fake + shift
     D_cotangents = jax.grad(loss.discriminator, (0, 1))(real, fake)
     G_cotangent = jax.grad(loss.generator)(fake, real)
@@ -81,14 +81,14 @@ def test_one_pullback_is_two(discriminator, loss, shift):
 
 
 def test_one_pullback_without_any_derivative_is_zero():
-    (_, fake), pull_logits, _ = judged(make_gan(perceptron), discriminator_pass.two_calls)
+    (_, fake), pull_logits, _ = passed(make_gan(perceptron), discriminator_pass.two_calls)
     nothing = jnp.zeros_like(fake)
     D_gradient, fake_cotangent = discriminator_pass.one_pullback(pull_logits, (nothing, nothing), nothing)
     assert not any(np.any(x) for x in [*D_gradient, fake_cotangent])
 
 
 def test_one_pullback_hides_no_nan():
-    (_, fake), pull_logits, _ = judged(make_gan(perceptron), discriminator_pass.two_calls)
+    (_, fake), pull_logits, _ = passed(make_gan(perceptron), discriminator_pass.two_calls)
     bad = jnp.full_like(fake, jnp.nan)
     D_gradient, fake_cotangent = discriminator_pass.one_pullback(pull_logits, (bad, bad), bad)
     assert all(np.isnan(x).any() for x in [*D_gradient, fake_cotangent])
@@ -105,7 +105,7 @@ def test_one_pullback_hides_no_nan():
         (normalized, "float32", 2, 2),
     ],
 )
-def test_how_often(discriminator, dtype, passes, pullbacks, monkeypatch):
+def test_number_of_calls(discriminator, dtype, passes, pullbacks, monkeypatch):
     gan = make_gan(discriminator, dtype)
     calls = []
     forward = discriminator_pass.forward
@@ -115,8 +115,8 @@ def test_how_often(discriminator, dtype, passes, pullbacks, monkeypatch):
         return lambda *arguments: calls.append(1) or function(*arguments)
 
     monkeypatch.setattr(discriminator_pass, "forward", counted)
-    logits, pull_logits, _ = judged(gan, discriminator_pass.judge)
+    logits, pull_logits, _ = passed(gan, discriminator_pass.discriminator_pass)
     assert len(calls) == passes
     pulled = []
-    discriminator_pass.pull(gan, lambda c: pulled.append(1) or pull_logits(c), logits, logits[1])
+    discriminator_pass.gradients_of_both(gan, lambda c: pulled.append(1) or pull_logits(c), logits, logits[1])
     assert len(pulled) == pullbacks

@@ -61,15 +61,15 @@ def step(kind: Kind, state, real, *, update: str, discriminator_updates: int, ad
                 kind, state.generator, D, batch, key, adam
             )
             latent_key, _ = jax.random.split(key)
-            judge = D
+            G_sees = D
         else:
             key, generator_key = jax.random.split(key)
             latent_key, _, _ = jax.random.split(generator_key, 3)
             new_D, D_loss, logits, D_gradient = discriminator_update(
                 kind, state.generator, D, batch, key, adam
             )
-            judge = as_network(new_D, D)
-        new_G, G_loss, G_gradient = generator_update(kind, state.generator, judge, batch, latent_key, adam)
+            G_sees = as_network(new_D, D)
+        new_G, G_loss, G_gradient = generator_update(kind, state.generator, G_sees, batch, latent_key, adam)
         t = state.step.astype(jnp.float32)
         decay = jnp.minimum(ema_decay, (1 + t) / (10 + t))
         real_logits, fake_logits = logits

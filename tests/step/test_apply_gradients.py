@@ -1,4 +1,4 @@
-"""ganjax/step.py: what G sees when it looks ahead of D (Metz et al. 2017, section 2.2)."""
+"""ganjax/step.py: G's gradient through unrolled updates of D (Metz et al. 2017, section 2.2)."""
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ def make_gan(unrolling):
     )
 
 
-def test_the_generator_descends_through_the_updates_of_d_it_looks_ahead_to(key):
+def test_the_generators_gradient_passes_through_the_unrolled_updates(key):
     gan = make_gan(unrolling=2)
     state, real = ganjax.init_state(gan, key), jnp.linspace(-1, 1, 6)[:, None]
     after, _ = ganjax.train_step(gan, state, real)
@@ -50,7 +50,7 @@ def test_the_generator_descends_through_the_updates_of_d_it_looks_ahead_to(key):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
-def test_looking_nowhere_is_the_alternating_game(key):
+def test_no_unrolling_is_the_alternating_update(key):
     real = jnp.linspace(-1, 1, 6)[:, None]
     ahead, plain = (
         ganjax.train_step(gan, ganjax.init_state(gan, key), real)[0] for gan in (make_gan(1), make_gan(0))

@@ -22,7 +22,7 @@ from ganjax.step import METRICS
 
 
 @pytest.mark.parametrize("name", EQUATIONS)
-def test_linear_game_in_closed_form(name, key):
+def test_linear_gan_in_closed_form(name, key):
     """The original 1-D GAN, D(x) = w x + b, G(z) = a z + c: float64 NumPy, gradients by the chain rule."""
 
     def line():
@@ -85,7 +85,7 @@ def test_metrics_are_a_fixed_dict_of_float32_scalars(played):
 
 
 @pytest.mark.parametrize("bad", [jnp.nan, jnp.inf])
-def test_finite_flag_falls(gan, state, batches, bad):
+def test_finite_becomes_0(gan, state, batches, bad):
     real = batches[0].at[0, 0].set(bad)
     _, metrics = step(gan, state, real)
     assert float(metrics["finite"]) == 0
@@ -120,7 +120,7 @@ def test_average_without_decay_is_the_generator(key):
         np.testing.assert_array_equal(a, b)
 
 
-# How often.
+# How many calls.
 
 
 class Counting(layers.Layer):

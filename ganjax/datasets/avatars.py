@@ -180,7 +180,7 @@ def load_avatars(
     n: int = 8192,
     size: int = 64,
     seed: int = 0,
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> ImageSet:
     """``n`` labelled cartoon faces, from the cache or rendered into it.

@@ -75,7 +75,7 @@ def download(
     *,
     size: int | None = None,
     sha256: str | None = None,
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     offline: bool = False,
     allow_http: bool = False,
     progress: bool = True,
@@ -121,21 +121,21 @@ def download(
         ) from error
 
 
-def kept(url: str, cache_dir: str | os.PathLike | None = None) -> Kept:
+def kept(url: str, cache_dir: str | os.PathLike[str] | None = None) -> Kept:
     """What the cache holds of `url`."""
     home = _home(url, cache_dir)
     prepared = [(each.pixels, each.size) for each in prepared_sets(home)]
     return Kept(url, _found(home, None), Part(_part(home)).length, prepared)
 
 
-def all_kept(cache_dir: str | os.PathLike | None = None) -> list[Kept]:
+def all_kept(cache_dir: str | os.PathLike[str] | None = None) -> list[Kept]:
     """What the cache holds of any address, in alphabetical order."""
     homes = [path for path in (cache_folder(cache_dir) / "downloads").glob("*/") if path.is_dir()]
     urls = {(_record(home) or {}).get("url") or Part(_part(home)).url for home in homes}
     return [kept(url, cache_dir) for url in sorted(filter(None, urls))]
 
 
-def forget(url: str, cache_dir: str | os.PathLike | None = None) -> int:
+def forget(url: str, cache_dir: str | os.PathLike[str] | None = None) -> int:
     """Remove all that the cache holds of `url`, the pinned digest included; how many bytes that were.
 
     Raises:
@@ -224,7 +224,7 @@ def _record(home: Path) -> dict[str, Any] | None:
         return None
 
 
-def _home(url: str, cache_dir: str | os.PathLike | None) -> Path:
+def _home(url: str, cache_dir: str | os.PathLike[str] | None) -> Path:
     """The folder of an address: named like the file, and by a digest that tells addresses apart."""
     last = url.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", last).strip(".")[-60:] or "archive"

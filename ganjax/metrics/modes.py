@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy import special
+from jax.typing import ArrayLike
 
 _REACH = 3.0  # standard deviations up to which a sample is of high quality
 _DISTANCES = 2**21  # at a time: 8 MB
@@ -38,7 +39,7 @@ class ModeScores(NamedTuple):
 
 
 def mode_scores(
-    samples: jax.Array, centers: jax.Array, sigma: float | jax.Array, weights: jax.Array | None = None
+    samples: ArrayLike, centers: ArrayLike, sigma: float | jax.Array, weights: ArrayLike | None = None
 ) -> ModeScores:
     """Modes captured, high-quality share and reverse KL as in PacGAN, widths and weights of the modes.
 

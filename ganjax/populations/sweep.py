@@ -93,7 +93,7 @@ def with_scores(rows: Sequence[Row], scores: Sequence[Mapping[str, float]]) -> l
     return [row | dict(its) for row, its in zip(rows, scores, strict=True)]
 
 
-def write_csv(path: str | os.PathLike, rows: Sequence[Row]) -> Path:
+def write_csv(path: str | os.PathLike[str], rows: Sequence[Row]) -> Path:
     """Write rows as a table with a header, whole or not at all; `pandas.read_csv` takes it as it is.
 
     Raises:

@@ -18,7 +18,7 @@ from ganjax.viewing.saving import save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Metrics = Mapping[str, Sequence[float] | np.ndarray] | str | os.PathLike
+Metrics = Mapping[str, Sequence[float] | np.ndarray] | str | os.PathLike[str]
 
 LOSSES = ("generator_loss", "discriminator_loss")
 
@@ -42,7 +42,7 @@ _STYLES = {
 }
 
 
-def read_metrics(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def read_metrics(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read a run's `metrics.csv` into a float64 array of shape `(rows,)` for each column.
 
     What is not a number (an empty cell, a last line cut short by an interruption) becomes NaN.
@@ -139,7 +139,7 @@ def plot_curves(
     return ax
 
 
-def save_curves(path: str | os.PathLike, metrics: Metrics, *, smoothing: float | None = None) -> Path:
+def save_curves(path: str | os.PathLike[str], metrics: Metrics, *, smoothing: float | None = None) -> Path:
     """Save a run's curves as a PNG file: its losses, and below them the discriminator's judgement.
 
     Below the losses stand the mean logits and the accuracies of the discriminator on real and on

@@ -15,11 +15,11 @@ from ganjax.viewing.saving import save_bytes
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Frame = np.ndarray | str | os.PathLike
+Frame = np.ndarray | str | os.PathLike[str]
 
 
 def save_film(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     frames: Sequence[Frame],
     seconds_per_frame: float = 0.15,
     last: float = 2.0,

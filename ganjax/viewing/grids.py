@@ -160,7 +160,7 @@ def labelled_grid(
 
 
 def save_grid(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     images: Any,
     columns: int | None = None,
     padding: int = 2,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 
-def save_bytes(path: str | os.PathLike, data: bytes) -> Path:
+def save_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write `data` to `path` so that a reader finds the old file or the new one, never a part.
 
     The folder is made when it does not exist. Returns the path; raises OSError when it cannot be
@@ -28,7 +28,7 @@ def save_bytes(path: str | os.PathLike, data: bytes) -> Path:
     return path
 
 
-def save_image(path: str | os.PathLike, pixels: np.ndarray) -> Path:
+def save_image(path: str | os.PathLike[str], pixels: np.ndarray) -> Path:
     """Save one picture, uint8 `(height, width, 3)` or `(height, width)`, as a PNG file."""
     from PIL import Image
 
@@ -37,7 +37,7 @@ def save_image(path: str | os.PathLike, pixels: np.ndarray) -> Path:
     return save_bytes(path, buffer.getvalue())
 
 
-def save_figure(path: str | os.PathLike, figure: Figure | SubFigure) -> Path:
+def save_figure(path: str | os.PathLike[str], figure: Figure | SubFigure) -> Path:
     """Save a Matplotlib figure as a PNG file at the figure's own resolution.
 
     The metadata that would change from one version to the next (Software) is left out, so equal

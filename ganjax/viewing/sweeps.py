@@ -63,7 +63,7 @@ def plot_sweep(
 
 
 def save_sweep(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     rows: Rows,
     hyperparameter: str,
     scores: Sequence[str],

@@ -22,7 +22,9 @@ MOST = 12  # side by side; more cannot be told apart
 COLUMNS = 4  # of the picture
 
 
-def save_comparison(folders: Sequence[str | os.PathLike], out: str | os.PathLike) -> tuple[Path, Path]:
+def save_comparison(
+    folders: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]
+) -> tuple[Path, Path]:
     """Write `comparison.html` and `comparison.png` into the folder `out`: pictures, curves, settings, scores.
 
     Args:

@@ -52,7 +52,7 @@ class Run:
         return path if inside and path.is_file() else None
 
 
-def read_run(folder: str | os.PathLike, manifest: Mapping[str, Any] | None = None) -> Run:
+def read_run(folder: str | os.PathLike[str], manifest: Mapping[str, Any] | None = None) -> Run:
     """Read what is to be seen of a run.
 
     Args:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def save_page(path: str | os.PathLike, template: str, **values: Any) -> Path:
+def save_page(path: str | os.PathLike[str], template: str, **values: Any) -> Path:
     """Write a page, whole or not at all: equal values give equal bytes. Returns its path.
 
     Args:

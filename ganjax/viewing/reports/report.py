@@ -23,7 +23,7 @@ HOW_IT_ENDED = {
 }
 
 
-def save_report(folder: str | os.PathLike, manifest: Mapping[str, Any] | None = None) -> Path:
+def save_report(folder: str | os.PathLike[str], manifest: Mapping[str, Any] | None = None) -> Path:
     """Write `report.html` into a run's folder: settings, pictures, curves, scores, how to make it again.
 
     The page is one file, a few megabytes at most, and opens without a network. It depends on nothing but the

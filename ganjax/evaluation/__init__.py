@@ -1,1 +1,1 @@
-"""Scoring what a run has learnt: its samples beside real ones, every score beside its floor."""
+"""Scoring a run's generator: how its samples compare with real ones, and what real samples get themselves."""

@@ -1,4 +1,4 @@
-"""The classifier of faces, trained once and kept: what it reads off pictures."""
+"""The classifier of faces that scores are computed with: trained once, then loaded from the cache folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from ganjax.datasets.avatars import DRAWING, LABEL_NAMES
-from ganjax.evaluation.classifier import HEADS, Recipe, read, train, visible
+from ganjax.evaluation.classifier import HEADS, Recipe, read, train, visible_attributes
 from ganjax.system.errors import UserError
 from ganjax.system.files import atomic, cache_folder, write_keras
 from ganjax.system.progress import tell
@@ -21,11 +21,11 @@ SCHEMA = 1
 
 
 class Reading(NamedTuple):
-    """What a judge reads off n pictures; columns in the order of `LABEL_NAMES`.
+    """The classifier's output on n pictures; columns in the order of `LABEL_NAMES`.
 
     Attributes:
-        labels: int32 (n, attributes), indices into `LABEL_NAMES`; -1 where the other labels hide it.
-        confidences: float32 (n, attributes), the probability given to each label.
+        labels: int32 (n, attributes), indices into `LABEL_NAMES`; -1 where other labels hide the attribute.
+        confidences: float32 (n, attributes), the probability of each label.
         features: float32 (n, features), the classifier's last layer before its heads.
     """
 
@@ -40,9 +40,9 @@ class AttributeClassifier:
 
     Attributes:
         model: the Keras model, see `classifier.build`.
-        accuracy: attribute -> share of held-out faces read right, where the attribute shows.
-        sha256: of the file it is kept in.
-        size: height and width of the pictures it reads.
+        accuracy: attribute -> share of held-out faces on which it is right, where the attribute is visible.
+        sha256: of its file in the cache folder.
+        size: height and width of the pictures it takes.
     """
 
     model: keras.Model
@@ -51,10 +51,10 @@ class AttributeClassifier:
     size: int
 
     def read(self, images: np.ndarray) -> Reading:
-        """What is on `images`: uint8, or floats in [-1, 1], (n, size, size, 3).
+        """Labels, confidences and features of `images`: uint8, or floats in [-1, 1], (n, size, size, 3).
 
         Raises:
-            ValueError: pictures of another size.
+            ValueError: the pictures have another size.
         """
         if images.shape[1:] != (self.size, self.size, 3):
             raise ValueError(f"this classifier reads {self.size} x {self.size} pictures, not {images.shape}")
@@ -68,20 +68,21 @@ class AttributeClassifier:
 
 
 def as_columns(labels: dict[str, np.ndarray]) -> np.ndarray:
-    """Labels of the avatars, attribute -> (n,), as int32 (n, attributes), -1 where they do not show."""
-    shows = visible(labels)
-    return np.stack([np.where(shows[name], labels[name], -1) for name in LABEL_NAMES], axis=1, dtype=np.int32)
+    """Labels of the avatars, attribute -> (n,), as int32 (n, attributes), -1 where they are not visible."""
+    visible = visible_attributes(labels)
+    columns = [np.where(visible[name], labels[name], -1) for name in LABEL_NAMES]
+    return np.stack(columns, axis=1, dtype=np.int32)
 
 
 def avatar_classifier(
     recipe: Recipe, cache_dir: str | None = None, progress: bool = False
 ) -> AttributeClassifier:
-    """The judge that `recipe` describes: from the cache, or trained into it.
+    """The classifier that `recipe` describes: loaded from the cache folder, or trained and saved there.
 
     Args:
-        recipe: which one.
+        recipe: its data, sizes and training.
         cache_dir: the cache folder, by default the user's.
-        progress: show a bar while it is trained (on a terminal only), and say what was damaged.
+        progress: show a progress bar for the training (on a terminal only), and report a damaged file.
 
     Raises:
         UserError: the cache folder cannot be written.
@@ -91,9 +92,11 @@ def avatar_classifier(
     if path.exists():
         try:
             return _open(path, recipe)
-        except Exception as error:  # whatever is wrong with it, it is made anew
+        except Exception as error:  # whatever is wrong with the file, the classifier is trained again
             if progress:
-                tell(f"the kept classifier {path} cannot be used ({type(error).__name__}): training it again")
+                tell(
+                    f"the cached classifier {path} cannot be used ({type(error).__name__}): training it again"
+                )
     trained = train(recipe, progress)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +120,7 @@ def avatar_classifier(
 def _open(path: Path, recipe: Recipe) -> AttributeClassifier:
     about = json.loads(_about(path).read_text(encoding="utf-8"))
     if about["schema"] != SCHEMA or about["sha256"] != _digest(path.read_bytes()):
-        raise ValueError("other bytes than were written")
+        raise ValueError("the file is not as it was written")
     accuracy = {name: float(about["accuracy"][name]) for name in LABEL_NAMES}
     model = keras.models.load_model(path, compile=False, safe_mode=True)
     return AttributeClassifier(model, accuracy, about["sha256"], recipe.size)  # type: ignore[arg-type]

@@ -1,7 +1,8 @@
-"""A small network that reads off the parts of a cartoon face, trained here on freshly rendered ones.
+"""A small network that recognises the parts of a cartoon face, and how it is trained.
 
-It judges generators trained on the avatars: which parts their faces have, and how far these are from real
-ones in its features. It never sees the pictures a run was trained on: its faces come from seeds of their own.
+It is used to score generators trained on the avatars: by the parts that their faces have, and by how far
+these faces are from real ones in the network's features. It is trained on freshly rendered faces. They have
+seeds of their own, so the network never sees the pictures that a run was trained on.
 """
 
 from __future__ import annotations
@@ -23,55 +24,28 @@ from ganjax.datasets.avatars import HATS, LABEL_NAMES, render_avatars
 from ganjax.datasets.images import ImageSet
 
 HAT_NAMES = tuple(hat.name for hat in HATS)
-
-
-def visible(labels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Whether each label shows: where it does not, another value would give the same picture.
-
-    Args:
-        labels: attribute -> integer (n,), indices into `LABEL_NAMES`; all attributes of the avatars.
-
-    Returns:
-        attribute -> bool (n,).
-    """
-    hatted = _is_one_of(labels, "hair", *HAT_NAMES)
-    bald = _is_one_of(labels, "hair", "none")
-    bearded = ~_is_one_of(labels, "facial_hair", "none")
-    veiled = _is_one_of(labels, "hair", "hijab")
-    shows = {attribute: np.ones(len(values), bool) for attribute, values in labels.items()}
-    shows["hair_color"] = ~(hatted | bald) | bearded  # a beard has the hair's colour
-    shows["hat_color"] = hatted
-    shows["eyes"] = ~_is_one_of(labels, "accessory", "kurt")  # other glasses, dark or not, let them through
-    shows["clothing"] = shows["clothing_color"] = ~veiled
-    return shows
-
-
-def _is_one_of(labels: Mapping[str, np.ndarray], attribute: str, *names: str) -> np.ndarray:
-    return np.isin(labels[attribute], [LABEL_NAMES[attribute].index(name) for name in names])
-
-
-GRID = 32  # the classifier looks at GRID x GRID patches, whatever the size of the picture
+GRID = 32  # every picture is cut into GRID x GRID patches, whatever its size
 
 _ENDS = np.cumsum([len(names) for names in LABEL_NAMES.values()])
 HEADS = dict(zip(LABEL_NAMES, map(slice, [0, *_ENDS[:-1].tolist()], _ENDS.tolist()), strict=True))
-"""Which logits are the values of which attribute."""
+"""Attribute -> the slice of the logits that holds its values."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything a classifier depends on, but for the machine.
+    """Everything that a classifier depends on except the machine.
 
     Attributes:
         size: height and width of the pictures, a multiple of 32.
-        faces: how many faces it learns from; a quarter as many are held out.
-        steps: updates of its weights.
-        batch: faces in an update.
-        width: channels of the first convolution; twice as many at each halving.
+        faces: number of training faces; a quarter as many are held out.
+        steps: number of weight updates.
+        batch: faces per update.
+        width: channels of the first convolution; doubled at each halving of the side.
         features: size of the last layer before the heads.
-        learning_rate: of AdamW at its height, after a twentieth of the steps; on a cosine to zero.
-        seed: of the key that initial weights, order and augmentation follow from.
-        training_seed, held_out_seed: of the faces (see `datasets.avatars`). Training sets have seed 0.
-        version: grows with every change of this file that changes a classifier.
+        learning_rate: the highest of AdamW: warm-up over a twentieth of the steps, then a cosine to zero.
+        seed: of the PRNG key for initial weights, order and augmentation.
+        training_seed, held_out_seed: of the faces (see `datasets.avatars`). Runs are trained on seed 0.
+        version: increased whenever a change of this file changes the trained classifier.
     """
 
     size: int = 64
@@ -88,19 +62,23 @@ class Recipe:
 
 
 class Trained(NamedTuple):
-    """A classifier, and the share of held-out faces whose attribute it reads right, where that shows."""
+    """A classifier, and for each attribute the share of held-out faces on which it is right.
+
+    Only faces on which the attribute can be seen count.
+    """
 
     model: keras.Model
     accuracy: dict[str, float]
 
 
 def build(size: int, width: int, features: int) -> keras.Model:
-    """Pictures `(batch, size, size, 3)` in [-1, 1] to `[features, logits]`; `HEADS` names the logits.
+    """The Keras model: pictures `(batch, size, size, 3)` in [-1, 1] to `[features, logits]`.
 
-    Patches become channels, so that a picture of any size costs the same and loses no pixel.
+    Patches become channels, so pictures of every size cost about the same and no pixel is lost. `HEADS` says
+    which logits belong to which attribute.
 
     Raises:
-        ValueError: `size` is no multiple of 32.
+        ValueError: `size` is not a multiple of 32.
     """
     if size < GRID or size % GRID:
         raise ValueError(f"the classifier is for pictures of a multiple of {GRID} pixels, not {size}")
@@ -121,11 +99,11 @@ def build(size: int, width: int, features: int) -> keras.Model:
 
 
 def train(recipe: Recipe, progress: bool = False) -> Trained:
-    """A classifier made as `recipe` says: on one machine, always the same one.
+    """Train the classifier that `recipe` describes: on one machine always the same one.
 
     Args:
-        recipe: what to make.
-        progress: show a bar while faces are rendered and the classifier is trained (on a terminal only).
+        recipe: its data, sizes and training.
+        progress: show a progress bar for rendering and training (on a terminal only).
     """
     from tqdm import tqdm
 
@@ -138,70 +116,72 @@ def train(recipe: Recipe, progress: bool = False) -> Trained:
     )
     optimizer = optax.adamw(schedule, weight_decay=1e-2)
 
-    def loss(params, statistics, images, targets, shows):
-        (_, logits), after = stateless.call(model, params, statistics, images, training=True)
-        return cross_entropy(logits, targets, shows), after
+    def loss(params, statistics, images, targets, visible):
+        (_, logits), new_statistics = stateless.call(model, params, statistics, images, training=True)
+        return cross_entropy(logits, targets, visible), new_statistics
 
     @jax.jit
-    def step(params, statistics, memory, pixels, targets, shows, key):
+    def step(params, statistics, opt_state, pixels, targets, visible, key):
         images = augment(key, pixels.astype(jnp.float32) / 127.5 - 1)
-        gradients, after = jax.grad(loss, has_aux=True)(params, statistics, images, targets, shows)
+        gradients, new_statistics = jax.grad(loss, has_aux=True)(params, statistics, images, targets, visible)
         with stateless.standard_promotion():
-            updates, memory = optimizer.update(gradients, memory, params)
-        return optax.apply_updates(params, updates), after, memory
+            updates, opt_state = optimizer.update(gradients, opt_state, params)
+        return optax.apply_updates(params, updates), new_statistics, opt_state
 
-    memory = optimizer.init(params)
-    targets, shows = _columns(real.labels), _columns(visible(real.labels))
+    opt_state = optimizer.init(params)
+    targets, visible = _columns(real.labels), _columns(visible_attributes(real.labels))
     order = _order(order_key, recipe)
     disable = None if progress else True
     for i, rows in enumerate(tqdm(order, desc="training the classifier", disable=disable, leave=False)):
         key = jax.random.fold_in(step_key, i)
-        params, statistics, memory = step(
-            params, statistics, memory, real.images[rows], targets[rows], shows[rows], key
+        params, statistics, opt_state = step(
+            params, statistics, opt_state, real.images[rows], targets[rows], visible[rows], key
         )
     stateless.assign(model, params, statistics)
     held_out = render_avatars(recipe.held_out_seed, max(1, recipe.faces // 4), recipe.size, progress)
     return Trained(model, accuracy(model, held_out))
 
 
-def cross_entropy(logits: jax.Array, targets: jax.Array, shows: jax.Array) -> jax.Array:
-    """Sum over the attributes of the mean cross-entropy, in nats, of what shows.
+def cross_entropy(logits: jax.Array, targets: jax.Array, visible: jax.Array) -> jax.Array:
+    """Sum over the attributes of the mean cross-entropy, in nats, on the faces where each is visible.
 
     Args:
-        logits: float32 (batch, all values).
+        logits: float32 (batch, values of all attributes).
         targets: int32 (batch, attributes), in the order of `HEADS`.
-        shows: bool (batch, attributes).
+        visible: bool (batch, attributes).
     """
     total = jnp.float32(0)
     for column, head in enumerate(HEADS.values()):
         each = optax.softmax_cross_entropy_with_integer_labels(logits[:, head], targets[:, column])
-        seen = shows[:, column].astype(jnp.float32)
-        total += jnp.sum(each * seen) / jnp.maximum(jnp.sum(seen), 1.0)
+        weights = visible[:, column].astype(jnp.float32)
+        total += jnp.sum(each * weights) / jnp.maximum(jnp.sum(weights), 1.0)
     return total
 
 
 def augment(key: jax.Array, images: jax.Array) -> jax.Array:
-    """What generated faces may be and still deserve a fair reading: a little off place, soft or noisy.
+    """Shift, blur and add noise to the faces, as generated faces may be a little shifted, blurred or noisy.
 
     Args:
-        key: decides all of it.
+        key: PRNG key.
         images: float32 (batch, size, size, 3) in [-1, 1].
 
     Returns:
-        The same shape: each moved by up to a 64th of its size, mixed with itself blurred by [1 2 1] / 4, and
-        with noise of a standard deviation of up to 0.05.
+        The same shape. Each picture is shifted by up to a 64th of its size, mixed with its copy blurred by
+        [1 2 1] / 4, and has noise with a standard deviation of up to 0.05 added.
     """
     n, size = images.shape[:2]
-    reach = size // 64
-    place_key, blur_key, level_key, noise_key = jax.random.split(key, 4)
-    padded = jnp.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)), mode="edge")
-    corners = jax.random.randint(place_key, (n, 2), 0, 2 * reach + 1)
-    moved = jax.vmap(lambda x, c: jax.lax.dynamic_slice(x, (c[0], c[1], 0), (size, size, 3)))(padded, corners)
-    softness = jax.random.uniform(blur_key, (n, 1, 1, 1)) ** 2  # mostly sharp: a nose is but a shade
-    soft = moved + softness * (_blurred(moved) - moved)
+    most = size // 64
+    shift_key, blur_key, level_key, noise_key = jax.random.split(key, 4)
+    padded = jnp.pad(images, ((0, 0), (most, most), (most, most), (0, 0)), mode="edge")
+    corners = jax.random.randint(shift_key, (n, 2), 0, 2 * most + 1)
+    shifted = jax.vmap(lambda x, c: jax.lax.dynamic_slice(x, (c[0], c[1], 0), (size, size, 3)))(
+        padded, corners
+    )
+    amount = jax.random.uniform(blur_key, (n, 1, 1, 1)) ** 2  # mostly small: a nose differs little from skin
+    blurred = shifted + amount * (_blurred(shifted) - shifted)
     level = 0.05 * jax.random.uniform(level_key, (n, 1, 1, 1))
-    # One noise for the batch, each time another: drawing it for every picture would take as long as learning.
-    return soft + level * jax.random.normal(noise_key, (1, *images.shape[1:]))
+    # All pictures of a batch share one noise pattern: one for each would take as long as the update itself.
+    return blurred + level * jax.random.normal(noise_key, (1, *images.shape[1:]))
 
 
 def _blurred(images: jax.Array) -> jax.Array:
@@ -215,13 +195,19 @@ def _blurred(images: jax.Array) -> jax.Array:
 
 
 def read(model: keras.Model, images: np.ndarray, batch: int = 256) -> tuple[np.ndarray, np.ndarray]:
-    """Features, float32 (n, features), and logits, float32 (n, all values), of uint8 or [-1, 1] pictures."""
+    """Features float32 (n, features), and logits float32 (n, values of all attributes).
+
+    Args:
+        model: see `build`.
+        images: (n, size, size, 3), uint8 or floats in [-1, 1].
+        batch: pictures per call of the model.
+    """
     params = [variable.value for variable in model.trainable_variables]
     statistics = [variable.value for variable in model.non_trainable_variables]
     parts = []
     for start in range(0, len(images), batch):
         block = np.asarray(images[start : start + batch])
-        # One shape, one compilation.
+        # The last batch is filled up, so that all have one shape and only one is compiled.
         filled = np.concatenate([block, np.repeat(block[-1:], batch - len(block), axis=0)])
         parts.append([np.asarray(part)[: len(block)] for part in _forward(model, params, statistics, filled)])
     features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -235,18 +221,43 @@ def _forward(model: keras.Model, params: list, statistics: list, pictures: jax.A
 
 
 def accuracy(model: keras.Model, faces: ImageSet) -> dict[str, float]:
-    """Attribute -> share of `faces` whose value is read right, among those where it shows."""
+    """Attribute -> share of `faces` whose value is recognised, among those where the attribute is visible."""
     _, logits = read(model, faces.images)
-    shows = visible(faces.labels)
+    visible = visible_attributes(faces.labels)
     right = {
         attribute: np.argmax(logits[:, head], axis=1) == faces.labels[attribute]
         for attribute, head in HEADS.items()
     }
-    return {attribute: float(right[attribute][shows[attribute]].mean()) for attribute in HEADS}
+    return {attribute: float(right[attribute][visible[attribute]].mean()) for attribute in HEADS}
+
+
+def visible_attributes(labels: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """On which faces each attribute can be seen: on the others every value of it gives the same picture.
+
+    Args:
+        labels: attribute -> integer (n,), indices into `LABEL_NAMES`; all attributes of the avatars.
+
+    Returns:
+        Attribute -> bool (n,).
+    """
+    hatted = _is_one_of(labels, "hair", *HAT_NAMES)
+    bald = _is_one_of(labels, "hair", "none")
+    bearded = ~_is_one_of(labels, "facial_hair", "none")
+    veiled = _is_one_of(labels, "hair", "hijab")
+    visible = {attribute: np.ones(len(values), bool) for attribute, values in labels.items()}
+    visible["hair_color"] = ~(hatted | bald) | bearded  # a beard has the hair's colour
+    visible["hat_color"] = hatted
+    visible["eyes"] = ~_is_one_of(labels, "accessory", "kurt")  # eyes can be seen through all other glasses
+    visible["clothing"] = visible["clothing_color"] = ~veiled
+    return visible
+
+
+def _is_one_of(labels: Mapping[str, np.ndarray], attribute: str, *names: str) -> np.ndarray:
+    return np.isin(labels[attribute], [LABEL_NAMES[attribute].index(name) for name in names])
 
 
 def _order(key: jax.Array, recipe: Recipe) -> np.ndarray:
-    """Which faces each step learns from, int (steps, batch): one permutation after another."""
+    """Indices of the faces in each step's batch, int (steps, batch): one permutation after another."""
     count = recipe.steps * recipe.batch
     epochs = -(-count // recipe.faces)
     orders = [jax.random.permutation(jax.random.fold_in(key, i), recipe.faces) for i in range(epochs)]

@@ -1,4 +1,8 @@
-"""Scoring a run on pictures: its samples, what real pictures there are, and what is written about both."""
+"""Scoring a run on pictures: `evaluate` draws its samples, compares them with real ones and saves the result.
+
+`Evaluation` holds the result of one run, `spread` summarises several, and `save_neighbours` shows samples
+beside the training pictures closest to them.
+"""
 
 from __future__ import annotations
 
@@ -39,23 +43,27 @@ from ganjax.training.experiment import Experiment
 SCHEMA = 1
 NEIGHBOURS = "evaluation/neighbours.png"
 
+ROWS, COLUMNS = 12, 3  # of that picture: samples, and the nearest training pictures of each
+SEARCHED = 256  # samples among which those closest to a training picture are chosen
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What was found about a run, and how it was looked at; what `evaluation.json` says.
+    """The scores of a run and how they were computed: the contents of `evaluation.json`.
 
     Attributes:
         run: its folder.
-        generator: SHA-256 of its generator's file: a run that was made longer since has another.
-        n: how many samples were scored.
+        generator: SHA-256 of its generator's file; it changes if the run is continued.
+        n: number of samples.
         seed: of their latents.
-        seconds: it took.
-        classifier: the avatar classifier's accuracy by attribute and the SHA-256 of its file; None where the
-            run's data are other pictures.
-        scores: each beside its floor.
-        attributes: shares of every value of every attribute; none without a classifier.
-        note: on the real samples: where they come from, and what could not be held out.
-        neighbours: the picture of the nearest training pictures, from the folder; "" where points are made.
+        seconds: how long the evaluation took.
+        classifier: the avatar classifier's accuracy by attribute and the SHA-256 of its file; None if the run
+            was trained on other pictures.
+        scores: each with what real samples get.
+        attributes: the share of every value of every attribute; empty without a classifier.
+        note: where the real samples come from, and whether they were held out.
+        neighbours: path of the picture of the nearest training pictures, relative to the folder; "" for a run
+            on points.
         environment: versions, processor, flags.
     """
 
@@ -72,7 +80,7 @@ class Evaluation:
     environment: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values; what is not a number is None."""
+        """As JSON values; NaN and infinity become None."""
         return {"schema": SCHEMA, **_without_nan(dataclasses.asdict(self))}
 
     def save(self) -> None:
@@ -97,15 +105,15 @@ def evaluate(
     Args:
         folder: the run.
         experiment: the experiment it ran, whose `load` gives the pictures it was trained on.
-        n: how many samples; of a run on a folder of pictures at most half as many as there are.
+        n: number of samples; for a run on a folder of pictures at most half the number of pictures.
         seed: of the samples' latents.
-        inception: a file of Inception weights, for the distances in its features (see `inception.py`).
+        inception: a file of Inception weights, for distances in its features (see `inception.py`).
         recipe: of the avatar classifier; by default the one for pictures of this size.
-        quiet: say nothing of what is going on.
+        quiet: do not report progress.
 
     Raises:
-        UserError: the run makes no pictures, has no generator, gives samples that are not finite, or was
-            trained on other pictures than are there now; or a file cannot be read or written.
+        UserError: the run does not make pictures, has no generator, gives samples that are not finite, or its
+            training pictures have changed; or a file cannot be read or written.
     """
     start, say = time.monotonic(), (lambda _: None) if quiet else tell
     generator = SavedGenerator(folder)
@@ -115,34 +123,34 @@ def evaluate(
     if is_avatars(experiment, described):
         say(f"rendering {2 * n} fresh faces")
         real = rendered(training, n, not quiet)
-        note = "Compared with freshly rendered faces that the run has not seen."
+        note = "Compared with freshly rendered faces that the run was not trained on."
     else:
         real = halved(training, n, seed)
         n = len(real.held_out)
         note = (
-            f"The run was trained on all {len(training)} real pictures: half of them are compared with, the "
-            f"other half stands in for held-out ones; {n} samples."
+            f"The run was trained on all {len(training)} real pictures: samples are compared with one half, "
+            f"and the other half takes the place of held-out pictures; {n} samples."
         )
     say(f"drawing {n} samples")
-    samples, asked = draw(generator, seed, n)
+    samples, requested = draw(generator, seed, n)
     kernel_key, patch_key = jax.random.split(jax.random.key(seed))
     pictures = Sets(real.reference, samples, real.held_out)
     scores: list[Score] = []
     classifier, tables = None, []
     if real.labels is not None and training.shape[1] % GRID == 0:
         classifier = avatar_classifier(recipe or Recipe(size=training.shape[1]), progress=not quiet)
-        say("reading faces")
-        scores, tables = _judged(classifier, pictures, asked, real, kernel_key)
+        say("classifying faces")
+        scores, tables = _classifier_scores(classifier, pictures, requested, real, kernel_key)
     size = training.shape[1]
     if size >= 16 and size & (size - 1) == 0:
         say("comparing patches")
         scores += pyramid_scores(pictures, patch_key)
-    say("looking for training pictures")
+    say("looking for copies of training pictures")
     scores += memorisation_scores(samples, real.training, real.fresh, real.unseen)
     save_neighbours(folder.path / NEIGHBOURS, samples, real.training)
     if inception is not None:
-        say("describing pictures by Inception")
-        scores += _by_inception(inception, pictures, kernel_key, not quiet)
+        say("computing Inception features")
+        scores += _inception_scores(inception, pictures, kernel_key, not quiet)
     found = Evaluation(
         run=str(folder.path),
         generator=folder.model_digests()["generator.keras"],
@@ -163,23 +171,25 @@ def evaluate(
 
 
 def draw(generator: SavedGenerator, seed: int, n: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Samples as pictures are saved, uint8 (n, size, size, channels), and what they were asked for.
+    """Draw samples, and for a conditional run the labels that they are generated from.
 
-    A conditional run is asked for every value as often as its data have it: attribute -> int32 (n,).
+    Returns:
+        The samples as pictures are saved, uint8 (n, size, size, channels), and attribute -> int32 (n,) with
+        every value as frequent as in the training data; an empty mapping for an unconditional run.
 
     Raises:
-        UserError: some are not finite.
+        UserError: some samples are not finite.
     """
-    asked = generator.condition.draw(seed, n) if generator.condition else {}
-    labels = generator.condition.encode(asked) if generator.condition else None
+    requested = generator.condition.draw(seed, n) if generator.condition else {}
+    labels = generator.condition.encode(requested) if generator.condition else None
     latents, parts = generator.draw_latents(seed, n), []
-    for start in range(0, n, 1024):  # as floats they would take four times the space
+    for start in range(0, n, 1024):  # in parts, as floats take four times the space
         some = slice(start, start + 1024)
         values = generator.decode(latents[some], None if labels is None else labels[some])
         if not np.isfinite(values).all():
             raise UserError("the generator gives pixels that are not finite: this run has diverged")
         parts.append(viewing.to_uint8(values))
-    return np.concatenate(parts), asked
+    return np.concatenate(parts), requested
 
 
 def _training_pictures(
@@ -189,48 +199,75 @@ def _training_pictures(
     written = folder.read_manifest().get("data")
     if not isinstance(written, dict) or written.get("sha256") != described.get("sha256"):
         raise UserError(
-            f"{folder.path} was trained on other pictures than are there now: --data names where its own are"
+            f"{folder.path} was trained on other pictures than those found now: give the folder of its own "
+            "pictures with --data"
         )
     return np.asarray(source.array), dict(described)  # type: ignore[attr-defined]
 
 
-def _judged(
-    classifier: AttributeClassifier, pictures: Sets, asked: dict[str, np.ndarray], real: Real, key: jax.Array
+def _classifier_scores(
+    classifier: AttributeClassifier,
+    pictures: Sets,
+    requested: dict[str, np.ndarray],
+    real: Real,
+    key: jax.Array,
 ) -> tuple[list[Score], list[dict[str, Any]]]:
     reference, samples, held_out = (classifier.read(images) for images in pictures)
     assert real.labels is not None
-    truth = as_columns(dict(real.labels))
+    real_labels = as_columns(dict(real.labels))
     features = Sets(reference.features, samples.features, held_out.features)
     scores = [
-        *agreement_scores(asked, samples, real.labels, reference),
-        *attribute_scores(truth, samples, held_out),
+        *agreement_scores(requested, samples, real.labels, reference),
+        *attribute_scores(real_labels, samples, held_out),
         *feature_scores(features, "avatar_classifier", "features of the avatar classifier", key),
     ]
-    return scores, attribute_tables(truth, samples.labels)
+    return scores, attribute_tables(real_labels, samples.labels)
 
 
-def _by_inception(path: Path, pictures: Sets, key: jax.Array, progress: bool) -> list[Score]:
+def _inception_scores(path: Path, pictures: Sets, key: jax.Array, progress: bool) -> list[Score]:
     network = inception_features(path)
     sets = Sets(*(network.describe(images, progress) for images in pictures))
     return list(feature_scores(sets, network.name, network.about, key))
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nan(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def save_neighbours(path: Path, samples: np.ndarray, training: np.ndarray) -> None:
+    """Save a picture with a sample in each row, followed by the training pictures closest to it.
+
+    Of the first 256 samples it shows the 12 that are closest to a training picture, so that copies are seen
+    if there are any. The numbers are Euclidean distances between pixels in [-1, 1] to the closest picture.
+
+    Args:
+        path: of the picture; its folder is made if needed.
+        samples: uint8 (n, size, size, channels).
+        training: uint8 (m, size, size, channels), at least three.
+    """
+    found = metrics.nearest(samples[:SEARCHED], training)
+    rows = np.argsort(found.distances, kind="stable")[:ROWS]
+    sheet = np.stack([[samples[row], *training[_nearest_few(samples[row], training)]] for row in rows])
+    path.parent.mkdir(exist_ok=True)
+    labels = [f"{distance:.1f}" for distance in found.distances[rows]]
+    columns = ["sample", *(f"training {i}" for i in range(1, COLUMNS + 1))]
+    scale = max(1, 128 // sheet.shape[2])  # pixels stay squares
+    viewing.save_image(path, viewing.labelled_grid(sheet, labels, columns, scale=scale))
+
+
+def _nearest_few(sample: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Indices of the `COLUMNS` nearest training pictures, the nearest first."""
+    squares = np.zeros(len(training), np.int64)
+    for start in range(0, len(training), 1024):
+        difference = training[start : start + 1024].astype(np.int32) - sample
+        squares[start : start + 1024] = (difference**2).sum(axis=(1, 2, 3))
+    return np.argsort(squares, kind="stable")[:COLUMNS]
 
 
 class Spread(NamedTuple):
-    """One score of several runs.
+    """One score over several runs.
 
     Attributes:
-        score: of the first run, for its names.
-        mean, floor: over the runs.
-        deviation: standard deviation over the runs; NaN of a single one.
-        error: standard error of the mean, likewise.
+        score: that of the first run, for its names.
+        mean, floor: means over the runs of the score and of what real samples get.
+        deviation: standard deviation between the runs; NaN for a single run.
+        error: standard error of the mean; NaN for a single run.
     """
 
     score: Score
@@ -254,35 +291,9 @@ def spread(evaluations: Sequence[Evaluation]) -> list[Spread]:
     return rows
 
 
-ROWS, COLUMNS = 12, 3  # samples, and neighbours of each
-LOOKED_AT = 256  # samples among which those nearest to a training picture are chosen
-
-
-def save_neighbours(path: Path, samples: np.ndarray, training: np.ndarray) -> None:
-    """Save a picture: in each row a sample, and the training pictures nearest to it by their pixels.
-
-    Shown are, of the first 256 samples, the dozen that are nearest to a training picture: copies, if there
-    are any. The numbers are distances to the nearest, Euclidean in pixels of [-1, 1].
-
-    Args:
-        path: where to; its folder is made.
-        samples: uint8 (n, size, size, channels).
-        training: uint8 (m, size, size, channels), at least three.
-    """
-    found = metrics.nearest(samples[:LOOKED_AT], training)
-    rows = np.argsort(found.distances, kind="stable")[:ROWS]
-    sheet = np.stack([[samples[row], *training[_nearest_few(samples[row], training)]] for row in rows])
-    path.parent.mkdir(exist_ok=True)
-    labels = [f"{distance:.1f}" for distance in found.distances[rows]]
-    columns = ["sample", *(f"training {i}" for i in range(1, COLUMNS + 1))]
-    scale = max(1, 128 // sheet.shape[2])  # pixels stay squares
-    viewing.save_image(path, viewing.labelled_grid(sheet, labels, columns, scale=scale))
-
-
-def _nearest_few(sample: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Indices of the nearest `COLUMNS` training pictures, the nearest first."""
-    squares = np.zeros(len(training), np.int64)
-    for start in range(0, len(training), 1024):
-        difference = training[start : start + 1024].astype(np.int32) - sample
-        squares[start : start + 1024] = (difference**2).sum(axis=(1, 2, 3))
-    return np.argsort(squares, kind="stable")[:COLUMNS]
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,10 +1,10 @@
-"""Features of Keras's InceptionV3: the nearest thing to FID and KID that can be had here.
+"""Features of Keras's InceptionV3, the closest to those of FID and KID that Keras offers.
 
-These are defined with the weights that TensorFlow published in 2015 (Heusel et al. 2017, section 4,
-https://arxiv.org/abs/1706.08500), and no kept library reads those without PyTorch, TensorFlow or a pickle.
-The weights that come with Keras are of another training, and the last block of its network pools by the mean
-where the other takes the maximum. Distances in its features have other values than FID and KID, so they are
-named after the weights and never so.
+FID and KID are defined with the weights that TensorFlow published in 2015 (Heusel et al. 2017, section 4,
+https://arxiv.org/abs/1706.08500). No maintained library reads these without PyTorch, TensorFlow or pickle.
+The weights that come with Keras were trained separately, and the last block of its network uses average
+pooling where the other uses maximum pooling. So distances in its features have other values than FID and KID;
+they are named after these weights and never called FID or KID.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Inception:
     """The network up to its last average pooling.
 
     Attributes:
-        forward: uint8 (32, size, size, 3) to features, float32 (32, 2048).
-        name: of its features, in the names of scores.
-        about: weights, resizing and layer in words.
+        forward: uint8 pictures (32, size, size, 3) to features, float32 (32, 2048).
+        name: of its features, used in the names of scores.
+        about: a description of weights, resizing and layer.
     """
 
     forward: Callable[[jax.Array], jax.Array]
@@ -61,10 +61,10 @@ def inception_features(path: Path, size: int = SIZE) -> Inception:
 
     Args:
         path: an .h5 or .weights.h5 file with weights of `keras.applications.InceptionV3(include_top=False)`.
-        size: pictures are resized to so many pixels, bilinearly.
+        size: pictures are resized bilinearly to size x size pixels.
 
     Raises:
-        UserError: there is no such file, or it holds other weights.
+        UserError: the file cannot be read, or holds other weights.
     """
     try:
         content = path.read_bytes()
@@ -77,7 +77,7 @@ def inception_features(path: Path, size: int = SIZE) -> Inception:
     )
     try:
         model.load_weights(path)
-    except Exception as error:  # in a damaged file Keras stumbles over anything
+    except Exception as error:  # on a damaged file Keras may raise anything
         raise UserError(
             f"--inception {path} does not hold the weights of keras.applications.InceptionV3 without its top "
             f"({type(error).__name__}): use inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -1,4 +1,4 @@
-"""Scoring a run on points: its samples against fresh real ones, and what is written about both."""
+"""Scoring a run on points: samples are compared with fresh real points, and `evaluation.json` is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganjax.evaluation.points import (
     COMPARED,
     REPEATS,
     SORTED,
-    Floor,
+    PerfectScores,
     evaluate_points,
     perfect_points,
     point_scores,
@@ -31,10 +31,10 @@ Sampler = Callable[[jax.Array, int], jax.Array]
 
 
 def makes_points(folder: RunFolder) -> bool:
-    """Whether the run's samples are points, not pictures.
+    """Whether the run's samples are points and not pictures.
 
     Raises:
-        UserError: it has no generator that can be read.
+        UserError: the run has no generator that can be read.
     """
     return len(SavedGenerator(folder).sample_shape) == 1
 
@@ -45,24 +45,24 @@ def evaluate_point_run(
     *,
     n: int = 2500,
     seed: int = 1,
-    floors: dict[str, Floor] | None = None,
+    floors: dict[str, PerfectScores] | None = None,
     quiet: bool = False,
 ) -> Evaluation:
     """Score a run on points; writes `evaluation.json` into its folder.
 
     Args:
         folder: the run.
-        experiment: the experiment it ran: its `load` gives the real points, its `mixture`, if it has one,
+        experiment: the experiment it ran. Its `load` gives the real points, and its `mixture`, if it has one,
             their modes.
-        n: how many samples, and real points; where the run's data are a given set, at most half of it.
-        seed: of the samples' latents, and of the real points.
-        floors: what perfect samplers get, by the real points; looked up here, and added to, so that it is
-            found once for all runs on the same points.
-        quiet: say nothing of what is going on.
+        n: number of samples and of real points; at most half of the data if these are a fixed set.
+        seed: of the samples' latents and of the real points.
+        floors: digest of real points -> what a perfect sampler gets. New ones are added, so that they are
+            computed once for all runs on the same points.
+        quiet: do not report progress.
 
     Raises:
-        UserError: the run makes no points, has no generator, or gives samples that are not finite; there are
-            fewer than 32 real points to be had; or a file cannot be read or written.
+        UserError: the run does not make points, has no generator, or gives samples that are not finite; there
+            are fewer than 64 real points; or a file cannot be read or written.
     """
     start, say = time.monotonic(), (lambda _: None) if quiet else tell
     floors = {} if floors is None else floors
@@ -71,7 +71,7 @@ def evaluate_point_run(
         raise UserError(f"{folder.path} makes pictures, not points")
     sample, n, note = _real_points(experiment, n)
     mixture = getattr(experiment, "mixture", None)
-    real_key, own_key, floor_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), 3)
+    real_key, measure_key, floor_key = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), 3)
     say(f"{folder.path}: comparing {n} samples with {n} real points")
     samples = generator.decode(generator.draw_latents(seed, n))
     if not np.isfinite(samples).all():
@@ -79,11 +79,11 @@ def evaluate_point_run(
             f"{folder.path}: its generator gives points that are not finite: this run has diverged"
         )
     real = np.asarray(sample(real_key, n))
-    found = evaluate_points(samples, real, mixture=mixture, key=own_key)
-    name = hashlib.sha256(real.tobytes()).hexdigest()
-    if name not in floors:
-        say(f"comparing real points with real ones, {REPEATS} times")
-        floors[name] = perfect_points(sample, n, mixture=mixture, key=floor_key)
+    found = evaluate_points(samples, real, mixture=mixture, key=measure_key)
+    digest = hashlib.sha256(real.tobytes()).hexdigest()
+    if digest not in floors:
+        say(f"comparing real points with other real points, {REPEATS} times")
+        floors[digest] = perfect_points(sample, n, mixture=mixture, key=floor_key)
     evaluation = Evaluation(
         run=str(folder.path),
         generator=folder.model_digests()["generator.keras"],
@@ -91,7 +91,7 @@ def evaluate_point_run(
         seed=seed,
         seconds=round(time.monotonic() - start, 1),
         classifier=None,
-        scores=list(point_scores(found, floors[name])),
+        scores=list(point_scores(found, floors[digest])),
         attributes=[],
         note=note,
         neighbours="",
@@ -102,12 +102,12 @@ def evaluate_point_run(
 
 
 def _real_points(experiment: Experiment, n: int) -> tuple[Sampler, int, str]:
-    """How to draw real points, how many at most, and what is to be said of it."""
+    """A sampler of real points, how many to draw (at most `n`), and a note for the reader."""
     source: Any = experiment.load(False)[0]
-    note = f"Floors are of {REPEATS} sets of real points, each compared with another."
+    note = f"What real points get is the mean of {REPEATS} sets of real points, each compared with another."
     if n > COMPARED:
-        note += f" Tests, precision and the like are of the first {COMPARED} points"
-        note += f", the sliced distance of {SORTED}." if n > SORTED else "."
+        note += f" Tests, precision, recall, density and coverage use the first {COMPARED} points"
+        note += f", the sliced distance the first {SORTED}." if n > SORTED else "."
     if hasattr(source, "sample"):
         return source.sample, n, f"Compared with fresh real points. {note}"
     points = np.asarray(source.array)
@@ -118,4 +118,8 @@ def _real_points(experiment: Experiment, n: int) -> tuple[Sampler, int, str]:
     def sample(key: jax.Array, n: int) -> jax.Array:
         return jax.random.choice(key, source.array, (n,), replace=False)
 
-    return sample, n, f"Compared with {n} of the {len(points)} real points that it was trained on. {note}"
+    return (
+        sample,
+        n,
+        f"Compared with {n} of the {len(points)} real points that the run was trained on. {note}",
+    )

@@ -1,4 +1,7 @@
-"""Every measure of points: samples against real ones, and what a perfect sampler gets, real against real."""
+"""All measures for points: generated points compared with real ones, and real points with other real ones.
+
+The second comparison shows what a perfect sampler would get.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ from ganjax import metrics
 from ganjax.evaluation.scores import Better, Score
 
 MEASURES = ("modes", "energy", "mmd", "sliced_wasserstein", "precision_recall", "density_coverage")
-REPEATS = 10  # sets of real points that stand for a perfect sampler
+REPEATS = 10  # pairs of sets of real points that are compared
 
-COMPARED = 5000  # points of each set that are compared pair by pair: the time goes with their square
-SORTED = 100_000  # and of which projections are sorted
+COMPARED = 5000  # at most so many points of each set are compared in pairs: the time grows with the square
+SORTED = 100_000  # and at most so many are projected and sorted
 
 
 class Gaussians(Protocol):
-    """A mixture of round Gaussians, such as `ganjax.datasets.toy.Mixture`."""
+    """A mixture of isotropic Gaussians, such as `ganjax.datasets.toy.Mixture`."""
 
     @property
     def centers(self) -> np.ndarray: ...
@@ -31,8 +34,8 @@ class Gaussians(Protocol):
     def weights(self) -> np.ndarray: ...
 
 
-class Floor(NamedTuple):
-    """Measures of a perfect sampler, by name: their mean and the standard deviation of one set's."""
+class PerfectScores(NamedTuple):
+    """What a perfect sampler gets, by the name of the measure: mean and standard deviation between sets."""
 
     mean: dict[str, float]
     deviation: dict[str, float]
@@ -50,26 +53,31 @@ def evaluate_points(
     permutations: int = 500,
     measures: Sequence[str] = MEASURES,
 ) -> dict[str, float]:
-    """Measures of samples by name, in the order of `MEASURES`.
+    """Measure samples against real points.
 
-    `modes` gives the fields of `metrics.ModeScores`, where the real distribution is a mixture; `energy` gives
-    `energy_distance` and `energy_p`; `mmd`, with the median distance for a bandwidth, `mmd` and `mmd_p`;
-    `sliced_wasserstein` itself; `precision_recall` and `density_coverage` two each. What has no value is NaN:
-    the width of modes that were never hit, and all but modes and p-values where samples are not all finite.
+    `modes` gives the fields of `metrics.ModeScores` if the real distribution is a mixture. `energy` gives
+    `energy_distance` and `energy_p`; `mmd` gives `mmd` and `mmd_p` with the median distance as bandwidth.
+    `sliced_wasserstein` gives one value, `precision_recall` and `density_coverage` give two each.
 
     Args:
         samples: `(n, d)` float32.
-        real: `(n, d)` float32, fresh. Pairs are compared among the first `COMPARED` of both sets, projections
-            among the first `SORTED`, modes of all samples.
-        mixture: the real distribution, if it is one.
-        key: PRNG key of directions, permutations and the bandwidth's subset.
+        real: `(n, d)` float32, points that the generator was not trained on. Pairs are compared among the
+            first `COMPARED` points of both sets, projections among the first `SORTED`. Modes are those of all
+            samples.
+        mixture: the real distribution, if it is a mixture.
+        key: PRNG key for directions, permutations and the subset that gives the bandwidth.
         permutations: of the two tests.
         measures: which of `MEASURES`.
+
+    Returns:
+        The values by name, in the order of `MEASURES`. NaN where there is no value: the width of modes that
+        have no sample, and everything except modes and p-values if some samples are not finite.
 
     Raises:
         ValueError: shapes differ, or there is no such measure.
 
-    Cost: of n = 2500 in the plane 3 s on one core, most of it the two tests; `modes` alone milliseconds.
+    Cost: 3 s for n = 2500 points in the plane on one core, most of it for the two tests; `modes` alone takes
+    milliseconds.
     """
     samples, real = np.asarray(samples, np.float32), np.asarray(real, np.float32)
     if samples.shape != real.shape or samples.ndim != 2:
@@ -112,26 +120,26 @@ def perfect_points(
     key: jax.Array,
     measures: Sequence[str] = MEASURES,
     repeats: int = REPEATS,
-) -> Floor:
-    """What `evaluate_points` gives on average where samples are real: from fresh pairs of sets of n points.
+) -> PerfectScores:
+    """What `evaluate_points` gives for real samples: mean and deviation over pairs of sets of n points.
 
-    p-values are not measured: they are uniform for real points, with a mean of 1/2.
+    p-values are not measured: for real points they are uniform, with a mean of 1/2.
 
     Args:
         sample: `(key, 2n) -> (2n, d)` real points.
-        n: points in a set.
+        n: points in each set.
         mixture, key, measures: as for `evaluate_points`.
-        repeats: how many pairs; at least 2.
+        repeats: number of pairs, at least 2.
 
-    Cost: of n = 2500 in the plane a second a pair on one core.
+    Cost: one second a pair for n = 2500 points in the plane on one core.
     """
     found = []
     for each in jax.random.split(key, repeats):
-        key_points, key_own = jax.random.split(each)
-        both = np.asarray(sample(key_points, 2 * n))
+        sample_key, measure_key = jax.random.split(each)
+        both = np.asarray(sample(sample_key, 2 * n))
         found.append(
             evaluate_points(
-                both[:n], both[n:], mixture=mixture, key=key_own, permutations=1, measures=measures
+                both[:n], both[n:], mixture=mixture, key=measure_key, permutations=1, measures=measures
             )
         )
     mean, deviation = {}, {}
@@ -140,15 +148,24 @@ def perfect_points(
         values = np.array([each[name] for each in found])
         mean[name] = 0.5 if uniform else float(values.mean())
         deviation[name] = math.sqrt(1 / 12) if uniform else float(values.std(ddof=1))
-    return Floor(mean, deviation)
+    return PerfectScores(mean, deviation)
 
 
-_SAID: dict[str, tuple[str, Better, str]] = {  # label, which is better, and what it means
+def point_scores(found: Mapping[str, float], perfect: PerfectScores) -> Iterator[Score]:
+    """The results of `evaluate_points` and `perfect_points` as scores, each value with its floor."""
+    for name, value in found.items():
+        label, better, about = _DESCRIPTIONS[name]
+        floor, deviation = perfect.mean[name], perfect.deviation[name]
+        yield Score(name, label, value, floor, better, about, "the points", deviation)
+
+
+_DESCRIPTIONS: dict[str, tuple[str, Better, str]] = {  # label, which direction is better, meaning
     "captured": ("modes captured", "higher", "Modes with a sample within 3 standard deviations."),
     "high_quality": (
         "high-quality share",
         "equal",
-        "Share of the samples within 3 standard deviations of a mode; more than the floor: too concentrated.",
+        "Share of the samples within 3 standard deviations of a mode; more than real samples get means that "
+        "the samples are too concentrated.",
     ),
     "reverse_kl": (
         "reverse KL, nats",
@@ -158,36 +175,49 @@ _SAID: dict[str, tuple[str, Better, str]] = {  # label, which is better, and wha
     "deviation": (
         "width of modes, all samples",
         "equal",
-        "Standard deviation within modes over the true one; large where samples lie between modes.",
+        "Standard deviation within modes over the true one; large if samples lie between modes.",
     ),
     "deviation_high_quality": (
         "width of modes, high quality",
         "equal",
-        "The same of high-quality samples; less than the floor: too concentrated.",
+        "The same for high-quality samples; less than real samples get means that they are too concentrated.",
     ),
     "weights_p": (
         "weights of modes, p",
         "higher",
-        "Chi-square p-value: below .05, the modes' shares are not their weights.",
+        "Chi-square p-value: below .05, the shares of the modes differ from their weights.",
     ),
-    "energy_distance": ("energy distance", "lower", "How far the samples are from real ones."),
-    "energy_p": ("energy test, p", "higher", "Below .05, samples can be told from real ones."),
-    "mmd": ("MMD^2", "lower", "How far the samples are from real ones by a Gaussian kernel of median width."),
-    "mmd_p": ("MMD test, p", "higher", "Below .05, samples can be told from real ones by that kernel."),
+    "energy_distance": ("energy distance", "lower", "How far the samples are from real points."),
+    "energy_p": (
+        "energy test, p",
+        "higher",
+        "p-value: below .05, the test tells the samples from real points.",
+    ),
+    "mmd": (
+        "MMD^2",
+        "lower",
+        "How far the samples are from real points, by a Gaussian kernel of median width.",
+    ),
+    "mmd_p": ("MMD test, p", "higher", "p-value: below .05, this test tells the samples from real points."),
     "sliced_wasserstein": (
         "sliced Wasserstein-1",
         "lower",
-        "How far samples would have to move, seen along all directions.",
+        "How far samples would have to move along a direction, averaged over random directions.",
     ),
-    "precision": ("precision", "higher", "Share of the samples that lie among real points."),
-    "recall": ("recall", "higher", "Share of the real points that lie among samples."),
-    "density": ("density", "equal", "How densely samples lie where real points are."),
-    "coverage": ("coverage", "higher", "Share of the real points with a sample among their nearest."),
+    "precision": (
+        "precision",
+        "higher",
+        "Share of the samples that are as close to a real point as its nearest real neighbours are.",
+    ),
+    "recall": (
+        "recall",
+        "higher",
+        "Share of the real points that are as close to a sample as its nearest other samples are.",
+    ),
+    "density": ("density", "equal", "How dense the samples are where real points are."),
+    "coverage": (
+        "coverage",
+        "higher",
+        "Share of the real points with a sample among their nearest neighbours.",
+    ),
 }
-
-
-def point_scores(found: Mapping[str, float], floor: Floor) -> Iterator[Score]:
-    """What `evaluate_points` and `perfect_points` found, beside one another."""
-    for name, value in found.items():
-        label, better, about = _SAID[name]
-        yield Score(name, label, value, floor.mean[name], better, about, "the points", floor.deviation[name])

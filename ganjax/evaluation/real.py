@@ -1,4 +1,4 @@
-"""The real pictures a run's samples are held against, and those it was trained on."""
+"""The real pictures that a run's samples are compared with, and those that it was trained on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ganjax.datasets.avatars import render_avatars
 from ganjax.system.errors import UserError
 
-# No training set and no classifier has seen the faces of these seeds (see `classifier.Recipe`).
+# Faces of these seeds are in no training set, of a run or of the classifier (see `classifier.Recipe`).
 REFERENCE_SEED, HELD_OUT_SEED = 1002, 1003
 
 
@@ -18,12 +18,13 @@ class Real(NamedTuple):
     """Real pictures, uint8 (n, size, size, 3).
 
     Attributes:
-        training: what the run was trained on; where nothing was held out, half of it.
+        training: what the run was trained on; half of it where nothing was held out.
         reference: what samples are compared with.
-        held_out: as many, what the floor compares with these: none of them is in `reference` or `training`.
-        fresh: two sets for the test of memorisation, none of them in `training`.
-        labels: of the reference, attribute -> int32 (n,); None where nothing is known of them.
-        unseen: whether the run was trained on none of these but `training`.
+        held_out: as many others, in neither `reference` nor `training`. They are compared with the reference
+            too, which shows what scores real pictures get.
+        fresh: two sets for the test of memorisation, neither with a picture of `training`.
+        labels: of the reference, attribute -> int32 (n,); None where there are no labels.
+        unseen: whether the run was trained on none of these pictures except `training`.
     """
 
     training: np.ndarray
@@ -35,12 +36,17 @@ class Real(NamedTuple):
 
 
 def is_avatars(experiment: Any, described: Mapping[str, Any]) -> bool:
-    """Whether a run's data, as its manifest describes them, are the faces that ganjax renders."""
+    """Whether a run's data are the faces that ganjax renders.
+
+    Args:
+        experiment: the experiment; its field `data`, if it has one, may name a folder instead.
+        described: the data's entry in the run's manifest.
+    """
     return described.get("name") == "avatars" and getattr(experiment, "data", None) in (None, "avatars")
 
 
 def rendered(training: np.ndarray, n: int, progress: bool) -> Real:
-    """Of a run on avatars: freshly rendered faces, n for each purpose, which it has never seen."""
+    """For a run on avatars: n freshly rendered faces for each purpose, which it was not trained on."""
     size = training.shape[1]
     reference = render_avatars(REFERENCE_SEED, n, size, progress)
     held_out = render_avatars(HELD_OUT_SEED, n, size, progress)
@@ -49,7 +55,7 @@ def rendered(training: np.ndarray, n: int, progress: bool) -> Real:
 
 
 def halved(training: np.ndarray, n: int, seed: int) -> Real:
-    """Of a run that was trained on all the pictures there are: two random halves, at most n of each.
+    """For a run that was trained on all available pictures: two random halves of them, at most n of each.
 
     Raises:
         UserError: there are fewer than 32 pictures.

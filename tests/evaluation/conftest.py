@@ -5,11 +5,11 @@ from run_fixtures import _kept_compilations, _own_folders, base  # noqa: F401
 
 @pytest.fixture(scope="session")
 def classifier(base):  # noqa: F811
-    """A tiny judge of 32-pixel faces: right far more often than chance, not more."""
+    """A tiny classifier of 32-pixel faces: much better than chance, but not good."""
     return faces.classifier(base)
 
 
 @pytest.fixture
 def run(base, tmp_path):  # noqa: F811
-    """A run on faces in a folder of the test's own, and its experiment."""
+    """A run on faces in a folder for this test alone, and its experiment."""
     return faces.run(tmp_path / "run")

@@ -1,4 +1,4 @@
-"""A tiny judge, and a run on few faces that was never trained: tests say what its samples are."""
+"""A tiny classifier, and an untrained run on a few faces: tests choose what its samples are."""
 
 import dataclasses
 import functools
@@ -28,7 +28,7 @@ def classifier(base):
 
 @functools.cache
 def faces(seed, n):
-    """Rendered once for all tests; the arrays are not to be changed."""
+    """Rendered once for all tests, which must not change the arrays."""
     return render_avatars(seed, n, SIZE)
 
 
@@ -42,7 +42,7 @@ class Faces(Experiment):
     name: ClassVar[str] = "faces"
 
     data: str | None = None
-    """None for faces, anything else for the same pictures as if they came from a folder."""
+    """None for faces; anything else for the same pictures as if they came from a folder."""
 
     @cached_property
     def gan(self):

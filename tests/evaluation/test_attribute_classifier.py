@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ganjax.datasets.avatars import LABEL_NAMES
-from ganjax.evaluation import attribute_classifier as judging
+from ganjax.evaluation import attribute_classifier
 from ganjax.evaluation.attribute_classifier import as_columns, avatar_classifier
 from ganjax.evaluation.classifier import Trained
 from ganjax.system.errors import UserError
@@ -13,7 +13,7 @@ from ganjax.system.errors import UserError
 
 @pytest.fixture
 def cache(classifier, base, tmp_path):
-    """A cache folder of the test's own with the judge in it."""
+    """A cache folder for this test alone, with the classifier in it."""
     (tmp_path / "classifiers").mkdir()
     for file in (base / "cache" / "classifiers").iterdir():
         (tmp_path / "classifiers" / file.name).write_bytes(file.read_bytes())
@@ -25,7 +25,7 @@ def no_training(monkeypatch):
     def train(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(judging, "train", train)
+    monkeypatch.setattr(attribute_classifier, "train", train)
 
 
 def test_what_is_read(classifier):
@@ -48,7 +48,7 @@ def test_pictures_of_another_size_are_refused(classifier):
         classifier.read(np.zeros((2, 64, 64, 3), np.uint8))
 
 
-def test_true_labels_are_hidden_where_they_do_not_show():
+def test_true_labels_are_minus_one_where_they_are_not_visible():
     labels = {name: np.zeros(2, np.int32) for name in LABEL_NAMES}
     labels["hair"][:] = [LABEL_NAMES["hair"].index("hat"), LABEL_NAMES["hair"].index("bob")]
     columns = as_columns(labels)
@@ -57,7 +57,7 @@ def test_true_labels_are_hidden_where_they_do_not_show():
     assert columns[:, names.index("hair_color")].tolist() == [-1, 0]
 
 
-def test_a_kept_judge_is_not_trained_again(classifier, cache, no_training):
+def test_a_cached_classifier_is_not_trained_again(classifier, cache, no_training):
     again = avatar_classifier(faces.RECIPE, str(cache))
     assert (again.accuracy, again.sha256) == (classifier.accuracy, classifier.sha256)
     images = faces.faces(1, 8).images
@@ -66,14 +66,16 @@ def test_a_kept_judge_is_not_trained_again(classifier, cache, no_training):
 
 
 @pytest.mark.parametrize("damage", ["model", "about", "missing"])
-def test_a_damaged_one_is_trained_again_and_this_is_said(damage, classifier, cache, monkeypatch, capsys):
+def test_a_damaged_classifier_is_trained_again_and_this_is_reported(
+    damage, classifier, cache, monkeypatch, capsys
+):
     trained = []
 
     def train(recipe, progress):
         trained.append(recipe)
         return Trained(classifier.model, classifier.accuracy)
 
-    monkeypatch.setattr(judging, "train", train)
+    monkeypatch.setattr(attribute_classifier, "train", train)
     (path,) = (cache / "classifiers").glob("*.keras")
     about = path.with_suffix(".json")
     if damage == "model":
@@ -96,13 +98,17 @@ def test_a_damaged_one_is_trained_again_and_this_is_said(damage, classifier, cac
 
 
 def test_another_recipe_is_another_file(classifier, cache, monkeypatch):
-    monkeypatch.setattr(judging, "train", lambda *_: Trained(classifier.model, classifier.accuracy))
+    monkeypatch.setattr(
+        attribute_classifier, "train", lambda *_: Trained(classifier.model, classifier.accuracy)
+    )
     avatar_classifier(faces.Recipe(**{**vars(faces.RECIPE), "seed": 1}), str(cache))
     assert len(list((cache / "classifiers").glob("avatars-32-*.keras"))) == 2
 
 
-def test_a_cache_that_cannot_be_written_is_named(classifier, tmp_path, monkeypatch):
-    monkeypatch.setattr(judging, "train", lambda *_: Trained(classifier.model, classifier.accuracy))
+def test_the_error_names_a_cache_that_cannot_be_written(classifier, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        attribute_classifier, "train", lambda *_: Trained(classifier.model, classifier.accuracy)
+    )
     (tmp_path / "classifiers").write_text("in the way")
     with pytest.raises(UserError, match=r"cannot write the cache folder .*classifiers"):
         avatar_classifier(faces.RECIPE, str(tmp_path))

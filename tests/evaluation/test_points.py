@@ -12,7 +12,7 @@ N = 400
 
 
 @pytest.fixture(scope="module")
-def floor():
+def perfect():
     return perfect_points(RING, N, mixture=RING, key=jax.random.key(5), repeats=3)
 
 
@@ -23,17 +23,17 @@ def measured(samples, **options):
     )
 
 
-def test_a_perfect_sampler_cannot_be_told_from_the_real_ones(floor):
+def test_a_perfect_sampler_passes_every_test(perfect):
     found = measured(RING(jax.random.key(3), N))
-    assert found.keys() == floor.mean.keys()
+    assert found.keys() == perfect.mean.keys()
     assert found["captured"] == 8
     assert min(found["energy_p"], found["mmd_p"], found["weights_p"]) > 0.01
     assert found["deviation_high_quality"] == pytest.approx(0.974, abs=0.1)
-    assert {score.name for score in point_scores(found, floor)} == set(found)
-    assert floor.mean["energy_p"] == 0.5
+    assert {score.name for score in point_scores(found, perfect)} == set(found)
+    assert perfect.mean["energy_p"] == 0.5
 
 
-def test_dropped_shrunk_and_shifted_modes_are_seen(floor):
+def test_missing_narrow_and_shifted_modes_are_found(perfect):
     key = jax.random.key(3)
     samples = np.asarray(RING(key, N))
     left = samples[:, 0] < -0.5
@@ -45,10 +45,10 @@ def test_dropped_shrunk_and_shifted_modes_are_seen(floor):
     assert shrunk["deviation_high_quality"] == pytest.approx(0.5, abs=0.05)
     shifted = measured((samples + 10 * RING.sigma).astype("float32"))
     assert shifted["high_quality"] < 0.01
-    assert shifted["sliced_wasserstein"] > floor.mean["sliced_wasserstein"]
+    assert shifted["sliced_wasserstein"] > perfect.mean["sliced_wasserstein"]
 
 
-def test_what_is_not_finite_has_no_value_but_is_told_apart():
+def test_samples_that_are_not_finite_have_no_distances():
     samples = np.asarray(RING(jax.random.key(3), N)).copy()
     samples[0] = np.nan
     found = measured(samples)

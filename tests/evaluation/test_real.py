@@ -32,7 +32,7 @@ def test_halves_are_drawn_from_the_seed():
     assert len(one.reference) == len(one.held_out) == 20
 
 
-def test_of_an_odd_number_one_is_left_over():
+def test_an_odd_number_leaves_one_picture_out():
     real = halved(PICTURES[:33], 1000, seed=0)
     assert len(real.reference) == len(real.held_out) == 16
 

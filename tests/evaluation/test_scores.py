@@ -1,4 +1,4 @@
-"""Known answers: real against real is at its floor, and what is wrong is far from it."""
+"""Known answers: real samples get what other real samples get, and wrong ones get worse scores."""
 
 import re
 
@@ -25,7 +25,7 @@ N = 250
 
 @pytest.fixture(scope="module")
 def real(classifier):
-    """Readings of two sets of real faces, and true labels of the first."""
+    """Readings of two sets of real faces, and the true labels of the first."""
     reference, held_out = faces.faces(1002, N), faces.faces(1003, N)
     return (
         classifier.read(reference.images),
@@ -58,11 +58,11 @@ def fresh(found):
 
 
 def worse(score):
-    """By how much a score is worse than its floor."""
+    """By how much a score is worse than what real samples get."""
     return score.value - score.floor if score.better == "lower" else score.floor - score.value
 
 
-def test_fresh_real_faces_are_at_the_floor(fresh):
+def test_fresh_real_faces_get_what_real_faces_get(fresh):
     for name, score in fresh.items():
         near = 0.1 * abs(score.floor) + 0.05
         assert score.value == pytest.approx(score.floor, abs=near), name
@@ -88,7 +88,7 @@ def test_one_repeated_face_has_no_variety(found):
 
 
 def perfect(labels):
-    """What a judge without fault would read."""
+    """What a perfect classifier would read."""
     columns = as_columns(dict(labels))
     return Reading(columns, np.ones(columns.shape, np.float32), np.zeros((len(columns), 2), np.float32))
 
@@ -107,7 +107,7 @@ def test_missing_halves_of_attributes_are_counted():
 
 
 def test_rare_values_by_mistake_are_not_produced():
-    """A classifier errs now and then: one face in two thousand with a hair does not make that hair."""
+    """A classifier makes mistakes: a value read in one of two thousand faces does not count as produced."""
     reference = as_columns(choose_parts(1002, 2000))
     few = {name: np.zeros(2000, np.int32) for name in LABEL_NAMES}
     once = {name: np.zeros(2000, np.int32) for name in LABEL_NAMES}
@@ -144,21 +144,21 @@ def test_tables_of_attributes():
     assert {value["share"] for value in tables[skin + 1]["values"]} == {0}
 
 
-def test_agreement_counts_where_the_attribute_shows():
+def test_agreement_counts_where_the_attribute_is_visible():
     names = list(LABEL_NAMES)
     labels = np.zeros((5, len(names)), np.int32)
     labels[:, names.index("hair")] = [3, 3, 1, 0, 3]
     labels[:, names.index("eyes")] = [2, -1, -1, 0, 0]
     labels[:, names.index("nose")] = -1
     reading = Reading(labels, np.ones((5, len(names)), np.float32), np.zeros((5, 2), np.float32))
-    asked = {"hair": np.full(5, 3), "eyes": np.full(5, 2), "nose": np.zeros(5, int)}
-    shares = agreement(asked, reading)
+    requested = {"hair": np.full(5, 3), "eyes": np.full(5, 2), "nose": np.zeros(5, int)}
+    shares = agreement(requested, reading)
     assert shares["hair"] == 0.6
     assert shares["eyes"] == pytest.approx(1 / 3)
     assert np.isnan(shares["nose"])
 
 
-def test_agreement_stands_beside_what_the_classifier_reads_right():
+def test_the_floor_of_agreement_is_the_accuracy_of_the_classifier():
     true = choose_parts(5, 400)
     others = {name: np.roll(values, 1) for name, values in true.items()}
     (hair,) = agreement_scores({"hair": true["hair"]}, perfect(others), true, perfect(true))
@@ -166,7 +166,7 @@ def test_agreement_stands_beside_what_the_classifier_reads_right():
     assert hair.value == np.mean(true["hair"] == others["hair"])
 
 
-def test_patches_of_soft_faces_are_wrong_where_details_are():
+def test_blurred_faces_differ_in_the_patches_with_details():
     reference, held_out, sharp = (faces.faces(seed, 128).images for seed in (1002, 1003, 5))
     soft = (sharp.astype(np.uint16) + np.roll(sharp, 1, axis=1) + np.roll(sharp, 1, axis=2)) // 3
     scores = list(pyramid_scores(Sets(reference, soft.astype(np.uint8), held_out), jax.random.key(0)))
@@ -181,7 +181,7 @@ def memorised(samples, unseen=True):
     return {score.name: score for score in memorisation_scores(samples, training, tuple(fresh), unseen)}
 
 
-def test_training_pictures_fed_back_are_found():
+def test_copies_of_training_pictures_are_found():
     scores = memorised(faces.faces(0, 128).images)
     assert scores["share_near_training"].value == 1
     assert scores["nearness_to_training"].value < -10

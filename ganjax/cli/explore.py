@@ -93,11 +93,11 @@ def _write(asked: Explore, generator: SavedGenerator, out: Path) -> None:
 
     from ganjax import viewing
     from ganjax.viewing import latents
-    from ganjax.viewing.latent_directions import OpenedGenerator
+    from ganjax.viewing.latent_directions import TruncatedGenerator
 
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    opened = OpenedGenerator(generator)
+    truncated = TruncatedGenerator(generator)
     normal: Any = generator.latent
     drawn = generator.draw_latents(asked.seed, asked.rows * (2 + asked.columns))
     starts, ends, others = np.split(drawn, [asked.rows, 2 * asked.rows])
@@ -107,13 +107,13 @@ def _write(asked: Explore, generator: SavedGenerator, out: Path) -> None:
         "flipped": (latents.flipped_latents(shape), 1.0),
         "held": (latents.held_latents(starts, others), psi),
         "interpolated": (latents.interpolated_latents(starts, ends, asked.columns), psi),
-        "directions": (latents.direction_latents(starts[0], opened.directions, normal.scale), psi),
+        "directions": (latents.direction_latents(starts[0], truncated.directions, normal.scale), psi),
         "truncation": (latents.truncated_latents(starts), np.tile(latents.TRUNCATIONS, asked.rows)),
     }
     walk = latents.closed_walk(starts, LEG) if asked.film else starts[:0]
     # Decoded at once, they cost one compilation.
     parts = [*((series[0], psi) for series, psi in grids.values()), (walk, psi)]
-    images = opened.decode(
+    images = truncated.decode(
         np.concatenate([part for part, _ in parts]),
         np.concatenate([np.broadcast_to(psi, len(part)) for part, psi in parts]),
     )

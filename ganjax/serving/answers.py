@@ -83,10 +83,10 @@ class Page:
     """
 
     def __init__(self, generator: Generator, *, token: str, port: int, seed: int, truncation: float) -> None:
-        self._generator, self._opened = generator, latent_directions.OpenedGenerator(generator)
+        self._generator, self._truncated = generator, latent_directions.TruncatedGenerator(generator)
         self._token = token.encode()
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        self.directions = len(self._opened.directions)
+        self.directions = len(self._truncated.directions)
         self._start = {"seed": seed, "truncation": truncation, "directions": self.directions}
         self._drawing = threading.Lock()  # one picture at a time is soonest done
         self._actions = {"draw": self._draw, "faces": self._faces, "keep": self._keep}
@@ -174,7 +174,7 @@ class Page:
 
     def _shown(self, asked: dict[str, Any], found: np.ndarray) -> tuple[np.ndarray, float]:
         """`found`, moved as the sliders say, and the truncation."""
-        directions = self._opened.directions
+        directions = self._truncated.directions
         moves = _numbers(asked.get("moves"), len(directions), -FARTHEST, FARTHEST, "moves")
         (psi,) = _numbers([asked.get("truncation")], 1, 0, 1, "truncation")
         return latents.moved(found, directions, self._generator.latent.scale * moves[None]), float(psi)
@@ -186,7 +186,7 @@ class Page:
 
     def _decode(self, found: np.ndarray, psi: float) -> np.ndarray:
         with self._drawing:
-            return self._opened.decode(found, psi)
+            return self._truncated.decode(found, psi)
 
     def _pictures(self, found: np.ndarray, psi: float) -> np.ndarray:
         return viewing.to_uint8(self._decode(found, psi))

@@ -1,9 +1,9 @@
-"""Everything a person looks at: histograms, landscapes, grids, curves, sweeps, films and pages.
+"""Plots, image grids, films and HTML reports of a GAN's samples and training.
 
-Every function here works without a display, never calls `show()`, and takes plain arrays (NumPy,
-JAX, or anything `numpy.asarray` accepts). A function that draws on an axis takes an optional `ax`
-and returns the axis it drew on. Matplotlib and Pillow are imported when the first picture is made,
-so importing this package costs nothing.
+Every function works without a display, never calls `show()`, and takes plain arrays (NumPy, JAX, or
+anything `numpy.asarray` accepts). A function that draws on an axis takes an optional `ax` and
+returns the axis it drew on. Matplotlib and Pillow are imported when the first picture is made, so
+importing this package is fast.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = [
     "to_uint8",
 ]
 
-_HOME = {
+_MODULES = {
     "image_grid": "grids",
     "labelled_grid": "grids",
     "plot_curves": "curves",
@@ -61,9 +61,9 @@ _HOME = {
 
 
 def __getattr__(name: str):
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""How a run went: its losses and the discriminator's judgement over the steps."""
+"""Training curves: losses, and the discriminator's mean logits and accuracies, over the steps."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Metrics = Mapping[str, Sequence[float] | np.ndarray] | str | os.PathLike[str]
 
 LOSSES = ("generator_loss", "discriminator_loss")
 
-# The panels of `save_curves`: y label, columns, and the line that means "cannot tell".
+# The panels of `save_curves`: y label, columns, and the level of an undecided discriminator.
 PANELS = (
     ("loss", LOSSES, None),
     ("mean logit of D", ("real_logits", "fake_logits"), 0.0),
     ("accuracy of D", ("real_accuracy", "fake_accuracy"), 0.5),
 )
 
-# What belongs to real data or to the discriminator is blue and dashed, as in every other plot.
+# Lines of real data or the discriminator are blue and dashed, as in all other plots.
 _STYLES = {
     "generator_loss": 0,
     "discriminator_loss": 1,
@@ -45,7 +45,7 @@ _STYLES = {
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Read a run's `metrics.csv` into a float64 array of shape `(rows,)` for each column.
 
-    What is not a number (an empty cell, a last line cut short by an interruption) becomes NaN.
+    Whatever is not a number becomes NaN: an empty cell, or cells missing in an interrupted last line.
 
     Raises:
         UserError: the file cannot be read, or has no header or no rows.
@@ -69,7 +69,7 @@ def smooth(values: Any, smoothing: float) -> np.ndarray:
 
     `m[t] = s m[t-1] + (1 - s) x[t]`, divided by `1 - s^k` after the k-th finite value, as in Adam
     (Kingma and Ba, 2015, section 3), so that the curve starts at the first value and not at zero.
-    A value that is not finite is passed over: NaN in the result, no trace in later values.
+    Where a value is not finite the result is NaN, and later results do not depend on it.
 
     Raises:
         ValueError: `smoothing` is not in [0, 1).
@@ -87,13 +87,15 @@ def smooth(values: Any, smoothing: float) -> np.ndarray:
 
 
 def smoothing_for(rows: int) -> float:
-    """The weight of the past with which an average reaches over about a fiftieth of so many rows."""
+    """The smoothing with which each average covers about a fiftieth of this many rows."""
     return max(0.0, 1 - 50 / rows)
 
 
 def shown_range(values: np.ndarray) -> tuple[float, float]:
-    """The range to show of finite values, at least one: that of all but the wildest hundredth, when those
-    would take most of the space."""
+    """The range to show of finite values, at least one.
+
+    The 1 % most extreme values are left out if they would take up most of the space.
+    """
     low, high = values.min(), values.max()
     inner_low, inner_high = np.percentile(values, [0.5, 99.5])
     if high - low > 2 * (inner_high - inner_low) > 0:
@@ -109,19 +111,19 @@ def plot_curves(
     columns: Sequence[str] = LOSSES,
     smoothing: float | None = None,
 ) -> Axes:
-    """Draw columns of a run's metrics over its steps: each value faintly, their average boldly.
+    """Draw columns of a run's metrics over its steps: values as faint lines, averages as bold ones.
 
     Args:
         metrics: columns by name, each of shape `(rows,)`, or the path of a `metrics.csv`. Steps
             are in the column `step`; without it, rows are counted.
         ax: the axis to draw on; without one, a new figure is made.
         columns: the columns to draw; by default both losses.
-        smoothing: weight of the past in the moving average, in [0, 1); by default the average
-            reaches over about a fiftieth of the rows, and fewer than 100 rows are not smoothed.
+        smoothing: see `smooth`; by default each average covers about a fiftieth of the rows, and
+            50 rows or fewer are not smoothed.
 
     Returns:
-        The axis drawn on. Its range is that of all values but the wildest hundredth, which would
-        hide the rest; values that are not finite are counted in the legend.
+        The axis drawn on. If the 1 % most extreme values would take up most of its height, they are
+        outside its range. Values that are not finite are counted in the legend.
 
     Raises:
         UserError: the file cannot be read.
@@ -140,15 +142,15 @@ def plot_curves(
 
 
 def save_curves(path: str | os.PathLike[str], metrics: Metrics, *, smoothing: float | None = None) -> Path:
-    """Save a run's curves as a PNG file: its losses, and below them the discriminator's judgement.
+    """Save a run's curves as a PNG file: losses, and the discriminator's logits and accuracies.
 
-    Below the losses stand the mean logits and the accuracies of the discriminator on real and on
-    generated batches, each where `metrics` has them, with the level at which it cannot tell.
+    Below the losses are the discriminator's mean logits and accuracies on real and on generated
+    batches, if `metrics` has them, with the level at which it is undecided.
 
     Args:
-        path: where to write, whole or not at all.
-        metrics: as `plot_curves` takes them.
-        smoothing: as `plot_curves` takes it.
+        path: of the PNG file; an error leaves no part of it behind.
+        metrics: as for `plot_curves`.
+        smoothing: as for `plot_curves`.
 
     Returns:
         The path.
@@ -156,7 +158,7 @@ def save_curves(path: str | os.PathLike[str], metrics: Metrics, *, smoothing: fl
     Raises:
         OSError: the picture cannot be written.
         UserError: the metrics cannot be read.
-        ValueError: none of the columns that are drawn is there, or as `plot_curves`.
+        ValueError: none of the columns to draw is there; and whatever `plot_curves` raises.
     """
     table = _table(metrics)
     panels = [
@@ -174,7 +176,7 @@ def save_curves(path: str | os.PathLike[str], metrics: Metrics, *, smoothing: fl
             ax.axhline(level, color=style.GREY, linewidth=1.0, linestyle=":", zorder=1)
         if label.startswith("accuracy"):
             ax.set_ylim(-0.03, 1.03)
-        # Only the lowest panel has tick labels and a label below it, which the legend must clear.
+        # Only the lowest panel has tick labels and an axis label between it and the legend.
         gap = 38 if ax is axes[-1] else 8
         style.legend_below(ax, ax.get_lines()[1 : 2 * len(names) : 2], gap=gap)
     axes[-1].set_xlabel("step")
@@ -227,7 +229,7 @@ def _draw(ax: Axes, table: dict[str, np.ndarray], columns: Sequence[str], smooth
         drawn.append(values[finite])
     ax.locator_params(axis="x", integer=True)
     if steps.min() == steps.max():
-        # There is no half step to put a tick at.
+        # A narrower range would have ticks between whole steps.
         ax.set_xlim(steps[0] - 1, steps[0] + 1)
     values = np.concatenate(drawn)
     if len(values):

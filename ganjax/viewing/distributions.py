@@ -1,4 +1,4 @@
-"""Real and generated numbers or points, and what the discriminator thinks of them."""
+"""Plots of real and generated numbers or points, with the discriminator's output."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 Discriminator = Callable[[Any], Any]
 
 BINS = 100
-# A generator that has collapsed makes one bin as tall as a tower. Beyond this many times the height
-# of the real histogram it is cut off, so that the real one can still be seen.
+# The histogram of a collapsed generator is one very tall bin. It is cut off at this many times the
+# height of the real histogram, so that the real one can still be seen.
 TALLEST = 3.0
 
 
@@ -27,11 +27,11 @@ def plot_distribution(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the histograms of real and generated numbers and the discriminator between them.
+    """Draw histograms of real and generated numbers, and the discriminator's output over them.
 
-    Each histogram has 100 bins over its own range and encloses an area of one; a triangle on the
-    axis marks each mean. With a discriminator, a second y axis shows `sigmoid(D(x))`, the
-    probability of being real, and the line 0.5 where the discriminator cannot tell.
+    Each histogram has 100 bins over its own range and an area of one; a triangle on the axis marks
+    each mean. With a discriminator, a second y axis shows `sigmoid(D(x))`, the probability of being
+    real, and the line 0.5, where the discriminator is undecided.
 
     Args:
         real: real values, shape `(n,)` or `(n, 1)`; None draws the generated ones alone.
@@ -43,9 +43,9 @@ def plot_distribution(
         The axis drawn on. Values that are not finite are left out and counted in the legend.
 
     Raises:
-        ValueError: either side is empty or not one-dimensional, none of the real values (or of the
-            generated ones, where they are alone) is finite, or the discriminator does not return one
-            logit for each point.
+        ValueError: the real or generated values are empty or not one-dimensional; none of the real
+            values is finite (without real values, none of the generated ones); or the discriminator
+            does not return one logit for each point.
     """
     sides = []
     if real is not None:
@@ -79,7 +79,7 @@ def plot_distribution(
                 label=label,
             )
         )
-    # Where they overlap, the outline of the real one must not drown in the generated one's hatch.
+    # The outline of the real one again, on top: the hatch of the generated one would hide it.
     ax.stairs(*bars[0], color=sides[0][2], linewidth=1.2, zorder=4)
     ax.set_ylim(0, 1.08 * ceiling)
     low, high = _span(np.concatenate([values for values, *_ in sides]), margin=0.05)
@@ -100,31 +100,32 @@ def plot_landscape(
     ax: Axes | None = None,
     limits: tuple[float, float, float, float] | None = None,
 ) -> Axes:
-    """Draw real and generated points of the plane over the discriminator's landscape.
+    """Draw real and generated points of the plane over the discriminator's output.
 
-    Points of more dimensions are drawn by their first two coordinates.
+    Points with more dimensions are drawn by their first two coordinates.
 
-    The landscape is `sigmoid(D(x))` on a grid of 160 x 160 points, with the line where it is 0.5.
-    It is a probability for losses whose discriminator estimates one (cross-entropy); for others
-    (Wasserstein, relativistic) only its ups and downs carry meaning.
+    The background shows `sigmoid(D(x))` on a grid of 160 x 160 points, and the line where it is 0.5.
+    This is a probability for losses whose discriminator estimates one (cross-entropy); for others
+    (Wasserstein, relativistic) only differences between places have a meaning.
 
     Args:
         real: real points, shape `(n, d)`, d >= 2; None draws the generated ones alone.
         generated: generated points, shape `(m, d)`.
         discriminator: takes points, float32 `(k, 2)`, and returns logits, `(k,)` or `(k, 1)`.
         ax: the axis to draw on; without one, a new figure is made.
-        limits: `(x low, x high, y low, y high)`; without them, a square around the real points (or,
-            where there are none, the generated ones), so that pictures of one run are alike
-            whatever the generator does.
+        limits: `(x low, x high, y low, y high)`; without them, a square around the real points (the
+            generated ones if there are no real ones), so that all pictures of one run have the same
+            limits whatever the generator does.
 
     Returns:
-        The axis drawn on. Points that are not finite or fall outside are counted in the legend.
+        The axis drawn on. Points that are not finite or outside the limits are counted in the legend.
 
     Raises:
-        ValueError: either side is empty or not two-dimensional, no real point is finite, the limits
-            do not enclose an area, or the discriminator does not return one logit for each point.
+        ValueError: the real or generated points are empty or have less than two dimensions, no real
+            point is finite, the limits do not enclose an area, or the discriminator does not return
+            one logit for each point.
     """
-    # Small dots over larger diamonds: where they coincide both can be seen.
+    # Small dots over larger diamonds: both can be seen where they coincide.
     sides = [(*_finite(generated, 2, "generated"), "D", 14, style.GENERATED, "#4A3300")]
     if real is not None:
         sides.append((*_finite(real, 2, "real"), "o", 6, style.REAL, "none"))
@@ -169,7 +170,7 @@ def plot_landscape(
 
 
 def _finite(samples: Any, dimension: int, name: str) -> tuple[np.ndarray, str]:
-    """Return the finite samples as float64, `(n,)` or `(n, 2)`: two coordinates; and how to name them."""
+    """Return the finite samples as float64, `(n,)` or the first coordinates `(n, 2)`, and their label."""
     values = np.asarray(samples, dtype=np.float64)
     if dimension == 1 and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
@@ -185,7 +186,7 @@ def _finite(samples: Any, dimension: int, name: str) -> tuple[np.ndarray, str]:
 
 
 def _reference(sides: list[Any]) -> np.ndarray:
-    """Return the values of the first side, which settle the ranges, when there are any."""
+    """Return the values of the first side, from which the ranges follow."""
     if not len(sides[0][0]):
         raise ValueError(f"there are no samples to draw: {sides[0][1]}")
     return sides[0][0]
@@ -206,7 +207,7 @@ def _mark_mean(ax: Axes, mean: float, colour: str) -> None:
 
 
 def _span(values: np.ndarray, margin: float) -> tuple[float, float]:
-    """Return a range around `values` that is never empty, even when they are all the same."""
+    """Return a range around `values` that is not empty even if they are all the same."""
     low, high = float(values.min()), float(values.max())
     size = max(abs(low), abs(high))
     if high - low <= 1e-6 * size or high == low:

@@ -1,4 +1,4 @@
-"""A film of a run: the same faces forming, frame by frame, as an animated GIF."""
+"""A film of a run as an animated GIF: samples of the same latents, frame by frame."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def save_film(
     shrink: int = 1,
     max_frames: int | None = 120,
 ) -> Path:
-    """Save frames as a GIF that plays for ever, whole or not at all.
+    """Save frames as a GIF that repeats without end. An error leaves no part of a file behind.
 
-    All frames share one palette of 255 colours taken from frames all over the film, without
-    dithering, so that nothing flickers that does not move. Equal frames in a row are stored once
-    and shown for longer.
+    All frames share one palette of 255 colours, chosen from frames of the whole film, and are not
+    dithered, so that parts that do not move do not flicker. Consecutive equal frames are stored
+    once and shown for longer.
 
     Args:
-        path: where to write.
+        path: of the GIF file.
         frames: pictures of one size: uint8 arrays `(height, width, 3)` or paths of image files.
             Files are opened one at a time.
         seconds_per_frame: how long a frame is shown, to the hundredth of a second.
         last: how long the last frame is shown, in seconds.
         shrink: a whole number by which width and height are divided, averaging the pixels.
-        max_frames: of more frames than this, only so many are kept: the first, the last, and evenly
-            spaced ones between; None keeps all.
+        max_frames: if there are more frames, only so many are used: the first, the last, and evenly
+            spaced ones in between; None uses all.
 
     Returns:
         The path. The same frames give the same bytes.
 
     Raises:
         OSError: a file cannot be read or written.
-        ValueError: there are no frames, they differ in size or are no pictures, or a number is out
-            of range.
+        ValueError: there are no frames, they differ in size or are not pictures, or a number is
+            out of range.
     """
     frames = list(frames)
     if not frames:
@@ -57,11 +57,11 @@ def save_film(
     if shrink < 1 or (max_frames is not None and max_frames < 1):
         raise ValueError("shrink and max_frames must be 1 or more")
     if min(seconds_per_frame, last) < 0.02:
-        # Viewers slow down what is faster than this to a tenth of a second.
+        # Viewers show frames with a shorter duration for a tenth of a second.
         raise ValueError("a frame must be shown for at least 0.02 seconds")
     if max_frames is not None and len(frames) > max_frames:
         keep = np.linspace(0, len(frames) - 1, max_frames).round().astype(int)
-        # A single frame shows how it ended, not how it began.
+        # A single frame is the last one.
         frames = [frames[i] for i in keep] if max_frames > 1 else frames[-1:]
 
     palette = _palette(frames, shrink)
@@ -76,7 +76,7 @@ def save_film(
                 f"{picture.height} pixels, the first is {size[0]} x {size[1]}"
             )
         pictures.append(_quantise(picture, palette))
-    # GIF counts in hundredths of a second; Pillow takes milliseconds.
+    # GIF stores hundredths of a second; Pillow takes milliseconds.
     durations = [10 * round(100 * seconds_per_frame)] * (len(pictures) - 1)
     durations.append(10 * round(100 * last))
     buffer = io.BytesIO()
@@ -110,11 +110,11 @@ def _open(frame: Frame, shrink: int) -> Image:
 
 
 def _palette(frames: Sequence[Frame], shrink: int) -> Image:
-    """Return a picture whose palette suits frames from the whole film, the last above all."""
+    """Return a picture whose palette suits frames of the whole film, the last one best of all."""
     from PIL import Image
 
-    # A sample is plenty to count colours by; drawn at random, because a regular one could miss the
-    # same columns of every image in a grid. The last frame, on which the film rests, counts most.
+    # A sample of the pixels is enough. It is random, because a regular one could miss the same
+    # columns of every image in a grid. The last frame is shown longest, so it counts most.
     rng = np.random.default_rng(0)
     chosen = sorted({*np.linspace(0, len(frames) - 1, 8).round().astype(int)})
     pixels = []
@@ -125,7 +125,7 @@ def _palette(frames: Sequence[Frame], shrink: int) -> Image:
             colours = colours[rng.integers(0, len(colours), wanted)]
         pixels.append(colours)
     sheet = Image.fromarray(np.concatenate(pixels)[None])
-    # One colour stays free: it marks what has not changed since the frame before.
+    # One of 256 colours stays free: GIF uses it to mark pixels that have not changed.
     return sheet.quantize(255, method=Image.Quantize.MEDIANCUT, kmeans=1)
 
 

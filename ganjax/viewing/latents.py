@@ -1,8 +1,9 @@
-"""Where to look in a latent space: series of latents, as plain functions of arrays.
+"""Series of latents for exploring a latent space, as plain functions of arrays.
 
-Those of the course (constant, flipped, held), walks along the sphere, steps along directions, and nearness.
-Latents are float32 `(n, *latent_shape)`; what is drawn at random is handed in. A series comes with the labels
-of its grid: `(latents, row labels, column labels or None)`, in reading order.
+Constant, flipped and partly fixed latents as in the original notebook; interpolations along the sphere, steps
+along directions, and latents near another. Latents are float32 `(n, *latent_shape)`; random ones are passed
+in. A series comes with the labels of its grid: `(latents, row labels, column labels or None)`, in reading
+order.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Series = tuple[np.ndarray, list[str], list[str] | None]
 
 CONSTANTS = (1.0, 0.8, 0.6, 0.4, -0.4, -0.6, -0.8, -1.0)
 FLIP = 10  # coordinates flipped at a time
-HELD = 35  # coordinates held fixed while the rest is redrawn
+HELD = 35  # coordinates that stay fixed while the others are drawn again
 TRUNCATIONS = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0)  # psi, from the average face to the face itself
 DEVIATIONS = (-3, -2, -1, 0, 1, 2, 3)  # along a direction, in standard deviations of the latents
 
@@ -27,11 +28,11 @@ def constant_latents(shape: tuple[int, ...]) -> Series:
 
 
 def flipped_latents(shape: tuple[int, ...]) -> Series:
-    """From all 1 to all -1, ten more coordinates flipped at a time."""
+    """From all 1 to all -1, with ten more coordinates flipped at each step."""
     size = int(np.prod(shape))
     counts = [*range(0, size, FLIP), size]
-    place = np.arange(size)
-    latents = np.stack([np.where(place < count, -1.0, 1.0) for count in counts])
+    index = np.arange(size)
+    latents = np.stack([np.where(index < count, -1.0, 1.0) for count in counts])
     return (
         latents.reshape(-1, *shape).astype(np.float32),
         ["flipped\nto -1"],
@@ -40,7 +41,7 @@ def flipped_latents(shape: tuple[int, ...]) -> Series:
 
 
 def held_latents(starts: np.ndarray, others: np.ndarray) -> Series:
-    """Each row: the first coordinates of one start, the rest redrawn for every picture."""
+    """Each row has the first coordinates of one start; the others are drawn again for every picture."""
     rows = len(starts)
     held = min(HELD, starts[0].size // 2)
     latents = others.reshape(rows, -1, starts[0].size).copy()
@@ -50,7 +51,7 @@ def held_latents(starts: np.ndarray, others: np.ndarray) -> Series:
 
 
 def interpolated_latents(starts: np.ndarray, ends: np.ndarray, columns: int) -> Series:
-    """Each row: from one face to another along the sphere, ends included."""
+    """Each row leads from one face to another along the sphere, including both ends."""
     rows = len(starts)
     t = np.linspace(0, 1, columns)
     labels = [f"face {i + 1}\nto {rows + i + 1}" for i in range(rows)]
@@ -58,13 +59,13 @@ def interpolated_latents(starts: np.ndarray, ends: np.ndarray, columns: int) -> 
 
 
 def truncated_latents(latents: np.ndarray) -> Series:
-    """Each row: one latent as often as there are `TRUNCATIONS` to show it under."""
+    """Each row repeats one latent, once for each of `TRUNCATIONS`."""
     labels = [f"face {i + 1}" for i in range(len(latents))]
     return np.repeat(latents, len(TRUNCATIONS), axis=0), labels, [f"{psi:g}" for psi in TRUNCATIONS]
 
 
 def direction_latents(latent: np.ndarray, directions: np.ndarray, scale: float) -> Series:
-    """Each row: from one latent `scale` times -3 to 3 along one of the directions `(k, latent size)`."""
+    """Each row moves one latent along one of the directions `(k, latent size)` by `scale` times -3 to 3."""
     amounts = np.repeat(np.eye(len(directions)), len(DEVIATIONS), axis=0)
     amounts *= np.tile(DEVIATIONS, len(directions))[:, None]
     labels = [f"direction {i + 1}" for i in range(len(directions))]
@@ -73,31 +74,32 @@ def direction_latents(latent: np.ndarray, directions: np.ndarray, scale: float) 
 
 
 def closed_walk(latents: np.ndarray, steps: int) -> np.ndarray:
-    """From each latent to the next along the sphere, from the last to the first: `(n * steps, ...)`.
+    """From each latent to the next along the sphere, and from the last back to the first: `(n * steps, ...)`.
 
-    The end of each leg is the start of the next and there only, so that a film of it can be looped.
+    Each latent occurs once, as the start of a part and not as the end of the one before, so that a film of
+    the walk can be repeated without a pause.
     """
     t = np.arange(steps) / steps
     return slerp(latents, np.roll(latents, -1, axis=0), t)
 
 
 def slerp(starts: np.ndarray, ends: np.ndarray, t: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Along the sphere from each start to its end (White 2016, https://arxiv.org/abs/1609.04468).
+    """Spherical interpolation from each start to its end (White 2016, https://arxiv.org/abs/1609.04468).
 
-    slerp(a, b; t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b, with w the angle between a and b: a
-    straight line would pass through latents far shorter than any the generator was trained on.
+    slerp(a, b; t) = sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b, with w the angle between a and b. A
+    straight line would pass through latents much shorter than those that the generator was trained on.
 
     Args:
         starts, ends: `(n, *latent_shape)`.
-        t: places on each way, from 0 to 1, shape `(steps,)`.
+        t: positions from 0 (start) to 1 (end), shape `(steps,)`.
 
     Returns:
-        float32 `(n * steps, *latent_shape)`, one way after the other.
+        float32 `(n * steps, *latent_shape)`, all steps of the first pair before those of the second.
     """
     rows = len(starts)
     a, b = (x.reshape(rows, 1, -1).astype(np.float64) for x in (starts, ends))
     lengths = np.linalg.norm(a, axis=2, keepdims=True) * np.linalg.norm(b, axis=2, keepdims=True)
-    lengths = np.maximum(lengths, np.finfo(np.float64).tiny)  # what has no length is at right angles to all
+    lengths = np.maximum(lengths, np.finfo(np.float64).tiny)  # a zero latent: any angle will do
     angle = np.arccos(np.clip(np.sum(a * b, axis=2, keepdims=True) / lengths, -1, 1))
     angle = np.clip(angle, 1e-6, np.pi - 1e-6)
     t = np.asarray(t)[None, :, None]
@@ -106,16 +108,16 @@ def slerp(starts: np.ndarray, ends: np.ndarray, t: Sequence[float] | np.ndarray)
 
 
 def moved(latents: np.ndarray, directions: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-    """Latents `(n, ...)` or one for all `(1, ...)`, each moved by its `amounts` `(n, k)`."""
+    """Latents `(n, ...)`, or one for all `(1, ...)`, moved along `directions` by `amounts` `(n, k)`."""
     by = (amounts @ directions).reshape(-1, *latents.shape[1:])
     return (latents + by).astype(np.float32)
 
 
 def nearby(latent: np.ndarray, others: np.ndarray, angle: float, mean: float) -> np.ndarray:
-    """Latents `(n, ...)` at an angle from `latent` `(...)`, each towards one of `others` `(n, ...)`.
+    """Latents `(n, ...)` at an angle to `latent` `(...)`, each towards one of `others` `(n, ...)`.
 
-    mean + cos(angle) (z - mean) + sin(angle) (other - mean): as likely as the two from which it was made,
-    since a sum of independent normal values so weighted has their variance.
+    mean + cos(angle) (z - mean) + sin(angle) (other - mean). This sum of independent normal values has their
+    own variance, so the result is distributed as the latents from which it was made.
     """
-    z, toward = latent[None] - mean, others - mean
-    return (mean + np.cos(angle) * z + np.sin(angle) * toward).astype(np.float32)
+    z, direction = latent[None] - mean, others - mean
+    return (mean + np.cos(angle) * z + np.sin(angle) * direction).astype(np.float32)

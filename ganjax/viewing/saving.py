@@ -1,4 +1,4 @@
-"""Pictures to files: whole or not at all, and the same bytes for the same picture."""
+"""Writing pictures to files atomically; the same picture gives the same bytes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def save_bytes(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Write `data` to `path` so that a reader finds the old file or the new one, never a part.
+    """Write `data` to `path` atomically: a reader finds the old file or the whole new one.
 
-    The folder is made when it does not exist. Returns the path; raises OSError when it cannot be
+    The folder is made if it does not exist. Returns the path; raises OSError if the file cannot be
     written.
     """
     path = Path(path)
@@ -40,10 +40,10 @@ def save_image(path: str | os.PathLike[str], pixels: np.ndarray) -> Path:
 def save_figure(path: str | os.PathLike[str], figure: Figure | SubFigure) -> Path:
     """Save a Matplotlib figure as a PNG file at the figure's own resolution.
 
-    The metadata that would change from one version to the next (Software) is left out, so equal
-    figures give equal bytes.
+    The name and version of the software is left out of the metadata, so that equal figures give
+    equal bytes.
     """
-    figure = figure.get_figure(root=True)  # an axis on part of a figure knows that part
+    figure = figure.get_figure(root=True)  # if `figure` is a part of another
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=figure.dpi, metadata={"Software": None})
     return save_bytes(path, buffer.getvalue())

@@ -1,9 +1,9 @@
-"""One look for every plot: colours that survive colour blindness and a black-and-white printer.
+"""The style of all plots: colours that can be told apart with colour blindness and in greyscale.
 
-The colours are Okabe and Ito's ("Color Universal Design", 2008). The two that carry meaning, blue
-for what is real (and the discriminator) and orange for what is generated (and the generator), also
-differ in lightness, and nothing is told by colour alone: fills carry a hatch, lines a dash pattern,
-points a shape.
+The colours are those of Okabe and Ito ("Color Universal Design", 2008). Blue stands for real samples
+and the discriminator, orange for generated samples and the generator. These two also differ in
+lightness, and no meaning depends on colour alone: areas have a hatch, lines a dash pattern, points
+a shape.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ REAL = BLUE
 GENERATED = ORANGE
 DISCRIMINATOR = BLACK
 
-# Lines that are told apart, in this order: by colour, by dashes, and where they have any, by marks.
+# The first line has the first colour, the first dash pattern and the first marker, and so on.
 COLOURS = (ORANGE, BLUE, BLACK, GREY)
 DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.")
 MARKERS = ("o", "s", "^", "D")
 
-# From "surely generated" over "cannot tell" to "surely real": the hues of the two colours above,
-# with lightness falling all the way, so that the two ends differ in greyscale too. Pale throughout,
-# because points are drawn on top.
+# From "surely generated" through "undecided" to "surely real": the hues of the two colours above,
+# getting steadily darker, so that both ends differ in greyscale too. All are pale, because points
+# are drawn on top.
 LANDSCAPE = ("#FFE9BF", "#DDDDDA", "#94B8DB")
 
 
 def new_axes(width: float = 6.4, height: float = 4.2) -> Axes:
-    """Return the axis of a new figure, `width` by `height` inches, 150 pixels to the inch."""
+    """Return the axis of a new figure, `width` by `height` inches, 150 pixels per inch."""
     return stacked_axes(width, height, 1)[0]
 
 
 def stacked_axes(width: float, height: float, rows: int) -> list[Axes]:
-    """Return `rows` axes, one above the other with one x axis, of a new figure.
+    """Return `rows` axes of a new figure, one above the other with a shared x axis.
 
-    The figure belongs to no window and to no pyplot state: it is gone when nobody holds it.
+    The figure has no window and is unknown to pyplot, so it is freed when no reference is left.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -53,7 +53,7 @@ def stacked_axes(width: float, height: float, rows: int) -> list[Axes]:
 
 
 def tidy(ax: Axes) -> None:
-    """Take away the frame's upper and right edge, and quieten the rest."""
+    """Remove the upper and right edge of the frame, and make the others grey."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -62,13 +62,13 @@ def tidy(ax: Axes) -> None:
 
 
 def legend_below(ax: Axes, handles: list[Any], columns: int = 2, gap: float = 38.0) -> Legend:
-    """Put the legend under the axis and its label, where no data can lie beneath it.
+    """Put the legend below the axis and its label, where it cannot hide data.
 
     Args:
         ax: the axis.
         handles: the artists to list, by their labels.
         columns: number of columns in the legend.
-        gap: distance from the axis to the legend in points, space for ticks and the axis's label.
+        gap: distance from the axis to the legend in points, for ticks and the axis's label.
 
     Returns:
         The legend.

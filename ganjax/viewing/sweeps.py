@@ -1,4 +1,4 @@
-"""What a hyperparameter does: scores over its values, from the rows of a sweep, with the seeds' spread."""
+"""Plots of a sweep: scores over the values of a hyperparameter, with the spread between seeds."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 Rows = Sequence[Mapping[str, Any]]
 
-SEED = "seed"  # the column behind the hyperparameters
-DIVERGED = "diverged_at"  # 0 for a run that did not
-DECADE = 10.0  # from the least value to the largest, from which on they may ask for a logarithmic axis
-LABELLED = 9  # values, at most, that each get a tick of their own
-APART = 0.06  # of the axis's width, at least, between two ticks with words
+SEED = "seed"  # the first column after the hyperparameters
+DIVERGED = "diverged_at"  # 0 for a run that did not diverge
+DECADE = 10.0  # smallest ratio of the largest to the least value for which the axis may be logarithmic
+LABELLED = 9  # largest number of values for which each has a tick of its own
+APART = 0.06  # smallest distance between two of these ticks, as a fraction of the axis's width
 
 
 def plot_sweep(
@@ -31,18 +31,18 @@ def plot_sweep(
 ) -> Axes:
     """Draw a score over a hyperparameter: each seed as a faint mark, and the mean of the seeds as a line.
 
-    The band around the mean is its standard error on either side, `s / sqrt(n)`, with s the sample standard
-    deviation of the n seeds. There is none where a value has a single seed. If other hyperparameters take
-    several values in `rows`, each combination of them has a line of its own. Runs that diverged, and
-    scores that are not finite, are in neither mean nor band: crosses at the axis's lower edge say where, and
-    how many there are.
+    The band around the mean is one standard error wide on either side: `s / sqrt(n)`, where s is the sample
+    standard deviation of the n seeds. There is no band where a value has a single seed. If other
+    hyperparameters have several values in `rows`, each combination of them gets its own line. Runs that
+    diverged, and scores that are not finite, are left out of mean and band; crosses at the lower edge show
+    where they are and how many.
 
     Args:
         rows: those of `ganjax.populations.sweep`, or of its table: hyperparameters, "seed", "diverged_at"
             and scores by name, in this order.
-        hyperparameter: the name of one. The axis is logarithmic where its values are spread more evenly
-            that way, over a decade or more; a zero among them keeps a place at the left.
-        score: the name of one.
+        hyperparameter: its name. The axis is logarithmic if the values span at least a decade and are more
+            evenly spaced that way; a zero among them is put at the left.
+        score: its name.
         perfect: the score of a perfect sampler, drawn as a horizontal line.
         ax: the axis to draw on; without one, a new figure is made.
 
@@ -50,8 +50,8 @@ def plot_sweep(
         The axis drawn on.
 
     Raises:
-        ValueError: no rows, a column is missing, a value of the hyperparameter is not finite, or there are
-            more lines than can be told apart (four).
+        ValueError: there are no rows, a column is missing, a value of the hyperparameter is not finite, or
+            there are more than four lines.
     """
     series = _series(rows, hyperparameter, (score,))
     if ax is None:
@@ -70,44 +70,46 @@ def save_sweep(
     *,
     perfect: Mapping[str, float] | None = None,
 ) -> Path:
-    """Save scores over a hyperparameter as a PNG file, one panel above the other, as `plot_sweep` draws each.
+    """Save plots of several scores over a hyperparameter as a PNG file, one above the other.
 
     Args:
-        path: where to write, whole or not at all.
-        rows, hyperparameter: as `plot_sweep` takes them.
-        scores: the names of at least one.
-        perfect: a perfect sampler's scores by name, of those that are known.
+        path: of the PNG file; an error leaves no part of it behind.
+        rows, hyperparameter: as for `plot_sweep`.
+        scores: their names, at least one.
+        perfect: a perfect sampler's scores by name, if they are known.
 
     Returns:
         The path.
 
     Raises:
         OSError: the picture cannot be written.
-        ValueError: no scores, one in `perfect` is none of them, or as `plot_sweep`.
+        ValueError: there are no scores, or `perfect` has others; and whatever `plot_sweep` raises.
     """
-    if not scores or not set(perfect or {}) <= set(scores):
-        raise ValueError(f"at least one score is needed, and those of {list(perfect or {})} among {scores}")
+    if not scores:
+        raise ValueError("scores must name at least one score")
+    if unknown := set(perfect or {}) - set(scores):
+        raise ValueError(f"perfect has scores that are not drawn: {', '.join(sorted(unknown))}")
     series = _series(rows, hyperparameter, scores)
     axes = style.stacked_axes(6.4, 1.2 + 2.4 * len(scores), len(scores))
-    seen: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     for ax, score in zip(axes, scores, strict=True):
         for handle in _draw(ax, series, hyperparameter, score, (perfect or {}).get(score)):
-            seen.setdefault(handle.get_label(), handle)
+            handles.setdefault(handle.get_label(), handle)
     axes[-1].set_xlabel(_words(hyperparameter))
-    style.legend_below(axes[-1], list(seen.values()))
+    style.legend_below(axes[-1], list(handles.values()))
     figure: Any = axes[0].get_figure()
     return save_figure(path, figure)
 
 
 def standard_error(values: np.ndarray) -> float:
-    """Of the mean of `values` `(n,)`; NaN for fewer than two."""
+    """The standard error of the mean of `values` `(n,)`; NaN for fewer than two."""
     return float(np.std(values, ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
 
 
-def asks_for_logarithms(values: np.ndarray) -> bool:
-    """Whether distinct ascending values, over at least a decade, lie more evenly by their logarithms.
+def prefers_logarithmic_axis(values: np.ndarray) -> bool:
+    """Whether distinct ascending values span at least a decade and are more evenly spaced as logarithms.
 
-    A zero at the beginning counts as none of them; where there are negative ones, the answer is no.
+    A zero at the beginning is ignored. False if there are negative values.
     """
     positive = values[values > 0]
     if values[0] < 0 or len(positive) < 2 or positive[-1] < DECADE * positive[0]:
@@ -116,22 +118,24 @@ def asks_for_logarithms(values: np.ndarray) -> bool:
 
 
 def _unevenness(values: np.ndarray) -> float:
-    """Of the gaps between ascending values: their standard deviation over their mean."""
+    """The standard deviation of the gaps between ascending values over their mean."""
     gaps = np.diff(values)
     return float(gaps.std() / gaps.mean())
 
 
 def _series(rows: Rows, hyperparameter: str, scores: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
-    """The rows of each line, by its name: the other hyperparameters that vary; "" where none does."""
+    """The rows of each line by its name: the other hyperparameters that vary, or "" if none does."""
     if not rows:
-        raise ValueError("a sweep without rows: nothing to draw")
+        raise ValueError("the sweep has no rows, so there is nothing to draw")
     for name in (hyperparameter, SEED, *scores):
         if any(name not in row for row in rows):
-            raise ValueError(f"not all rows have {name!r}; the first has: {', '.join(rows[0])}")
+            raise ValueError(f"not all rows have {name!r}; the first one has: {', '.join(rows[0])}")
     names = list(rows[0])
     swept = names[: names.index(SEED)]
     if hyperparameter not in swept:
-        raise ValueError(f"{hyperparameter!r} is no hyperparameter; these are: {', '.join(swept) or 'none'}")
+        raise ValueError(
+            f"{hyperparameter!r} is not a hyperparameter of this sweep; it has: {', '.join(swept) or 'none'}"
+        )
     if not all(math.isfinite(row[hyperparameter]) for row in rows):
         raise ValueError(f"every {hyperparameter} must be finite")
     others = [name for name in swept if name != hyperparameter and len({row[name] for row in rows}) > 1]
@@ -141,8 +145,8 @@ def _series(rows: Rows, hyperparameter: str, scores: Sequence[str]) -> dict[str,
         found.setdefault(line, []).append(row)
     if len(found) > len(style.COLOURS):
         raise ValueError(
-            f"{len(found)} lines, one for each {' and '.join(others)}: "
-            f"choose rows with at most {len(style.COLOURS)} of them"
+            f"there would be {len(found)} lines, one for each {' and '.join(others)}: "
+            f"choose rows with at most {len(style.COLOURS)} of these"
         )
     return found
 
@@ -154,16 +158,16 @@ def _draw(
     score: str,
     perfect: float | None,
 ) -> list[Any]:
-    """Draw every line; returns what the legend lists."""
+    """Draw every line; returns the handles for the legend."""
     style.tidy(ax)
-    handles, extra, lost = [], [], []
+    handles, extra, diverged = [], [], []
     everywhere = np.unique([row[hyperparameter] for rows in series.values() for row in rows]).astype(float)
     for i, (name, rows) in enumerate(series.items()):
         colour, mark = style.COLOURS[i], style.MARKERS[i]
         x = np.array([row[hyperparameter] for row in rows], float)
         y = np.array([math.nan if row.get(DIVERGED) else row[score] for row in rows], float)
         good = np.isfinite(y)
-        lost += x[~good].tolist()
+        diverged += x[~good].tolist()
         values = np.unique(x)
         at = [y[good & (x == value)] for value in values]
         mean = np.array([each.mean() if len(each) else math.nan for each in at])
@@ -175,56 +179,57 @@ def _draw(
         line.set_label(name or "mean of the seeds")
         handles.append(line)
         if not extra:
-            dots.set_label(f"a seed ({_seeds(series, hyperparameter)} of each value)")
+            dots.set_label(f"one seed ({_seeds(series, hyperparameter)} per value)")
             extra.append(dots)
         if len(extra) == 1 and np.isfinite(error).any():
             band.set_label("± standard error of the mean")
             extra.append(band)
     handles += extra
     if perfect is not None:
-        # As in the curves: a level that means something is grey and dotted.
+        # Grey and dotted, like the reference levels of the training curves.
         level = ax.axhline(perfect, color=style.GREY, linewidth=1.2, linestyle=":", zorder=1)
         level.set_label("perfect sampler")
         handles.append(level)
-    if lost:
-        where = ax.get_xaxis_transform()  # x as the data's, y as a share of the axis
-        places, counts = np.unique(lost, return_counts=True)
-        crosses = ax.plot(places, np.full(len(places), 0.03), "x", color=style.BLACK, transform=where)[0]
-        crosses.set_label("diverged or without a score: how many")
+    if diverged:
+        transform = ax.get_xaxis_transform()  # x in data coordinates, y as a fraction of the axis
+        positions, counts = np.unique(diverged, return_counts=True)
+        heights = np.full(len(positions), 0.03)
+        crosses = ax.plot(positions, heights, "x", color=style.BLACK, transform=transform)[0]
+        crosses.set_label("number of runs that diverged or have no score")
         handles.append(crosses)
-        for place, count in zip(places, counts, strict=True):
+        for position, count in zip(positions, counts, strict=True):
             offset: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
-            ax.annotate(f"{count}", (place, 0.03), xycoords=where, fontsize=8, **offset)
+            ax.annotate(f"{count}", (position, 0.03), xycoords=transform, fontsize=8, **offset)
     _scale(ax, everywhere)
     ax.set_ylabel(_words(score))
     return handles
 
 
 def _seeds(series: Mapping[str, Sequence[Mapping[str, Any]]], hyperparameter: str) -> str:
-    """How many runs there are of each value, of every line: "4", or "1 to 4"."""
+    """The number of runs for each value of every line: "4", or "1 to 4"."""
     counts = Counter((name, row[hyperparameter]) for name, rows in series.items() for row in rows)
     few, many = min(counts.values()), max(counts.values())
     return f"{few}" if few == many else f"{few} to {many}"
 
 
 def _band(ax: Axes, values: np.ndarray, mean: np.ndarray, error: np.ndarray, colour: str) -> Any:
-    if len(values) == 1:  # a band has no width there
+    if len(values) == 1:  # a band would have no width
         return ax.errorbar(values, mean, error, color=colour, capsize=4, linestyle="none")
     return ax.fill_between(values, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
 
 
 def _scale(ax: Axes, values: np.ndarray) -> None:
-    """Choose the scale of the x axis, and label the values themselves where there is space for it."""
-    places = values
-    if asks_for_logarithms(values):
+    """Choose the scale of the x axis, and put a tick at each value if there is space for the labels."""
+    positions = values
+    if prefers_logarithmic_axis(values):
         if values[0] > 0:
             ax.set_xscale("log")
-            places = np.log(values)
+            positions = np.log(values)
         else:
-            # Zero has no logarithm: between it and the first value behind it the axis is linear, and short.
+            # Zero has no logarithm: between it and the next value the axis is linear and short.
             ax.set_xscale("symlog", linthresh=values[1], linscale=0.5)
-            places = np.concatenate([[np.log(values[1]) - 0.5 * math.log(10)], np.log(values[1:])])
-    apart = np.diff(places) / (places[-1] - places[0]) if len(places) > 1 else np.ones(1)
+            positions = np.concatenate([[np.log(values[1]) - 0.5 * math.log(10)], np.log(values[1:])])
+    apart = np.diff(positions) / (positions[-1] - positions[0]) if len(positions) > 1 else np.ones(1)
     if len(values) <= LABELLED and apart.min() >= APART:
         ax.set_xticks(values, [f"{value:g}" for value in values])
         ax.minorticks_off()

@@ -13,7 +13,7 @@ from PIL import Image
 from ganjax import viewing
 from ganjax.serving.answers import Page, Request
 from ganjax.viewing import latents
-from ganjax.viewing.latent_directions import OpenedGenerator
+from ganjax.viewing.latent_directions import TruncatedGenerator
 
 HOST = {"host": "127.0.0.1:8123"}
 JSON = {**HOST, "content-type": "application/json"}
@@ -126,10 +126,10 @@ def test_sliders_walks_and_truncation(page, generator, faces):
     answer = post(
         page, "draw", **standing(faces[0], to=faces[1].tolist(), at=0.25, moves=moves, truncation=0.5)
     )
-    opened = OpenedGenerator(generator)
+    truncated = TruncatedGenerator(generator)
     z = latents.slerp(faces[:1], faces[1:], [0.25])
-    z = z + 1.5 * np.array(moves, np.float32)[None] @ opened.directions  # the latents' deviation is 1.5
-    wanted = viewing.to_uint8(opened.decode(z.astype(np.float32), 0.5))[0].astype(int)
+    z = z + 1.5 * np.array(moves, np.float32)[None] @ truncated.directions  # the latents' deviation is 1.5
+    wanted = viewing.to_uint8(truncated.decode(z.astype(np.float32), 0.5))[0].astype(int)
     assert np.abs(pixels(answer.body) - wanted).max() <= 1
 
 

@@ -1,4 +1,4 @@
-"""Curves: what is read, how it is smoothed, and that odd runs can be drawn."""
+"""Curves: reading, smoothing, and unusual runs."""
 
 import math
 
@@ -65,7 +65,7 @@ def test_smoothing_is_the_weighted_mean_of_the_past(values, s):
     assert smooth(values, s)[0] == pytest.approx(values[0])
 
 
-def test_smoothing_passes_over_what_is_not_finite():
+def test_smoothing_ignores_values_that_are_not_finite():
     result = smooth([1, math.nan, 3, math.inf], 0.5)
     assert np.isnan(result[[1, 3]]).all()
     assert result[2] == smooth([1, 3], 0.5)[1]
@@ -90,7 +90,7 @@ def test_a_single_step_has_whole_numbers_around_it():
     assert plot_curves(run(1)).get_xlim() == (-1, 1)
 
 
-def test_one_wild_value_does_not_hide_the_others():
+def test_one_extreme_value_does_not_hide_the_others():
     metrics = run(500)
     metrics["generator_loss"][3] = 1e6
     assert plot_curves(metrics).get_ylim()[1] < 3

@@ -161,7 +161,7 @@ def test_landscape_of_one_repeated_point(rng):
     assert west < 1 < east
 
 
-def test_generated_samples_can_stand_alone(rng):
+def test_generated_samples_can_be_drawn_alone(rng):
     ax = plot_distribution(None, rng.normal(5, 1, 100))
     (label,) = legend(ax)
     assert label.startswith("generated, mean")
@@ -185,7 +185,7 @@ def test_landscape_needs_points_of_the_plane():
 
 def test_points_beyond_the_plane_are_drawn_by_their_first_two_coordinates(rng):
     points = rng.normal(size=(30, 5))
-    points[3, 4] = np.nan  # not in the picture, but not a point either
+    points[3, 4] = np.nan  # not among the drawn coordinates, but the point is not finite
     ax = plot_landscape(points, points)
     assert "1 not finite" in legend(ax)[0]
     shown = np.asarray(ax.collections[-1].get_offsets())

@@ -9,7 +9,7 @@ from ganjax.viewing.saving import save_image
 
 
 def forming(n, size=24):
-    """`n` frames of a coloured square growing on white, never two alike."""
+    """`n` frames of a coloured square growing on white, all different."""
     frames = []
     for i in range(n):
         frame = np.full((size, size, 3), 255, np.uint8)
@@ -19,7 +19,7 @@ def forming(n, size=24):
 
 
 def play(path):
-    """Return every frame as an array, and how long it is shown in milliseconds."""
+    """Return the frames as arrays, how long each is shown in milliseconds, and the loop count."""
     frames, durations = [], []
     with Image.open(path) as film:
         for i in range(film.n_frames):
@@ -40,7 +40,7 @@ def test_frames_durations_and_loop(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["film.gif"]
 
 
-def test_what_does_not_move_does_not_flicker(tmp_path):
+def test_parts_that_do_not_move_do_not_flicker(tmp_path):
     rng = np.random.default_rng(0)
     still = rng.integers(0, 256, (16, 32, 3), dtype=np.uint8)
     moving = [rng.integers(0, 256, (16, 32, 3), dtype=np.uint8) for _ in range(5)]
@@ -58,7 +58,7 @@ def test_the_same_frames_give_the_same_bytes_from_arrays_and_from_files(tmp_path
     assert a.read_bytes() == b.read_bytes() == c.read_bytes()
 
 
-def test_frames_are_thinned_to_the_first_the_last_and_some_between(tmp_path):
+def test_max_frames_keeps_the_first_the_last_and_some_between(tmp_path):
     frames, durations, _ = play(save_film(tmp_path / "film.gif", forming(20), max_frames=5))
     assert len(frames) == 5
     assert durations[-1] == 2000
@@ -100,6 +100,6 @@ def test_frames_of_different_sizes_are_refused(tmp_path):
         (forming(1), {"seconds_per_frame": 0.001}, "0.02 seconds"),
     ],
 )
-def test_what_makes_no_film_is_refused(tmp_path, frames, arguments, message):
+def test_frames_that_do_not_fit_are_refused(tmp_path, frames, arguments, message):
     with pytest.raises(ValueError, match=message):
         save_film(tmp_path / "film.gif", frames, **arguments)

@@ -1,4 +1,4 @@
-"""Generators opened at their smallest picture."""
+"""Where a generator is split, truncated pictures, and directions that are known in advance."""
 
 import keras
 import numpy as np
@@ -9,6 +9,7 @@ from keras import layers
 from ganjax import stateless
 from ganjax.networks import cartoon, dcgan
 from ganjax.viewing import latent_directions
+from ganjax.viewing.latent_directions import TruncatedGenerator, principal_directions, split
 
 
 class Drawn:
@@ -28,7 +29,7 @@ class Drawn:
 
 
 class Usual:
-    """Labels of two numbers, the usual one being (0, 1)."""
+    """Labels of two numbers; (0, 1) is the most frequent one."""
 
     def usual(self, n):
         return [1] * n
@@ -38,11 +39,11 @@ class Usual:
 
 
 def flat():
-    """Pictures at once, without a smaller one."""
+    """Pictures at full size at once, so that there is nothing to split."""
     return keras.Sequential([layers.Input((5,)), layers.Dense(27), layers.Reshape((3, 3, 3))])
 
 
-def with_a_way_around():
+def with_a_second_path():
     z = layers.Input((6,))
     small = layers.Reshape((2, 2, 3))(layers.Dense(12)(z))
     tint = layers.Reshape((1, 1, 3))(layers.Dense(3)(z))
@@ -57,12 +58,12 @@ def with_a_way_around():
         (lambda: dcgan.dcgan_generator(32, 2, latent=5), (4, 4, 8)),
         (lambda: small_runs.tiles_networks()[0], (4, 4, 4)),
         (flat, None),
-        (with_a_way_around, None),
+        (with_a_second_path, None),
     ],
 )
-def test_where_a_generator_is_opened(build, smallest):
+def test_where_a_generator_is_split(build, smallest):
     model = build()
-    parts = latent_directions.cut(model)
+    parts = split(model)
     assert (parts is None) == (smallest is None)
     if parts is not None:
         assert parts[1].input_shape[1:] == smallest
@@ -77,15 +78,15 @@ def test_where_a_generator_is_opened(build, smallest):
         (flat, None),
     ],
 )
-def test_the_face_itself_at_one_and_one_face_for_all_at_zero(build, condition):
+def test_psi_one_changes_nothing_and_psi_zero_gives_one_average_face(build, condition):
     generator = Drawn(build(), condition)
-    one = latent_directions.OpenedGenerator(generator)
+    truncated = TruncatedGenerator(generator)
     latents = generator.draw_latents(1, 3)
     faces = generator.decode(latents)
-    np.testing.assert_allclose(one.decode(latents), faces, atol=1e-5)
-    average = one.decode(latents, 0.0)
+    np.testing.assert_allclose(truncated.decode(latents), faces, atol=1e-5)
+    average = truncated.decode(latents, 0.0)
     np.testing.assert_allclose(average, average[:1].repeat(3, 0), atol=1e-6)
-    each = one.decode(latents, np.array([1, 0, 0.5]))
+    each = truncated.decode(latents, np.array([1, 0, 0.5]))
     np.testing.assert_allclose(each[:2], [faces[0], average[1]], atol=1e-5)
     between = np.abs(each[2] - average[2]).mean()
     assert 0 < between < np.abs(faces[2] - average[2]).mean()
@@ -94,15 +95,44 @@ def test_the_face_itself_at_one_and_one_face_for_all_at_zero(build, condition):
 def test_any_number_is_decoded(monkeypatch):
     monkeypatch.setattr(latent_directions, "BATCH", 2)
     generator = Drawn(small_runs.tiles_networks()[0])
-    one, latents = latent_directions.OpenedGenerator(generator), generator.draw_latents(1, 5)
-    np.testing.assert_allclose(one.decode(latents), generator.decode(latents), atol=1e-5)
+    truncated, latents = TruncatedGenerator(generator), generator.draw_latents(1, 5)
+    np.testing.assert_allclose(truncated.decode(latents), generator.decode(latents), atol=1e-5)
 
 
-def test_directions_are_those_the_pictures_follow():
-    """A linear generator that hears one coordinate much louder than another, and no third."""
+def test_directions_are_those_that_change_the_pictures_most():
+    """A linear generator that depends strongly on one coordinate, weakly on another and on no third."""
     for model in (flat(), small_runs.tiles_networks()[0]):
         kernel = np.zeros(model.layers[0].kernel.shape, np.float32)
         kernel[3, ::2], kernel[1, 1::2] = 5, 1
         model.layers[0].kernel.assign(kernel)
-        found = latent_directions.OpenedGenerator(Drawn(model)).directions
+        found = TruncatedGenerator(Drawn(model)).directions
         np.testing.assert_allclose(found[:2, [3, 1]], np.eye(2), atol=0.02)
+
+
+@pytest.mark.parametrize("size", [3, 40])
+def test_directions_of_linear_features_are_singular_vectors(size):
+    random = np.random.default_rng(0)
+    weights = random.normal(size=(6, size))
+    z = random.normal(size=(200, 1, 1, 6))
+    found = principal_directions(z, z.reshape(200, 6) @ weights + 5, 3)
+    assert (found.shape, found.dtype) == ((3, 6), np.float32)
+    expected = np.linalg.svd(weights)[0][:, :3].T
+    np.testing.assert_allclose(np.abs(np.sum(found * expected, axis=1)), 1, atol=1e-5)
+
+
+def test_noise_in_the_features_has_no_influence():
+    random = np.random.default_rng(1)
+    z = random.normal(size=(4000, 5))
+    strong_noise = 10 * random.normal(size=(4000, 3))
+    features = np.concatenate([strong_noise, np.tanh(2 * z[:, 3:4]), 0.4 * z[:, 1:2] ** 3], axis=1)
+    first, second = principal_directions(z, features, 2)
+    assert {np.abs(first).argmax(), np.abs(second).argmax()} == {1, 3}
+
+
+def test_directions_are_orthonormal_and_their_largest_coordinates_positive():
+    random = np.random.default_rng(2)
+    z = random.normal(size=(50, 4))
+    for features in (np.ones((50, 7)), random.normal(size=(50, 2, 2, 1)), z[:, :1]):
+        found = principal_directions(z, features, 8)
+        np.testing.assert_allclose(found @ found.T, np.eye(4), atol=1e-5)
+        assert (found[np.arange(4), np.abs(found).argmax(axis=1)] > 0).all()

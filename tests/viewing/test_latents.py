@@ -1,4 +1,4 @@
-"""Series of latents: the course's, walks along the sphere, steps along directions, nearness."""
+"""Series of latents: those of the original notebook, interpolations, steps along directions, neighbours."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ganjax.viewing import latents
 
 
-def test_constant_latents_are_those_of_the_course():
+def test_constant_latents_are_those_of_the_original_notebook():
     series, rows, columns = latents.constant_latents((1, 1, 100))
     assert series.shape == (8, 1, 1, 100)
     assert series.dtype == np.float32
@@ -40,7 +40,7 @@ def test_flipping_ends_with_all_of_any_size(size):
     assert (steps <= 10).all()
 
 
-def test_the_first_35_are_held_and_the_rest_redrawn():
+def test_the_first_35_are_fixed_and_the_others_drawn_again():
     random = np.random.default_rng(0)
     starts = random.normal(size=(3, 1, 1, 100)).astype(np.float32)
     others = random.normal(size=(12, 1, 1, 100)).astype(np.float32)
@@ -83,9 +83,9 @@ def test_a_walk_between_parallel_latents_is_finite(end):
     np.testing.assert_allclose(walk[[0, -1]], np.concatenate([start, end * start]), rtol=1e-3)
 
 
-def test_a_walk_from_or_to_nowhere_is_finite():
-    some, nowhere = np.ones((1, 4), np.float32), np.zeros((1, 4), np.float32)
-    for a, b in ((some, nowhere), (nowhere, some), (nowhere, nowhere)):
+def test_a_walk_from_or_to_zero_is_finite():
+    some, zero = np.ones((1, 4), np.float32), np.zeros((1, 4), np.float32)
+    for a, b in ((some, zero), (zero, some), (zero, zero)):
         walk = latents.slerp(a, b, [0, 0.5, 1])
         np.testing.assert_allclose(walk[[0, -1]], np.concatenate([a, b]), atol=1e-6)
         assert np.isfinite(walk).all()
@@ -96,8 +96,8 @@ def test_a_closed_walk_meets_each_face_once():
     walk = latents.closed_walk(faces, 5)
     assert walk.shape == (15, 1, 1, 10)
     np.testing.assert_allclose(walk[::5], faces, atol=1e-6)
-    last_leg = latents.slerp(faces[2:], faces[:1], np.arange(5) / 5)
-    np.testing.assert_array_equal(walk[10:], last_leg)
+    last_part = latents.slerp(faces[2:], faces[:1], np.arange(5) / 5)
+    np.testing.assert_array_equal(walk[10:], last_part)
 
 
 def test_steps_along_directions():
@@ -112,14 +112,14 @@ def test_steps_along_directions():
         assert np.count_nonzero(steps[i]) == 6
 
 
-def test_each_face_is_shown_under_every_truncation():
+def test_each_face_is_shown_with_every_truncation():
     faces = np.arange(6, dtype=np.float32).reshape(2, 3)
     series, rows, columns = latents.truncated_latents(faces)
     assert (len(rows), columns[0], columns[-1]) == (2, "0", "1")
     np.testing.assert_array_equal(series.reshape(2, len(columns), 3)[:, -1], faces)
 
 
-def test_faces_nearby_are_as_likely_and_as_far_as_asked():
+def test_nearby_faces_have_the_same_distribution_and_the_given_angle():
     random = np.random.default_rng(0)
     face, others = 1 + 2 * random.normal(size=20_000), 1 + 2 * random.normal(size=(3, 20_000))
     found = latents.nearby(face, others, 0.7, mean=1.0)

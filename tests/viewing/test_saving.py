@@ -1,4 +1,4 @@
-"""Files: whole or not at all, readable by others, the same bytes for the same picture."""
+"""Files: written atomically, readable by others, the same bytes for the same picture."""
 
 import stat
 
@@ -22,10 +22,10 @@ def test_folders_are_made_and_nothing_else_is_left(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = save_bytes(tmp_path / "file", b"old")
 
-    def no_room(*_):
+    def full(*_):
         raise OSError("no space")
 
-    monkeypatch.setattr("os.replace", no_room)
+    monkeypatch.setattr("os.replace", full)
     with pytest.raises(OSError, match="no space"):
         save_bytes(path, b"new")
     assert path.read_bytes() == b"old"

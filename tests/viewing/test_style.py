@@ -1,4 +1,4 @@
-"""The palette keeps its promise: what differs in colour also differs in greyscale."""
+"""Colours that differ also differ in greyscale."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_real_and_generated_differ_in_lightness():
     assert lightness(style.GENERATED) - lightness(style.REAL) > 20
 
 
-def test_the_landscape_darkens_all_the_way_and_stays_lighter_than_the_points():
+def test_the_landscape_gets_darker_and_stays_lighter_than_the_points():
     low, middle, high = map(lightness, style.LANDSCAPE)
     assert low - middle > 4
     assert middle - high > 10

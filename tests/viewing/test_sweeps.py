@@ -1,4 +1,4 @@
-"""Scores over a hyperparameter: means, spreads and lines are the rows', and odd sweeps can be drawn."""
+"""Scores over a hyperparameter: means, errors and lines follow from the rows; unusual sweeps can be drawn."""
 
 import math
 
@@ -11,7 +11,7 @@ from matplotlib.container import ErrorbarContainer
 from PIL import Image
 
 from ganjax.viewing import style
-from ganjax.viewing.sweeps import asks_for_logarithms, plot_sweep, save_sweep, standard_error
+from ganjax.viewing.sweeps import plot_sweep, prefers_logarithmic_axis, save_sweep, standard_error
 
 RATES = (1e-4, 1e-3, 1e-2)
 
@@ -21,7 +21,7 @@ def score_of(rate, weight, seed):
 
 
 def sweep(rates=RATES, weights=(1.0,), seeds=3, **more):
-    """Rows as `populations.sweep` gives them."""
+    """Rows like those of `populations.sweep`."""
     return [
         {"rate": rate, "weight": weight, "seed": seed, "diverged_at": 0}
         | {"good_samples": score_of(rate, weight, seed), "modes": float(seed)}
@@ -41,10 +41,10 @@ def labels(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_every_seed_their_mean_and_its_error_are_drawn():
+def test_seeds_mean_and_standard_error_are_drawn():
     rows = sweep()
     ax = plot_sweep(rows, "rate", "good_samples", perfect=5.0)
-    dots, mean = line(ax, "a seed (3 of each value)"), line(ax, "mean of the seeds")
+    dots, mean = line(ax, "one seed (3 per value)"), line(ax, "mean of the seeds")
     assert dots.get_xdata().tolist() == [row["rate"] for row in rows]
     assert dots.get_ydata().tolist() == [row["good_samples"] for row in rows]
     expected = np.array([np.mean([score_of(rate, 1, seed) for seed in range(3)]) for rate in RATES])
@@ -57,7 +57,7 @@ def test_every_seed_their_mean_and_its_error_are_drawn():
         there = outline[outline[:, 0] == rate, 1]
         assert (there.min(), there.max()) == pytest.approx((middle - error, middle + error))
     assert line(ax, "perfect sampler").get_ydata() == [5, 5]
-    names = ["mean of the seeds", "a seed (3 of each value)", "± standard error of the mean"]
+    names = ["mean of the seeds", "one seed (3 per value)", "± standard error of the mean"]
     assert labels(ax) == [*names, "perfect sampler"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("rate", "good samples")
 
@@ -84,14 +84,14 @@ def test_the_given_axis_is_used_and_no_window_is_left():
         ((3e-4, 1e-3), "linear"),  # less than a decade
         ((0.5, 1.0, 2.0, 4.0), "linear"),
         ((1.0, 2.0, 4.0, 8.0, 16.0), "log"),
-        (range(1, 21), "linear"),  # more than a decade, but even as they are
+        (range(1, 21), "linear"),  # more than a decade, but evenly spaced
         ((0.0, 0.1, 1.0, 10.0), "symlog"),
         ((0.0, 1.0), "linear"),
         ((-1.0, 0.1, 1.0, 10.0), "linear"),
         ((1.0,), "linear"),
     ],
 )
-def test_the_axis_is_logarithmic_where_the_values_ask_for_it(values, scale):
+def test_the_axis_is_logarithmic_if_that_spaces_the_values_more_evenly(values, scale):
     ax = plot_sweep(sweep(values[::-1], seeds=2), "rate", "modes")
     assert ax.get_xscale() == scale
     if len(values) < 10:
@@ -104,18 +104,18 @@ def test_the_axis_is_logarithmic_where_the_values_ask_for_it(values, scale):
 def test_the_unit_of_a_hyperparameter_does_not_matter(values, unit):
     values = np.sort(values)
     even = np.geomspace(1, 1e4, len(values)) * unit
-    assert asks_for_logarithms(even)
-    assert not asks_for_logarithms(np.linspace(1, 1e4, 7) * unit)
+    assert prefers_logarithmic_axis(even)
+    assert not prefers_logarithmic_axis(np.linspace(1, 1e4, 7) * unit)
     if values[-1] / values[0] < 9:
-        assert not asks_for_logarithms(values * unit)
+        assert not prefers_logarithmic_axis(values * unit)
 
 
-def test_values_that_lie_close_keep_the_usual_ticks():
+def test_values_close_together_keep_the_usual_ticks():
     ax = plot_sweep(sweep((1.0, 1.01, 3.0)), "rate", "modes")
     assert "1.01" not in [text.get_text() for text in ax.get_xticklabels()]
 
 
-def test_other_hyperparameters_are_lines_of_their_own_told_apart_without_colour():
+def test_other_hyperparameters_get_lines_that_differ_without_colour():
     ax = plot_sweep(sweep(weights=(0.1, 1.0)), "rate", "good_samples")
     assert labels(ax)[:2] == ["weight 0.1", "weight 1"]
     lines = [line(ax, label) for label in labels(ax)[:2]]
@@ -126,7 +126,7 @@ def test_other_hyperparameters_are_lines_of_their_own_told_apart_without_colour(
     assert lines[0].get_marker() != lines[1].get_marker()
 
 
-def test_what_diverged_is_marked_and_in_no_mean():
+def test_diverged_runs_are_marked_and_left_out_of_the_mean():
     rows = sweep(seeds=4)
     rows[0] |= {"diverged_at": 17, "modes": 100.0}
     rows[1]["modes"] = math.nan
@@ -134,10 +134,10 @@ def test_what_diverged_is_marked_and_in_no_mean():
         row["diverged_at"] = 1
     ax = plot_sweep(rows, "rate", "modes")
     np.testing.assert_array_equal(line(ax, "mean of the seeds").get_ydata(), [2.5, math.nan, 1.5])
-    crosses = line(ax, "diverged or without a score: how many")
+    crosses = line(ax, "number of runs that diverged or have no score")
     assert crosses.get_xdata().tolist() == [1e-4, 1e-3]
     assert [text.get_text() for text in ax.texts] == ["2", "4"]
-    assert len(line(ax, "a seed (4 of each value)").get_xdata()) == 6
+    assert len(line(ax, "one seed (4 per value)").get_xdata()) == 6
     assert labels(ax)[-1] == crosses.get_label()
 
 
@@ -151,7 +151,7 @@ def test_what_diverged_is_marked_and_in_no_mean():
         sweep(modes=1e30),
     ],
 )
-def test_odd_sweeps_can_be_drawn(rows, tmp_path):
+def test_unusual_sweeps_can_be_drawn(rows, tmp_path):
     with Image.open(save_sweep(tmp_path / "sweep.png", rows, "rate", ["modes"])) as file:
         assert len(np.unique(np.asarray(file.convert("L")))) > 10
 
@@ -181,7 +181,11 @@ def test_a_panel_for_each_score_and_the_same_bytes_again(tmp_path):
         ([], ("rate", "modes"), "nothing to draw"),
         (sweep(), ("speed", "modes"), "not all rows have 'speed'"),
         (sweep(), ("rate", "beauty"), "not all rows have 'beauty'"),
-        (sweep(), ("modes", "good_samples"), "'modes' is no hyperparameter; these are: rate, weight"),
+        (
+            sweep(),
+            ("modes", "good_samples"),
+            "'modes' is not a hyperparameter of this sweep; it has: rate, weight",
+        ),
         ([{"rate": 1.0, "modes": 1.0}], ("rate", "modes"), "not all rows have 'seed'"),
         (sweep((1.0, math.inf)), ("rate", "modes"), "every rate must be finite"),
         (sweep(weights=(1, 2, 3, 4, 5)), ("rate", "modes"), "5 lines, one for each weight"),
@@ -193,7 +197,10 @@ def test_rows_that_do_not_fit_are_refused(rows, names, said):
 
 
 def test_scores_that_do_not_fit_are_refused(tmp_path):
-    for scores, levels in (([], None), (["modes"], {"mdoes": 8.0})):
-        with pytest.raises(ValueError, match="at least one score"):
+    for scores, levels, said in (
+        ([], None, "at least one score"),
+        (["modes"], {"mdoes": 8.0}, "not drawn: mdoes"),
+    ):
+        with pytest.raises(ValueError, match=said):
             save_sweep(tmp_path / "sweep.png", sweep(), "rate", scores, perfect=levels)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""The package's front door: every name leads somewhere, and opening it loads no drawing library."""
+"""The public names of the package, and that importing it loads no drawing library."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ def test_unknown_names_are_refused():
         _ = viewing.plot_everything
 
 
-def test_importing_draws_in_no_drawing_library():
+def test_importing_loads_no_drawing_library():
     code = (
         "import sys, ganjax.viewing.curves, ganjax.viewing.distributions, ganjax.viewing.film, "
         "ganjax.viewing.grids; sys.exit(bool({'matplotlib', 'PIL'} & set(sys.modules)))"

@@ -1,5 +1,6 @@
-"""Pages about runs: one file each, that opens anywhere and asks nothing of a network.
+"""HTML reports of runs: each is a single file that loads nothing from the network.
 
-report.py and comparison.py say what is on a page, templates/ how it looks; folder.py reads a run, charts.py
-draws its curves, pictures.py packs its pictures, pages.py makes the file.
+report.py and comparison.py collect the contents of a page, and templates/ lays them out. folder.py reads a
+run's folder, evaluation.py its evaluation.json; charts.py draws curves, pictures.py compresses pictures, and
+pages.py writes the file.
 """

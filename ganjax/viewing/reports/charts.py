@@ -1,4 +1,4 @@
-"""Curves as lines of a drawing, sharp at every size: where they run, and in words what they show."""
+"""Charts of training curves as SVG paths, with a description in words for screen readers."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ import numpy as np
 from ganjax.viewing.curves import shown_range, smooth, smoothing_for
 
 WIDTH, HEIGHT = 400, 230
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30  # margins, for what stands at the axes
-POINTS = 300  # of a line; more than the pixels it is drawn on
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30  # margins for tick labels
+POINTS = 300  # most points of a line; more would be closer than pixels
 
-# Title, columns, the level that means "cannot tell", and what it is about.
+# Title, columns, the level of an undecided discriminator, and the caption.
 PANELS = (
     (
         "Losses",
         ("generator_loss", "discriminator_loss"),
         None,
-        "What each of the two networks tries to lower.",
+        "What each of the two networks minimises.",
     ),
     (
         "Mean logit of D",
         ("fake_logits", "real_logits"),
         0.0,
-        "The further apart, the better the discriminator can tell; the dotted line is undecided.",
+        "The further apart they are, the better the discriminator tells real from generated; at the dotted "
+        "line it is undecided.",
     ),
     (
         "Accuracy of D",
         ("fake_accuracy", "real_accuracy"),
         0.5,
-        "The share of each kind that the discriminator names rightly.",
+        "The share of real and of generated samples that the discriminator classifies correctly.",
     ),
 )
 LABELS = {
@@ -51,9 +52,10 @@ class Line:
 
     Attributes:
         label: its name.
-        kind: "made" for what is generated, "real" for what is real or the discriminator's.
-        values, average: what to draw, as the `d` of an SVG path.
-        words: how it goes.
+        kind: CSS class: "made" for the generator or generated samples, "real" for the discriminator or real
+            ones.
+        values, average: the `d` of the SVG paths of the values and of their moving average.
+        words: a description of its course.
     """
 
     label: str
@@ -68,10 +70,10 @@ class Chart:
     """A chart of `WIDTH` x `HEIGHT`.
 
     Attributes:
-        title, about: what it shows.
-        lines: its columns.
-        x_ticks, y_ticks: places along the axes, and their labels.
-        level: height of the dotted line, if there is one.
+        title, about: heading and caption.
+        lines: one for each column.
+        x_ticks, y_ticks: positions along the axes, and their labels.
+        level: y position of the dotted line, if there is one.
     """
 
     title: str
@@ -90,11 +92,11 @@ Limits = tuple[float, float]
 
 
 def charts(metrics: Mapping[str, np.ndarray], shared: Sequence[Mapping[str, np.ndarray]] = ()) -> list[Chart]:
-    """A chart for each panel of which there are finite values.
+    """A chart for each panel with finite values.
 
     Args:
-        metrics: columns by name, `(rows,)` each, `step` among them or rows are counted.
-        shared: the metrics of all runs whose charts are to have the same axes.
+        metrics: columns by name, `(rows,)` each. Without a column `step`, rows are counted.
+        shared: the metrics of all runs whose charts shall have the same axes.
     """
     drawn = [_chart(metrics, shared or [metrics], *panel) for panel in PANELS]
     return [chart for chart in drawn if chart]
@@ -144,7 +146,7 @@ def _chart(
 
 
 def rows(metrics: Mapping[str, np.ndarray], most: int = 12) -> tuple[list[str], list[list[str]]]:
-    """The charts' numbers as a table of at most so many rows: its head, and its lines."""
+    """The charts' numbers as a table of at most `most` rows: column names, and rows."""
     names = [name for _, columns, _, _ in PANELS for name in columns if name in metrics]
     if not names:
         return [], []
@@ -155,7 +157,7 @@ def rows(metrics: Mapping[str, np.ndarray], most: int = 12) -> tuple[list[str], 
 
 
 def spaced(count: int) -> str:
-    """A whole number with its thousands apart, by a narrow space that does not break."""
+    """A whole number with a narrow no-break space between thousands."""
     return f"{count:,}".replace(",", "\u202f")
 
 
@@ -166,37 +168,35 @@ def _steps(metrics: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _place(values, limits: Limits, ends: Limits):
-    """Where on the sheet `values` lie, between two ends."""
+    """Positions of `values` in the chart: `limits` are mapped to `ends`."""
     low, high = limits
     share = (np.asarray(values, float) - low) / ((high - low) or 1.0)
     return ends[0] + share * (ends[1] - ends[0])
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:
-    """A line through the points, broken where one is not a number; a point alone is a short stroke."""
+    """An SVG path through the points, interrupted where y is NaN; a single point is a short line."""
     x, y = _fewer(x, y)
-    words, pen = [], "M"
+    parts, command = [], "M"
     for i in range(len(x)):
         if np.isnan(y[i]):
-            pen = "M"
+            command = "M"
             continue
-        words.append(f"{pen}{x[i]:.1f} {y[i]:.1f}")
-        alone = pen == "M" and (i + 1 == len(x) or np.isnan(y[i + 1]))
-        words += ["h3"] if alone else []
-        pen = "L"
-    return "".join(words)
+        parts.append(f"{command}{x[i]:.1f} {y[i]:.1f}")
+        single = command == "M" and (i + 1 == len(x) or np.isnan(y[i + 1]))
+        parts += ["h3"] if single else []
+        command = "L"
+    return "".join(parts)
 
 
 def _fewer(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At most about `POINTS` points: of each stretch the least and the most, so that no spike is lost."""
+    """At most about `POINTS` points: the smallest and the largest y of each part, so that peaks remain."""
     if len(x) <= POINTS:
         return x, y
     kept = []
-    for stretch in np.array_split(np.arange(len(x)), POINTS // 2):
-        finite = stretch[~np.isnan(y[stretch])]
-        extremes = (
-            {finite[np.argmin(y[finite])], finite[np.argmax(y[finite])]} if len(finite) else {stretch[0]}
-        )
+    for part in np.array_split(np.arange(len(x)), POINTS // 2):
+        finite = part[~np.isnan(y[part])]
+        extremes = {finite[np.argmin(y[finite])], finite[np.argmax(y[finite])]} if len(finite) else {part[0]}
         kept += sorted(extremes)
     return x[kept], y[kept]
 

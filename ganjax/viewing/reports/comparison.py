@@ -1,4 +1,4 @@
-"""comparison.html and comparison.png: a few runs side by side."""
+"""comparison.html and comparison.png: several runs side by side."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ganjax.system.errors import UserError
 from ganjax.viewing import style
 from ganjax.viewing.curves import LOSSES, plot_curves, shown_range
 from ganjax.viewing.reports import charts, pictures
-from ganjax.viewing.reports.evaluation import Score, judged
+from ganjax.viewing.reports.evaluation import Score, read_evaluation
 from ganjax.viewing.reports.folder import Run, mapping, number, read_run
 from ganjax.viewing.reports.pages import save_page
 from ganjax.viewing.saving import save_figure
 
-MOST = 12  # side by side; more cannot be told apart
-COLUMNS = 4  # of the picture
+MOST = 12  # runs in one comparison
+COLUMNS = 4  # runs in a row of the picture
 
 
 def save_comparison(
@@ -28,15 +28,15 @@ def save_comparison(
     """Write `comparison.html` and `comparison.png` into the folder `out`: pictures, curves, settings, scores.
 
     Args:
-        folders: of 2 to 12 runs, in the order in which they are to be shown.
-        out: made where it does not exist.
+        folders: of 2 to 12 runs, in the order in which they are shown.
+        out: made if it does not exist.
 
     Returns:
         The paths of the page and of the picture.
 
     Raises:
-        UserError: there are fewer or more runs, one is given twice, or a folder holds none.
-        OSError: something cannot be written.
+        UserError: there are fewer or more runs, one is given twice, or a folder does not hold a run.
+        OSError: a file cannot be written.
     """
     if not 2 <= len(folders) <= MOST:
         raise UserError(f"2 to {MOST} runs can be compared, not {len(folders)}")
@@ -65,10 +65,10 @@ def save_comparison(
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:
-    """What to call each run: the name of its folder, with as much before it as tells them apart.
+    """A name for each run: that of its folder, with as many of the parent folders as make it unique.
 
     Raises:
-        UserError: one is given twice.
+        UserError: a run is given twice.
     """
     resolved = [folder.resolve() for folder in folders]
     for i, folder in enumerate(resolved):
@@ -81,7 +81,7 @@ def names_of(folders: Sequence[Path]) -> list[str]:
 
 
 def settings_of(runs: Sequence[Run]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """The settings in which runs differ, with each one's value (a dash where it has none), and the others."""
+    """The settings that differ, with each run's value (a dash where it has none), and the common settings."""
     tables = [
         {
             "experiment": run.manifest.get("experiment"),
@@ -98,20 +98,19 @@ def settings_of(runs: Sequence[Run]) -> tuple[dict[str, list[Any]], dict[str, An
 
 
 def scores_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Every score that a run has: its label, what it is about, which direction is better, and value and floor
-    of each run."""
+    """A row for each score: `label`, `about`, `better`, and in `cells` the value and floor of every run."""
     rows: dict[str, dict[str, Any]] = {}
     for i, run in enumerate(runs):
         own = mapping(run.manifest.get("scores"))
-        found = [
+        scores = [
             Score(name, name.replace("_", " "), "", number(value), None, "–") for name, value in own.items()
         ]
-        evaluation = judged(run.evaluation)
-        found += evaluation.scores if evaluation else []
-        for it in found:
-            empty = {"label": it.label, "about": it.about, "better": it.better}
-            row = rows.setdefault(it.name, {**empty, "cells": [(None, None)] * len(runs)})
-            row["cells"][i] = (it.value, it.floor)
+        evaluation = read_evaluation(run.evaluation)
+        scores += evaluation.scores if evaluation else []
+        for score in scores:
+            empty = {"label": score.label, "about": score.about, "better": score.better}
+            row = rows.setdefault(score.name, {**empty, "cells": [(None, None)] * len(runs)})
+            row["cells"][i] = (score.value, score.floor)
     return list(rows.values())
 
 
@@ -121,7 +120,7 @@ def _final(run: Run) -> pictures.Picture | None:
 
 
 def _save_picture(path: Path, runs: Mapping[str, Run]) -> Path:
-    """Final pictures, and below each the run's losses on axes that all share."""
+    """The runs' final pictures, and below each its losses; all have the same axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -133,7 +132,7 @@ def _save_picture(path: Path, runs: Mapping[str, Run]) -> Path:
     drawn: list[Any] = []
     for i, (name, run) in enumerate(runs.items()):
         above, below = axes[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]
-        above.set_title(name.replace("$", r"\$"), fontsize=11)  # a dollar would begin a formula
+        above.set_title(name.replace("$", r"\$"), fontsize=11)  # Matplotlib would read $ as a formula
         final = run.picture("samples/final.png")
         pixels = final and pictures.pixels_of(final)
         if pixels is not None:

@@ -1,4 +1,4 @@
-"""What `ganjax evaluate` found, as a page shows it: what is missing or odd as a dash, or not at all."""
+"""The contents of evaluation.json for a page. Values that are missing or of a wrong type become dashes."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ganjax.viewing.reports.folder import mapping, mappings, number, text
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One measure.
+    """One score, see `ganjax.evaluation.scores.Score`.
 
     Attributes:
-        name, label, about: what it is: in one word, a few and a sentence.
-        value: of the run's samples.
-        floor: of as many real pictures that were held out.
-        better: in which direction it is better.
+        name, label, about: its name in files, its name in tables, and its meaning.
+        value: that of the run's samples.
+        floor: that of the same number of held-out real samples.
+        better: which direction is better.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class Attribute:
-    """One part of the faces.
+    """One attribute of the faces.
 
     Attributes:
-        name: of the part.
-        entropy, entropy_real: of its values in the samples and in the data.
-        values: each value's name, its share of the samples, and of the data.
+        name: of the attribute.
+        entropy, entropy_real: of its values in the samples and in the data, in bits.
+        values: each value's name, its share of the samples, and its share of the data.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Attribute:
 
 
 @dataclasses.dataclass(frozen=True)
-class Judged:
-    """An evaluation.
+class EvaluationTables:
+    """The tables of an evaluation.
 
     Attributes:
-        n, seed: how many samples, and of which seed; as text.
-        scores: of them.
-        attributes: the parts of their faces.
-        note: on the real pictures it was compared with.
-        accuracy: share of held-out faces whose part the classifier reads rightly, by part.
+        n, seed: number and seed of the samples, as text.
+        note: on the real samples that they were compared with.
+        scores: of the samples.
+        attributes: of their faces.
+        accuracy: attribute -> share of held-out faces on which the classifier is right.
     """
 
     n: str
@@ -64,12 +64,12 @@ class Judged:
     accuracy: Mapping[str, float]
 
 
-def judged(found: Mapping[str, Any]) -> Judged | None:
-    """What evaluation.json says; None where there is none."""
+def read_evaluation(found: Mapping[str, Any]) -> EvaluationTables | None:
+    """The tables of `found`, the contents of evaluation.json; None if it is empty."""
     if not found:
         return None
     accuracy = mapping(mapping(found.get("classifier")).get("accuracy"))
-    return Judged(
+    return EvaluationTables(
         n=str(found.get("n", "–")),
         seed=str(found.get("seed", "–")),
         note=text(found.get("note")),
@@ -81,7 +81,7 @@ def judged(found: Mapping[str, Any]) -> Judged | None:
 
 def _score(found: Mapping[str, Any]) -> Score:
     name, features = text(found.get("name")), text(found.get("features"))
-    about = " ".join(filter(None, [text(found.get("about")), features and f"By {features}."]))
+    about = " ".join(filter(None, [text(found.get("about")), features and f"Computed from {features}."]))
     return Score(
         name=name,
         label=text(found.get("label")) or name,

@@ -1,4 +1,4 @@
-"""What a run's folder holds that can be looked at. Whatever is missing or odd there is left out."""
+"""Reading a run's folder for a page. Whatever is missing or of a wrong type is left out."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ EVALUATION_SCHEMA = 1
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run, as it lies there.
+    """The files of a run.
 
     Attributes:
-        folder: where.
-        manifest: what its manifest says.
-        metrics: columns of metrics.csv, float64 `(rows,)`; empty where nothing was logged.
-        frames: step and path of the pictures on the way.
-        evaluation: what evaluation.json says; empty where there is none.
+        folder: its folder.
+        manifest: the contents of its manifest.
+        metrics: columns of metrics.csv, float64 `(rows,)`; empty if nothing was logged.
+        frames: steps and paths of the sample grids saved during training.
+        evaluation: the contents of evaluation.json; empty if there is none.
     """
 
     folder: Path
@@ -46,22 +46,22 @@ class Run:
         return mapping(self.manifest.get("settings"))
 
     def picture(self, name: str) -> Path | None:
-        """A picture of this name, if it is there, and nowhere else than in the folder."""
+        """The path of the picture with this name, or None if it does not exist or is outside the folder."""
         path = self.folder / name
         inside = path.resolve().is_relative_to(self.folder.resolve())
         return path if inside and path.is_file() else None
 
 
 def read_run(folder: str | os.PathLike[str], manifest: Mapping[str, Any] | None = None) -> Run:
-    """Read what is to be seen of a run.
+    """Read the files of a run.
 
     Args:
-        folder: the run's.
-        manifest: what its manifest is about to say, as at the end of training. An evaluation that lies there
-            is then one of an earlier state, and not read.
+        folder: its folder.
+        manifest: at the end of training, the contents of the manifest that will be written. An existing
+            evaluation.json is then ignored, since it belongs to an earlier state.
 
     Raises:
-        UserError: there is no manifest.json there, or none that can be read.
+        UserError: there is no manifest.json in the folder, or it cannot be read.
     """
     folder = Path(folder)
     found = mapping(_json(folder / "manifest.json")) if manifest is None else manifest
@@ -69,7 +69,7 @@ def read_run(folder: str | os.PathLike[str], manifest: Mapping[str, Any] | None 
         raise UserError(f"there is no run in {folder}: no manifest.json that can be read")
     evaluation = {} if manifest is not None else mapping(_json(folder / "evaluation.json"))
     generator = mapping(found.get("models")).get("generator.keras")
-    # Made longer since, a run is another than the one that was evaluated.
+    # A run that was continued after its evaluation has another generator.
     if evaluation.get("schema") != EVALUATION_SCHEMA or evaluation.get("generator", generator) != generator:
         evaluation = {}
     try:
@@ -95,7 +95,7 @@ def number(value: Any) -> float | None:
 
 
 def text(value: Any) -> str:
-    """`value` if it is text, else none of it."""
+    """`value` if it is text, else empty text."""
     return value if isinstance(value, str) else ""
 
 

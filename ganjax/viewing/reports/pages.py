@@ -1,4 +1,7 @@
-"""A page as one file: template filled in, style and script inside, and a policy that lets nothing else in."""
+"""Writing a page as a single file.
+
+A template is filled in, style and script are included, and a content security policy forbids everything else.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def save_page(path: str | os.PathLike[str], template: str, **values: Any) -> Path:
-    """Write a page, whole or not at all: equal values give equal bytes. Returns its path.
+    """Write a page atomically and return its path. Equal values give equal bytes.
 
     Args:
         path: of the .html file.
         template: name of a file in templates/.
-        values: what it speaks of; whatever stands in them is shown as text, never read as HTML.
+        values: variables of the template; text in them is escaped, so it is never read as HTML.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the page cannot be written.
     """
-    # What is no letter anywhere (a lone surrogate in a name) must not keep a page from being written.
+    # A name may hold a lone surrogate, which cannot be encoded; it is replaced.
     text = _environment().get_template(template).render(**values)
     return save_bytes(path, text.encode("utf-8", errors="replace"))
 
@@ -65,7 +68,7 @@ def _hash(text: str) -> str:
 
 
 def _number(value: Any) -> str:
-    """A number as people read it; anything else is a dash."""
+    """A number with separated thousands or four digits; anything else is a dash."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "–"
     if isinstance(value, int):
@@ -78,12 +81,12 @@ def _share(value: Any) -> str:
 
 
 def _bar(value: Any) -> str:
-    """A share of one as a length of a hundred."""
+    """A share in [0, 1] as a length in [0, 100]."""
     return "0" if value is None else f"{min(max(100 * value, 0), 100):.1f}"
 
 
 def _value(value: Any) -> str:
-    """A setting's value, as it is written on the command line."""
+    """A setting's value as it is written on the command line."""
     if value is None:
         return "none"
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""report.html: one run on one page."""
+"""report.html: a page about one run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ganjax.viewing.reports import charts, pictures
-from ganjax.viewing.reports.evaluation import judged
+from ganjax.viewing.reports.evaluation import read_evaluation
 from ganjax.viewing.reports.folder import Run, mapping, number, read_run, text
 from ganjax.viewing.reports.pages import save_page
 
 NAME = "report.html"
 
-HOW_IT_ENDED = {
+STATUSES = {
     "finished": "finished",
     "interrupted": "stopped before its last step",
     "diverged": "diverged",
@@ -24,15 +24,15 @@ HOW_IT_ENDED = {
 
 
 def save_report(folder: str | os.PathLike[str], manifest: Mapping[str, Any] | None = None) -> Path:
-    """Write `report.html` into a run's folder: settings, pictures, curves, scores, how to make it again.
+    """Write `report.html` into a run's folder: settings, pictures, curves, scores, commands to reproduce it.
 
-    The page is one file, a few megabytes at most, and opens without a network. It depends on nothing but the
-    run's files, and on nothing of these that says when or where it ran: equal runs have equal pages.
+    The page is a single file of a few megabytes at most and needs no network. It depends only on the run's
+    files, and not on times or machines named in them: equal runs have equal pages.
 
     Args:
-        folder: the run's.
-        manifest: what its manifest is about to say; by default what manifest.json says. Without it, an
-            evaluation.json that lies there is shown too.
+        folder: the run's folder.
+        manifest: at the end of training, the contents of the manifest that will be written. By default
+            manifest.json is read, and the scores in evaluation.json are shown if there is one.
 
     Returns:
         The page's path.
@@ -54,7 +54,7 @@ def save_report(folder: str | os.PathLike[str], manifest: Mapping[str, Any] | No
         charts=charts.charts(run.metrics),
         table={"head": head, "rows": rows},
         scores=scores(run),
-        evaluation=judged(run.evaluation),
+        evaluation=read_evaluation(run.evaluation),
         neighbours=_picture(run, text(run.evaluation.get("neighbours"))),
         settings=run.settings,
         origins=origins(run),
@@ -64,7 +64,7 @@ def save_report(folder: str | os.PathLike[str], manifest: Mapping[str, Any] | No
 
 
 def facts(run: Run) -> dict[str, Any]:
-    """The few things to know first, by name."""
+    """The facts at the top of the page, by name."""
     manifest, settings = run.manifest, run.settings
     status, done, last = (manifest.get(name) for name in ("status", "steps_done", "steps"))
     steps = done if done == last else f"{done} of {last}"
@@ -74,23 +74,23 @@ def facts(run: Run) -> dict[str, Any]:
         "Seed": settings.get("seed"),
         "Steps": steps,
         "Batch": settings.get("batch"),
-        "Learnt from": learnt_from(run),
-        "Ended": HOW_IT_ENDED.get(status, status) if isinstance(status, str) else None,
-        "Shown is step": shown if shown != done else None,
-        "Because": manifest.get("reason"),
+        "Trained on": training_data(run),
+        "Status": STATUSES.get(status, status) if isinstance(status, str) else None,
+        "Step shown": shown if shown != done else None,
+        "Reason": manifest.get("reason"),
     }
     return {name: value for name, value in found.items() if value is not None}
 
 
-def learnt_from(run: Run) -> str:
-    """What the run was trained on, in a few words."""
+def training_data(run: Run) -> str:
+    """Name and number of the training samples."""
     data = mapping(run.manifest.get("data"))
     name, count = data.get("name"), data.get("count")
     return f"{count} of {name}" if count is not None else str(name)
 
 
 def origins(run: Run) -> dict[str, Any]:
-    """Where everything in the run comes from: its data, its latents, its key, and the state it came to."""
+    """What the run's result depends on besides its settings: data, latents, PRNG key; and its last state."""
     found = {f"data: {name}": value for name, value in mapping(run.manifest.get("data")).items()}
     found |= {f"latent: {name}": value for name, value in mapping(run.manifest.get("latent")).items()}
     for name, label in (("key", "PRNG key"), ("state_sha256", "SHA-256 of the last state")):
@@ -106,10 +106,10 @@ def scores(run: Run) -> dict[str, float]:
 
 
 def commands(run: Run) -> dict[str, str]:
-    """What to type to make the run again, by what it is for."""
+    """The commands that reproduce the run, by their purpose."""
     manifest, settings = run.manifest, run.settings
     words = ["ganjax", "train", str(manifest.get("experiment"))]
-    for name, value in settings.items():  # of a run whose manifest does not say its command: every setting
+    for name, value in settings.items():  # used if the manifest does not hold the command
         if isinstance(value, bool):
             words.append(f"--{'' if value else 'no-'}{name.replace('_', '-')}")
         elif value is not None:
@@ -119,11 +119,11 @@ def commands(run: Run) -> dict[str, str]:
     train = command if isinstance(command, str) else shlex.join(words)
     steps, asked = manifest.get("steps"), settings.get("steps")
     if steps != asked and isinstance(steps, int):
-        place = f"runs/{manifest.get('experiment')}-{settings.get('seed')}"
-        train += f"\nganjax resume {shlex.quote(place)} --steps {steps}"
+        folder = f"runs/{manifest.get('experiment')}-{settings.get('seed')}"
+        train += f"\nganjax resume {shlex.quote(folder)} --steps {steps}"
     return {
-        "Train it anew": train,
-        "Train it again and compare the bits (in this run's folder)": "ganjax reproduce .",
+        "Train it again": train,
+        "Train it again and compare the results bit for bit (in this run's folder)": "ganjax reproduce .",
     }
 
 

@@ -1,4 +1,4 @@
-"""Pages as a browser reads them: tags and text."""
+"""Tags and text of an HTML page."""
 
 import html.parser
 

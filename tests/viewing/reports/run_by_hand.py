@@ -1,4 +1,4 @@
-"""A run's folder, made by hand: all that a page can show, in a few kilobytes."""
+"""A run's folder with everything that a page can show, written without training."""
 
 import json
 
@@ -61,7 +61,7 @@ COLUMNS = (
 
 
 def make(folder, *, manifest=MANIFEST, evaluation=EVALUATION, steps=(0, 20, 40), size=(24, 16)):
-    """Everything a run leaves that can be looked at; returns its folder."""
+    """Write all files of a run that pages show; returns its folder."""
     draw = np.random.default_rng(0)
     for name in ("samples", "evaluation"):
         (folder / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Charts: where lines run, what is said of them, and that odd columns can be drawn."""
+"""Charts: positions of lines, their descriptions, and unusual columns."""
 
 import re
 
@@ -24,7 +24,7 @@ def losses(values, other=None):
     }
 
 
-def test_lines_run_where_their_values_are():
+def test_lines_pass_through_their_values():
     chart = charts(losses([0, 1, 2], [2, 1, 0]))[0]
     made, real = chart.lines
     assert (made.label, made.kind, real.label, real.kind) == ("generator", "made", "discriminator", "real")
@@ -50,23 +50,23 @@ def test_each_panel_has_its_columns_and_its_level():
     assert charts({}) == charts({"step": np.array([1.0])}) == []
 
 
-def test_runs_that_are_compared_share_their_axes():
+def test_compared_runs_have_the_same_axes():
     long, short = losses(np.linspace(0, 10, 20)), losses([5.0, 5.0])
     alone, shared = charts(short)[0], charts(short, [long, short])[0]
     assert shared.y_ticks == charts(long)[0].y_ticks != alone.y_ticks
     assert points(shared.lines[0].values)[-1, 0] < points(alone.lines[0].values)[-1, 0]
 
 
-def test_a_line_breaks_where_it_is_not_finite_and_says_so():
+def test_a_line_is_interrupted_where_it_is_not_finite():
     chart = charts(losses([1, np.nan, 2, 3, np.inf, 4]))[0]
     line = chart.lines[0]
     assert line.values.count("M") == 3
-    assert line.values.count("h3") == 2  # what stands alone would have no length
+    assert line.values.count("h3") == 2  # a single point would have no length
     assert line.words == "generator: 1 at step 10, 4 at step 60, between 1 and 4; 2 not finite."
     assert chart.words.startswith(line.words)
 
 
-def test_no_spike_is_lost_where_there_are_more_values_than_pixels():
+def test_peaks_remain_when_there_are_more_values_than_pixels():
     values = np.zeros(5000)
     values[:200] = 0.5
     values[1234] = 0.9
@@ -78,7 +78,7 @@ def test_no_spike_is_lost_where_there_are_more_values_than_pixels():
 
 
 @given(st.lists(st.floats(width=32), min_size=1, max_size=40))
-def test_whatever_was_logged_can_be_drawn(values):
+def test_any_values_can_be_drawn(values):
     for chart in charts(losses(values)):
         assert chart.words
         for line in chart.lines:

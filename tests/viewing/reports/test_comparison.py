@@ -1,4 +1,4 @@
-"""comparison.html and comparison.png: what differs, what is the same, names that tell runs apart."""
+"""comparison.html and comparison.png: settings that differ, common settings, unique names."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def runs(tmp_path_factory):
     return [first, second]
 
 
-def test_settings_that_differ_and_those_that_do_not(runs):
+def test_different_and_common_settings(runs):
     differing, common = settings_of([read_run(run) for run in runs])
     assert differing == {"seed": [3, 4], "width": ["–", 7]}
     assert common["batch"] == 16
@@ -36,7 +36,7 @@ def test_settings_that_differ_and_those_that_do_not(runs):
     assert not differing.keys() & common.keys()
 
 
-def test_scores_stand_side_by_side(runs):
+def test_scores_are_side_by_side(runs):
     rows = {row["label"]: row["cells"] for row in scores_of([read_run(run) for run in runs])}
     assert rows["mean radius"] == [(0.97, None), (0.97, None)]
     assert rows["Frechet distance"] == [(12.34, 0.56), (None, None)]
@@ -52,7 +52,7 @@ def test_the_page_and_the_picture(runs, tmp_path):
     page, picture = save_comparison(runs, tmp_path / "out")
     assert (page, picture) == (tmp_path / "out" / "comparison.html", tmp_path / "out" / "comparison.png")
     said = words(page.read_text())
-    for piece in ("first cartoon, seed 3", "second cartoon, seed 4", "width – 7", "12.34 floor 0.56"):
+    for piece in ("first cartoon, seed 3", "second cartoon, seed 4", "width – 7", "12.34 real samples 0.56"):
         assert piece in said, piece
     assert len(Reader(page.read_text()).all("img")) == 2
     with Image.open(picture) as file:
@@ -73,10 +73,10 @@ def test_runs_with_nothing_to_show_and_odd_names_can_be_compared(tmp_path):
     found = Reader(page.read_text())
     assert len(found.all("script")) == 1
     assert len(found.all("img")) == 2
-    assert "It has no final picture." in found.text
+    assert "This run has no final picture." in found.text
 
 
-def test_names_are_as_long_as_it_takes():
+def test_names_are_unique():
     assert names_of([Path("/runs/a"), Path("/runs/b")]) == ["a", "b"]
     assert names_of([Path("/x/run"), Path("/y/run")]) == ["x/run", "y/run"]
     with pytest.raises(UserError, match=r"^/x/../x/a is given twice"):

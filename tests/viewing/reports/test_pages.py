@@ -1,4 +1,4 @@
-"""Pages in a real browser: accessible, at home on a telephone and in the dark, and asking for nothing."""
+"""Pages in a real browser: accessible, on a narrow screen and in dark mode, loading nothing."""
 
 import re
 
@@ -23,7 +23,7 @@ def pages(tmp_path_factory):
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("name", ["report", "comparison"])
-def test_axe_finds_nothing_and_nothing_sticks_out(name, dark, width, pages, visit):
+def test_axe_finds_nothing_and_nothing_overflows(name, dark, width, pages, visit):
     seen = visit(pages[name], width=width, dark=dark, for_axe=True)
     seen.page.evaluate(OPEN_ALL)
     assert seen.violations() == []
@@ -33,7 +33,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(name, dark, width, pages, visi
 
 
 @pytest.mark.parametrize("name", ["report", "comparison"])
-def test_it_asks_for_nothing_and_says_nothing(name, pages, visit):
+def test_the_page_loads_nothing_and_logs_nothing(name, pages, visit):
     seen = visit(pages[name])
     seen.page.wait_for_load_state("networkidle")
     assert seen.asked == [pages[name]]
@@ -41,8 +41,8 @@ def test_it_asks_for_nothing_and_says_nothing(name, pages, visit):
     assert seen.page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
 
 
-def test_its_policy_keeps_others_out(pages, visit):
-    """What a bug in escaping might let in can neither run nor be fetched."""
+def test_the_policy_blocks_scripts_and_pictures_from_elsewhere(pages, visit):
+    """Even if escaping had a bug, no foreign script would run and no foreign file be loaded."""
     seen = visit(pages["report"])
     seen.page.evaluate(
         """() => {
@@ -59,7 +59,7 @@ def test_its_policy_keeps_others_out(pages, visit):
     assert all("Content Security Policy" in said for said in seen.complaints)
 
 
-def test_the_slider_is_moved_by_keys(pages, visit):
+def test_keys_move_the_slider(pages, visit):
     page = visit(pages["report"]).page
     slider = page.get_by_role("slider", name="Step")
     assert shown(page) == ["step 0"]
@@ -74,7 +74,8 @@ def test_the_slider_is_moved_by_keys(pages, visit):
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_play_shows_one_picture_after_the_other(motion, pages, visit):
     page = visit(pages["report"], reduced_motion=motion).page
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)  # from here on time passes in `run_for` alone, however slow the machine is
     button = page.get_by_role("button", name="Play")
     button.focus()
     page.keyboard.press("Enter")
@@ -83,7 +84,7 @@ def test_play_shows_one_picture_after_the_other(motion, pages, visit):
     assert shown(page) == (["step 0"] if motion == "reduce" else ["step 40"])
     page.clock.run_for(3000)
     assert shown(page) == ["step 40"]
-    assert button.is_visible()  # it has stopped by itself, and begins again from the first
+    assert button.is_visible()  # it has stopped by itself; the next press starts from the first picture
     page.keyboard.press("Enter")
     assert shown(page) == ["step 0"]
     page.keyboard.press("Enter")
@@ -97,7 +98,7 @@ def test_without_scripts_all_pictures_are_there(pages, visit):
     assert page.get_by_role("slider").count() == 0
 
 
-def test_everything_is_reached_by_the_tabulator(pages, visit):
+def test_the_tab_key_reaches_everything(pages, visit):
     page = visit(pages["report"]).page
     page.evaluate(OPEN_ALL)
     wanted = page.locator("a, button:visible, input, summary, [tabindex='0']").count()
@@ -109,6 +110,6 @@ def test_everything_is_reached_by_the_tabulator(pages, visit):
 
 
 def shown(page):
-    """The steps whose pictures are to be seen."""
+    """The steps whose pictures are visible."""
     steps = page.locator(".frames li").all()
     return [step.locator(".step").text_content() for step in steps if step.is_visible()]

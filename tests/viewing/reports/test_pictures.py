@@ -1,4 +1,4 @@
-"""Pictures in pages: exact where that is light, thinned where there are many."""
+"""Pictures in pages: without loss if that is small enough, fewer frames if there are many."""
 
 import base64
 import io
@@ -30,7 +30,7 @@ def test_every_pixel_is_kept(tmp_path):
     np.testing.assert_array_equal(unpacked(picture), pixels)
 
 
-def test_a_large_picture_loses_what_cannot_be_seen(tmp_path, monkeypatch):
+def test_a_large_picture_is_compressed_with_loss(tmp_path, monkeypatch):
     noise(tmp_path / "a.png", (64, 64))
     lossless = len(pictures.exact(tmp_path / "a.png").source)
     monkeypatch.setattr(pictures, "LOSSLESS_BYTES", 1000)
@@ -55,7 +55,7 @@ def test_frames_are_thinned_until_they_fit(tmp_path, monkeypatch):
     assert [step for step, _ in pictures.frames(paths)] == [0, 95]
 
 
-def test_a_file_that_is_no_picture_is_passed_over(tmp_path):
+def test_a_file_that_is_not_a_picture_is_left_out(tmp_path):
     (tmp_path / "a.png").write_text("no")
     noise(tmp_path / "b.png")
     assert pictures.exact(tmp_path / "a.png") is None

@@ -1,4 +1,4 @@
-"""report.html: what it says, what it leaves out, that nothing in a run is read as HTML, and equal bytes."""
+"""report.html: its contents, that nothing in a run is read as HTML, and that equal runs give equal bytes."""
 
 import json
 import re
@@ -25,30 +25,33 @@ def page_of(folder, manifest=None):
     return path.read_text()
 
 
-def test_it_says_all_there_is_to_say(run):
+def test_the_page_has_everything_that_is_known_of_the_run(run):
     said = words(page_of(run))
     assert "cartoon, seed 3" in said
     assert "Steps 40" in said
-    assert "Learnt from 512 of avatars" in said
+    assert "Trained on 512 of avatars" in said
     for name, value in MANIFEST["settings"].items():
         assert f"{name.replace('_', ' ')} {'none' if value is None else value}" in said, name
     assert MANIFEST["command"] in said
     assert "ganjax reproduce ." in said
     assert "mean radius 0.97" in said
-    assert "Frechet distance How far samples are from real pictures. By 128 features of the avatar" in said
+    assert (
+        "Frechet distance How far samples are from real pictures. Computed from 128 features of the avatar"
+        in said
+    )
     for piece in ("12.34", "0.56", "lower", "12.5 %", "25.0 %", "99.1 %", "1000 samples", "with fresh faces"):
         assert piece in said, piece
     assert MANIFEST["data"]["sha256"] in said
     assert MANIFEST["digests"]["1"] in said
 
 
-def test_nothing_in_it_says_when_or_where_it_ran(run):
+def test_the_page_does_not_say_when_or_where_the_run_was_made(run):
     page = page_of(run)
     for secret in ("secret", "2026", "98.7", "1.234", str(run), run.parent.name):
         assert secret not in page, secret
 
 
-def test_it_is_whole_and_asks_for_nothing(run):
+def test_the_page_is_complete_and_loads_nothing(run):
     page = Reader(page_of(run))
     pictures = page.all("img")
     assert len(pictures) == 6
@@ -70,7 +73,7 @@ def test_equal_runs_have_equal_pages(run, tmp_path):
     assert save_report(elsewhere).read_bytes() == first
 
 
-def test_whatever_a_run_says_is_text(tmp_path):
+def test_html_in_a_run_is_escaped(tmp_path):
     manifest = {
         **MANIFEST,
         "experiment": HOSTILE,
@@ -109,7 +112,7 @@ def test_odd_manifests_and_evaluations_still_have_a_page(odd, tmp_path):
     page_of(folder)
 
 
-def test_what_is_not_there_is_left_out(tmp_path):
+def test_missing_files_are_left_out(tmp_path):
     folder = run_by_hand.make(tmp_path / "run", evaluation=None)
     shutil.rmtree(folder / "samples")
     for name in ("metrics.csv", "walks.png"):
@@ -119,7 +122,7 @@ def test_what_is_not_there_is_left_out(tmp_path):
     page = Reader(page_of(folder))
     assert not page.all("img") + page.all("svg")
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page_of(folder))
-    assert headings == ["Settings", "Make it again"]
+    assert headings == ["Settings", "Reproduce this run"]
     assert "ganjax train cartoon --seed 3 --steps 40 --batch 16 --learning-rate 0.001 --flip" in words(
         page_of(folder)
     )
@@ -128,14 +131,14 @@ def test_what_is_not_there_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     "name", ["samples/step_0000020.png", "samples/final.png", "walks.png", "metrics.csv"]
 )
-def test_what_is_damaged_is_left_out(name, tmp_path):
+def test_damaged_files_are_left_out(name, tmp_path):
     folder = run_by_hand.make(tmp_path / "run")
     whole = len(Reader(page_of(folder)).tags)
     (folder / name).write_bytes(b"\x89PNG\r\n\x1a\n\x00nonsense\xff")
     assert len(Reader(page_of(folder)).tags) < whole
 
 
-def test_neighbours_are_looked_for_in_the_folder_alone(tmp_path):
+def test_neighbours_outside_the_folder_are_not_shown(tmp_path):
     outside = run_by_hand.make(tmp_path / "outside") / "walks.png"
     for i, name in enumerate(("../outside/walks.png", str(outside))):
         folder = run_by_hand.make(tmp_path / f"run-{i}", evaluation={**EVALUATION, "neighbours": name})
@@ -147,15 +150,15 @@ def test_an_evaluation_of_an_earlier_state_is_not_shown_at_the_end_of_training(r
     assert "Frechet" not in page_of(run, MANIFEST)
 
 
-def test_a_longer_run_takes_two_commands(run):
+def test_a_continued_run_takes_two_commands(run):
     page = page_of(run, {**MANIFEST, "steps": 60, "steps_done": 60})
     assert f"{MANIFEST['command']} ganjax resume runs/cartoon-3 --steps 60" in words(page)
 
 
-def test_a_run_that_stopped_says_so(run):
+def test_the_page_of_an_interrupted_run_says_so(run):
     said = words(page_of(run, {**MANIFEST, "status": "interrupted", "steps_done": 20, "selected_step": 20}))
     assert "Steps 20 of 40" in said
-    assert "Ended stopped before its last step" in said
+    assert "Status stopped before its last step" in said
 
 
 def test_the_command_can_be_read_and_copied_as_it_is(run):
@@ -167,7 +170,7 @@ def test_the_command_can_be_read_and_copied_as_it_is(run):
 
 
 @pytest.mark.parametrize("manifest", [None, "", "[1]", "{}", "{", "\xff"])
-def test_where_there_is_no_run_it_says_so(manifest, tmp_path):
+def test_the_error_says_that_there_is_no_run(manifest, tmp_path):
     if manifest is not None:
         (tmp_path / "manifest.json").write_text(manifest, encoding="latin-1")
     with pytest.raises(UserError, match=r"^there is no run in .*: no manifest\.json that can be read$"):
@@ -175,7 +178,7 @@ def test_where_there_is_no_run_it_says_so(manifest, tmp_path):
     assert not (tmp_path / "report.html").exists()
 
 
-def test_a_disk_that_is_full_leaves_the_old_page(run, monkeypatch):
+def test_a_full_disk_leaves_the_old_page(run, monkeypatch):
     before = save_report(run).read_bytes()
 
     def full(*_):
@@ -192,7 +195,7 @@ def test_a_disk_that_is_full_leaves_the_old_page(run, monkeypatch):
 
 @pytest.mark.parametrize(("evaluated", "shown"), [("aa", True), ("bb", False)])
 def test_an_evaluation_of_another_generator_is_not_shown(evaluated, shown, tmp_path):
-    """A run that was made longer since has the generator that its manifest names, and older scores."""
+    """A run that was continued after its evaluation has another generator, and scores of the old one."""
     manifest = {**MANIFEST, "models": {"generator.keras": "aa"}}
     evaluation = {**EVALUATION, "generator": evaluated}
     page = page_of(run_by_hand.make(tmp_path / "run", manifest=manifest, evaluation=evaluation))

@@ -7,7 +7,7 @@ for (const film of document.querySelectorAll(".film")) {
   const slider = film.querySelector("input");
   const output = film.querySelector("output");
   const play = film.querySelector(".play");
-  // Who asked for less motion gets the same pictures, slowly.
+  // With reduced motion, the same pictures are shown slowly.
   const pause = matchMedia("(prefers-reduced-motion: reduce)").matches ? 1500 : 180;
   let timer = 0;
 

@@ -1,1 +1,1 @@
-"""How fast ganjax is: `python -m benchmarks`."""
+"""Measurements of ganjax's speed, reproducibility and quality: `python -m benchmarks`."""

@@ -1,6 +1,6 @@
-"""`python -m benchmarks COMMAND ...`: finds the command, and turns how it ends into an exit code.
+"""`python -m benchmarks COMMAND ...` runs a command and returns its exit code.
 
-0 done; 1 something is not comparable or failed; 2 a mistake of the user's, said in one line; 130 Ctrl-C.
+0: success; 1: something failed or is not comparable; 2: an error of the user, in one line; 130: Ctrl-C.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from ganjax.cli.parsing import choose
 from ganjax.system.errors import UserError
 
 COMMANDS = {
-    "throughput": ("throughput", "steps a second of every path, workload by workload"),
-    "compare": ("compare", "two result folders of throughput side by side"),
-    "step-breakdown": ("step_breakdown", "where a step's time goes"),
-    "chunk-forms": ("chunk_forms", "which form of a chunk of steps is fastest"),
-    "populations": ("populations", "seeds as one population, and one after the other"),
-    "checkpoint-cost": ("checkpoint_cost", "what checkpoints cost"),
-    "reproducibility": ("reproducibility", "under which conditions runs are the same to the bit"),
-    "serve": ("serve", "how many faces a second the page of explore --serve shows"),
-    "toy-tables": ("toy_tables", "recipes on toy landscapes, beside the published figures; sweeps"),
-    "recipes": ("cartoon", "which recipe draws the best cartoon faces"),
+    "throughput": ("throughput", "training steps per second of ganjax, Keras on JAX, and TensorFlow"),
+    "compare": ("compare", "compare two results of throughput"),
+    "step-breakdown": ("step_breakdown", "how much time each part of a training step takes"),
+    "chunk-forms": ("chunk_forms", "the fastest way to run a chunk of steps"),
+    "populations": ("populations", "training many seeds as one population, or one after another"),
+    "checkpoint-cost": ("checkpoint_cost", "how much time checkpoints take"),
+    "reproducibility": ("reproducibility", "which conditions leave a run the same bit for bit"),
+    "serve": ("serve", "faces per second on the page of ganjax explore --serve"),
+    "toy-tables": ("toy_tables", "scores of toy recipes beside published ones; sweeps"),
+    "recipes": ("cartoon", "which training recipe draws the best cartoon faces"),
 }
-"""Each command: the folder it lives in, whose `command.py` has its `main(words)`, and one line about it."""
+"""Each command: the folder whose `command.py` has its `main(words)`, and one line about it."""
 
 USAGE = """usage: python -m benchmarks COMMAND ...
 
 {commands}
 
-python -m benchmarks COMMAND --help says more."""
+Options of a command: python -m benchmarks COMMAND --help"""
 
 
 def main(words: Sequence[str]) -> int:
-    """Run one command line; returns its exit code."""
+    """Run one command and return its exit code."""
     if not words or words[0] in ("-h", "--help"):
-        lines = "\n".join(f"  {name:<15} {what}" for name, (_, what) in COMMANDS.items())
+        lines = "\n".join(f"  {name:<15} {about}" for name, (_, about) in COMMANDS.items())
         print(USAGE.format(commands=lines))
         return 0 if words else 2
     try:

@@ -1,4 +1,4 @@
-"""What `nvidia-smi` says of a machine's GPUs."""
+"""The GPUs of a machine, according to `nvidia-smi`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import subprocess
 from typing import Any
 
-# What is asked for, and under which name and unit it is kept.
+# Fields of `nvidia-smi`, and their names (with units) in results.
 FIELDS = {
     "index": "index",
     "name": "name",
@@ -22,11 +22,11 @@ FIELDS = {
 WORDS = ("name", "driver", "mig")  # the other fields are numbers
 
 _UNKNOWN_FIELD = re.compile(r'Field "([^"]+)" is not a valid field to query')
-_SECONDS = 30.0  # waking a GPU without persistence mode takes several
+_SECONDS = 30.0  # without persistence mode, a GPU takes several seconds to start
 
 
 def gpus() -> tuple[list[dict[str, Any]], str | None]:
-    """`(GPUs, note)`: the GPUs as `parse` gives them, and in one line why there are none, else None."""
+    """`(GPUs, note)`: the GPUs as `parse` returns them, and one line that says why there are none, or None."""
     fields = list(FIELDS)
     while True:
         command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv"]
@@ -37,7 +37,7 @@ def gpus() -> tuple[list[dict[str, Any]], str | None]:
         except (OSError, subprocess.TimeoutExpired) as error:
             return [], f"nvidia-smi does not answer: {type(error).__name__}"
         unknown = _UNKNOWN_FIELD.search(done.stdout + done.stderr)
-        if unknown and unknown[1] in fields:  # older drivers know fewer fields
+        if unknown and unknown[1] in fields:  # older drivers have fewer fields
             fields.remove(unknown[1])
             continue
         if done.returncode:
@@ -50,9 +50,9 @@ def parse(text: str) -> list[dict[str, Any]]:
     """The GPUs in the text of `nvidia-smi --query-gpu=... --format=csv`, one dictionary each.
 
     Returns:
-        `index` (int), `name`, `driver`, `memory_mib`, `power_limit_w`, the highest clocks the GPU may take
-        `sm_clock_limit_mhz` and `memory_clock_limit_mhz`, `sm_clock_mhz` at that moment, and `mig`
-        ("Enabled" when the GPU is cut into slices). What the GPU does not tell, or was not asked, is None.
+        `index` (int), `name`, `driver`, `memory_mib`, `power_limit_w`, the highest clocks
+        `sm_clock_limit_mhz` and `memory_clock_limit_mhz`, the current `sm_clock_mhz`, and `mig` ("Enabled" if
+        the GPU is divided into instances). Unknown values are None.
     """
     lines = text.splitlines()
     header = next((i for i, line in enumerate(lines) if line.startswith("index,")), len(lines))
@@ -68,7 +68,7 @@ def parse(text: str) -> list[dict[str, Any]]:
 
 
 def sentence(gpu: dict[str, Any]) -> str:
-    """One GPU in one line, for people."""
+    """One GPU in one line of text."""
     parts = [f"GPU {gpu['index']}: {gpu['name']}"]
     if gpu["memory_mib"] is not None:
         parts.append(f"{gpu['memory_mib'] / 1024:.0f} GiB")
@@ -77,7 +77,7 @@ def sentence(gpu: dict[str, Any]) -> str:
     if gpu["sm_clock_limit_mhz"] is not None:
         parts.append(f"clock up to {gpu['sm_clock_limit_mhz']:g} MHz")
     if gpu["mig"] == "Enabled":
-        parts.append("cut into slices (MIG)")
+        parts.append("divided into instances (MIG)")
     return ", ".join([*parts, f"driver {gpu['driver']}"])
 
 
@@ -94,4 +94,4 @@ def _value(name: str, word: str) -> str | int | float | None:
 
 
 def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "it says nothing")
+    return next((line.strip() for line in text.splitlines() if line.strip()), "it printed nothing")

@@ -185,11 +185,21 @@ def rebuild(model: keras.Model) -> keras.Model:
 
 
 def _alike(twin: keras.Model, model: keras.Model) -> bool:
-    shapes = [
-        [[v.shape for v in some] for some in (each.trainable_variables, each.non_trainable_variables)]
-        for each in (twin, model)
-    ]
-    return shapes[0] == shapes[1] and type(twin).call is type(model).call
+    """Whether weights and functions are the same: Keras takes `jax.nn.gelu` for its own `gelu`."""
+
+    def shown(model: keras.Model) -> Any:
+        layers = model._flatten_layers()
+        functions = [v for layer in layers for k, v in sorted(vars(layer).items()) if _is_plain(k, v)]
+        trained, others = model.trainable_variables, model.non_trainable_variables
+        return type(model).call, functions, [v.shape for v in trained], [v.shape for v in others]
+
+    return shown(twin) == shown(model)
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    """Whether an attribute of a layer is a function, which no configuration can hold."""
+    per_object = name in ("build", "quantize") or hasattr(value, "__self__")
+    return _is_function(value) and not per_object and not hasattr(value, "get_config")
 
 
 def _copy_adapted(model: keras.Model, twin: keras.Model) -> None:

@@ -17,7 +17,7 @@ from benchmarks import machine
 from benchmarks.populations import report
 from benchmarks.reproducibility.command import without_folders
 from benchmarks.throughput import results
-from benchmarks.throughput.workers import ROOT, Answering, Conditions, PathFailed
+from benchmarks.workers import ROOT, WorkerProcess, Conditions, WorkerFailed
 from ganjax.cli.parsing import choose, parse
 from ganjax.experiments import LANDSCAPES
 from ganjax.system.errors import UserError
@@ -160,7 +160,7 @@ class Ways:
         self.workload = WORKLOADS[name]
         self.steps = options.steps or self.workload.steps
         self.versions: dict[str, str] = {}
-        self._begun: list[tuple[results.Row, Answering]] = []
+        self._begun: list[tuple[results.Row, WorkerProcess]] = []
 
     def rows(self) -> list[results.Row]:
         """A row for each way: one after the other, a population as it chooses, and all at once."""
@@ -204,7 +204,7 @@ class Ways:
             "error": None,
         }
         conditions = Conditions(self.options.device, one_arena=False)
-        worker = Answering(
+        worker = WorkerProcess(
             [sys.executable, "-m", "benchmarks.populations.worker", self.options.device],
             self.folder / f"{len(self._begun)}.log",
             conditions.environment("float32", False),
@@ -212,7 +212,7 @@ class Ways:
         )
         self._begun.append((row, worker))
 
-        def begin(row: results.Row, worker: Answering) -> None:
+        def begin(row: results.Row, worker: WorkerProcess) -> None:
             self.versions = worker.hello()["versions"]
             found = worker.ask(
                 "begin",
@@ -229,13 +229,13 @@ class Ways:
         self._ask(row, begin)
         return row
 
-    def _ask(self, row: results.Row, do: Callable[[results.Row, Answering], None]) -> None:
+    def _ask(self, row: results.Row, do: Callable[[results.Row, WorkerProcess], None]) -> None:
         """`do(row, its process)`, unless that has failed; if it does now, the row says so."""
         (worker,) = (worker for each, worker in self._begun if each is row)
         if row["error"] is None:
             try:
                 do(row, worker)
-            except PathFailed as error:
+            except WorkerFailed as error:
                 row["error"] = str(error)
                 self.say(f"  {report.way(row)}: {error}")
 
@@ -246,6 +246,6 @@ class Ways:
                 row["error"] = f"other work: a first loss of {one:.6g}, {other:.6g} one after another"
 
 
-def _remember_memory(row: results.Row, worker: Answering) -> None:
+def _remember_memory(row: results.Row, worker: WorkerProcess) -> None:
     found = worker.ask("memory")
     row["peak_memory_bytes"], row["memory_kind"] = found["bytes"], found["kind"]

@@ -20,21 +20,21 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.throughput import answers
+from benchmarks import workers
 
 
 def main(device: str) -> None:
     """Answer until the standard input ends."""
     sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
 
-    def begin() -> tuple[dict[str, Any], answers.Answer]:
+    def begin() -> tuple[dict[str, Any], workers.Answer]:
         from benchmarks.throughput.paths import jax_device
         from ganjax.system.environment import versions
 
         jax_device.describe(device)
         return {"versions": versions()}, Worker().answer
 
-    answers.serve(begin)
+    workers.serve(begin)
 
 
 class Worker:

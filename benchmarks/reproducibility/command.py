@@ -21,7 +21,7 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.reproducibility import report
 from benchmarks.reproducibility.conditions import EXPERIMENTS, USUAL, Condition, with_interpreters
-from benchmarks.throughput.workers import ROOT
+from benchmarks.workers import ROOT
 from ganjax.cli.parsing import choose, parse
 from ganjax.system.errors import UserError
 

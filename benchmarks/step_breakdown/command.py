@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import machine, nvidia
 from benchmarks.tables import digits, markdown, plain
 from benchmarks.throughput.results import Spread, spread
-from benchmarks.throughput.workers import ROOT, Conditions
+from benchmarks.workers import ROOT, Conditions
 from benchmarks.throughput.workloads import KERAS_POLICIES, WORKLOADS, Workload
 from ganjax.system.errors import UserError
 from ganjax.system.files import atomic

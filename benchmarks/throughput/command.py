@@ -14,7 +14,8 @@ from typing import Any, Literal
 import tyro
 
 from benchmarks import machine
-from benchmarks.throughput import measuring, picture, report, results, workers
+from benchmarks import workers
+from benchmarks.throughput import measuring, picture, processes, report, results
 from benchmarks.throughput.work import Work
 from benchmarks.throughput.workloads import QUICK, WORKLOADS
 from ganjax.cli.parsing import choose, parse
@@ -121,7 +122,7 @@ def check(options: Options) -> None:
     for name in options.workloads:
         choose(name, WORKLOADS, "workload")
     for path in options.paths:
-        choose(path, workers.MODULES, "path")
+        choose(path, processes.MODULES, "path")
     if not 1 <= options.rounds <= results.MOST_ROUNDS:
         raise UserError(f"--rounds must be from 1 to {results.MOST_ROUNDS}, got {options.rounds}")
     if not options.seconds > 0:
@@ -136,12 +137,12 @@ def planned(options: Options) -> Plan:
     """
     asking = workers.Conditions("gpu", options.gpu).environment("float32", False)
     asking.pop("JAX_PLATFORMS")  # so that JAX without CUDA answers too
-    pythons = workers.interpreters(options.jax_python, options.tensorflow_python)
+    pythons = processes.interpreters(options.jax_python, options.tensorflow_python)
     jax_python = pythons["keras-jax"]
-    gpus = {"jax": workers.probe(jax_python, "jax", asking)["gpu"]}
+    gpus = {"jax": processes.probe(jax_python, "jax", asking)["gpu"]}
     notes = []
     try:
-        gpus["tensorflow"] = workers.probe(pythons["tensorflow-graph"], "tensorflow", asking)["gpu"]
+        gpus["tensorflow"] = processes.probe(pythons["tensorflow-graph"], "tensorflow", asking)["gpu"]
     except UserError as error:
         notes.append(f"no TensorFlow paths: {error}")
     device = options.device if options.device != "auto" else "gpu" if gpus["jax"] else "cpu"
@@ -157,7 +158,7 @@ def planned(options: Options) -> Plan:
         raise UserError("--precision tf32 is for GPUs: no CPU has it")
     if device == "cpu" and options.deterministic:
         raise UserError("--deterministic is for GPUs: on a CPU all paths are deterministic as they are")
-    wanted = options.paths or tuple(workers.MODULES)
+    wanted = options.paths or tuple(processes.MODULES)
     pythons = {
         path: pythons[path] for path in wanted if "tensorflow" in gpus or not path.startswith("tensorflow")
     }
@@ -187,8 +188,8 @@ def _measured(plan: Plan) -> Iterator[list[results.Row]]:
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / name
                 try:
-                    workers.prepare(plan.jax_python, folder, name, precision, conditions.device, environment)
-                except workers.PathFailed as error:
+                    processes.prepare(plan.jax_python, folder, name, precision, conditions.device, environment)
+                except workers.WorkerFailed as error:
                     plan.notes.append(f"{name}, {precision}: {error}")
                     print(f"  {error}", flush=True)
                     continue

@@ -11,7 +11,8 @@ import numpy as np
 from benchmarks.throughput import same_work
 from benchmarks.throughput.results import Row
 from benchmarks.throughput.work import Work
-from benchmarks.throughput.workers import Conditions, PathFailed, Worker
+from benchmarks.throughput.processes import PathProcess
+from benchmarks.workers import Conditions, WorkerFailed
 
 REFERENCES = ("tensorflow-graph", "tensorflow-xla", "keras-jax", "ganjax-step", "ganjax-chunk")
 """Whose checked steps the others' are compared with: the first of these that has done them."""
@@ -32,7 +33,7 @@ class _Entry:
     def __init__(self, work: Work, path: str, deterministic: bool):
         spec = work.spec
         self.file = work.folder / f"{path}-{int(deterministic)}.npz"
-        self.worker: Worker | None = None
+        self.worker: PathProcess | None = None
         self.row: Row = {
             "workload": spec["workload"],
             "path": path,
@@ -59,7 +60,7 @@ class _Entry:
     def start(self, work: Work, python: str, conditions: Conditions) -> None:
         row = self.row
         environment = conditions.environment(row["precision"], row["deterministic"])
-        self.worker = Worker(python, row["path"], work.folder, row["deterministic"], environment)
+        self.worker = PathProcess(python, row["path"], work.folder, row["deterministic"], environment)
 
     def greet(self) -> None:
         assert self.worker is not None
@@ -72,7 +73,7 @@ class _Entry:
     def seconds_of(self, steps: int) -> float:
         return self.ask("run", steps=steps)["seconds"]
 
-    def fail(self, error: PathFailed) -> None:
+    def fail(self, error: WorkerFailed) -> None:
         self.row["error"] = str(error)
         self.stop()
 
@@ -111,7 +112,7 @@ def measure(
             if entry.row["error"] is None:
                 try:
                     do(entry)
-                except PathFailed as error:
+                except WorkerFailed as error:
                     entry.fail(error)
                     say(f"  {entry.name}: {error}")
 
@@ -149,7 +150,7 @@ def _begin(entry: _Entry, seconds: float) -> None:
     row["steps_per_round"] = _calibrated(entry.seconds_of, seconds)
     memory = entry.ask("memory")
     row["peak_memory_bytes"], row["memory_kind"] = memory["bytes"], memory["kind"]
-    entry.ask("check", file=str(entry.file), nudged=False)
+    entry.ask("check", file=str(entry.file), perturbed=False)
 
 
 def _calibrated(seconds_of: Callable[[int], float], seconds: float) -> int:
@@ -163,18 +164,18 @@ def _calibrated(seconds_of: Callable[[int], float], seconds: float) -> int:
 def _judge(entries: list[_Entry], work: Work) -> None:
     """Fill in the `same_work` of those that have done the checked steps."""
     for reference in sorted(entries, key=lambda entry: REFERENCES.index(entry.row["path"])):
-        nudged = work.folder / "nudged.npz"
+        perturbed = work.folder / "perturbed.npz"
         try:
-            reference.ask("check", file=str(nudged), nudged=True)
+            reference.ask("check", file=str(perturbed), perturbed=True)
             break
-        except PathFailed as error:
+        except WorkerFailed as error:
             reference.fail(error)
     else:
         return
     entries = [entry for entry in entries if entry.row["error"] is None]
     spec = work.spec
     checked = same_work.Checked(
-        _arrays(reference.file), _arrays(nudged), work.initial, spec["trained"], spec["precision"]
+        _arrays(reference.file), _arrays(perturbed), work.initial, spec["trained"], spec["precision"]
     )
     for entry in entries:
         found = same_work.compare(_arrays(entry.file), checked) | {"reference": reference.name}

@@ -14,7 +14,7 @@ differ as far as a step goes, though little that the networks compute does.
 
 Little, but for deep networks not too little. Such weights, and leaky ReLUs whose input lies so near zero that
 rounding decides its side, set two runs apart from the second step on, and differences grow. How far rounding
-alone leads is measured: the reference trains once more from weights that are nudged by as much as rounding
+alone leads is measured: the reference trains once more from weights that are perturbed by as much as rounding
 puts a layer's value off (`work.ROUNDING`). Where `NOISE` times the difference that makes is more than the
 tolerance, it takes the tolerance's place. The first step holds every path to the tolerance; in perceptrons
 nearly every step does.
@@ -53,14 +53,14 @@ class Checked(NamedTuple):
 
     Attributes:
         reference: what the path that the others are compared with has left.
-        nudged: what it has left when it started from nudged weights.
+        perturbed: what it has left when it started from perturbed weights.
         initial: the weights all started from.
         trained: by network, how many of its variables are trained: the first ones.
         precision: a key of `TOLERANCES`.
     """
 
     reference: Arrays
-    nudged: Arrays
+    perturbed: Arrays
     initial: Arrays
     trained: Mapping[str, int]
     precision: str
@@ -76,7 +76,7 @@ def compare(ours: Arrays, checked: Checked) -> dict[str, Any]:
         whose losses were held to the tolerance.
     """
     tolerance = TOLERANCES[checked.precision]
-    losses, noise = (loss_differences(arrays, checked.reference) for arrays in (ours, checked.nudged))
+    losses, noise = (loss_differences(arrays, checked.reference) for arrays in (ours, checked.perturbed))
     allowed = np.maximum(tolerance.losses, NOISE * np.maximum.accumulate(noise))
     reasons = []
     for step in np.flatnonzero(~(losses <= allowed))[:1]:  # so that NaN fails
@@ -85,7 +85,7 @@ def compare(ours: Arrays, checked: Checked) -> dict[str, Any]:
             f"{allowed[step]:.1e}"
         )
     weights = weight_differences(ours, checked)
-    drift = weight_differences(checked.nudged, checked)
+    drift = weight_differences(checked.perturbed, checked)
     for name, difference in weights.items():
         most = max(tolerance.weights, NOISE * drift[name])
         if not difference <= most:

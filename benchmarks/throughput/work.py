@@ -60,13 +60,13 @@ class Work:
         with np.load(self.folder / "initial.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def initial_weights(self, network: str, seed: int | slice, *, nudged: bool = False) -> list[np.ndarray]:
+    def initial_weights(self, network: str, seed: int | slice, *, perturbed: bool = False) -> list[np.ndarray]:
         """The initial values of a network's variables, trained ones first, of one seed or of several.
 
-        Nudged ones are larger or smaller by a share of `ROUNDING`, at random but always the same.
+        Perturbed ones are larger or smaller by a share of `ROUNDING`, at random but always the same.
         """
         weights = listed(self.initial, network)
-        if nudged:
+        if perturbed:
             random, size = np.random.default_rng(0), ROUNDING[self.spec["precision"]]
             weights = [(w * (1 + size * random.choice([-1, 1], w.shape))).astype(w.dtype) for w in weights]
         return [w[seed] for w in weights]

@@ -15,7 +15,7 @@ import tyro
 
 from benchmarks import machine
 from benchmarks.reproducibility.command import without_folders
-from benchmarks.throughput.workers import ROOT, Answering
+from benchmarks.workers import ROOT, WorkerProcess
 from benchmarks.toy_tables import picture, plan, report
 from benchmarks.toy_tables.kept import Kept, Row
 from benchmarks.toy_tables.plan import PERFECT, PROG, Group
@@ -203,7 +203,7 @@ class _Table:
         files = [str(self.kept.samples(self._identity(group, seed)).absolute()) for seed in task.seeds]
         return {"group": dataclasses.asdict(task.group), "seeds": list(task.seeds), "files": files}
 
-    def _check(self, worker: Answering, group: int, task: Task) -> None:
+    def _check(self, worker: WorkerProcess, group: int, task: Task) -> None:
         """Whether the kept runs are of the program that would be run now: the code may be another one."""
         seeds = self.seeds if self.together > 1 else (0,)
         asked = {"group": dataclasses.asdict(task.group), "seeds": seeds}
@@ -213,13 +213,13 @@ class _Table:
                 self.kept.forget(self._identity(group, seed))
             print(f"{task.group.title}, {task.group.landscape}: the code has changed: run again", flush=True)
 
-    def _measure(self, worker: Answering, group: int, task: Task) -> None:
+    def _measure(self, worker: WorkerProcess, group: int, task: Task) -> None:
         answer = worker.ask("measure", **self._question(group, task))
         for seed, measures in zip(task.seeds, answer["runs"], strict=True):
             identity = self._identity(group, seed)
             self.kept.add(identity, {**(self.kept.find(identity) or {}), **measures})
 
-    def _train(self, worker: Answering, group: int, task: Task) -> None:
+    def _train(self, worker: WorkerProcess, group: int, task: Task) -> None:
         begun = time.perf_counter()
         answer = worker.ask("train", **self._question(group, task))
         seconds = (time.perf_counter() - begun) / len(task.seeds)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from benchmarks.throughput.workers import ROOT, Answering, Conditions, PathFailed
+from benchmarks.workers import ROOT, WorkerProcess, Conditions, WorkerFailed
 
 T = TypeVar("T")
 
@@ -85,10 +85,10 @@ class Pool:
     def __init__(self, jobs: int, device: str, samples: int, logs: Path) -> None:
         self.jobs, self.device, self.samples, self.logs = jobs, device, samples, logs
         self.hello: Mapping[str, Any] = {}
-        self._workers: dict[int, Answering] = {}
+        self._workers: dict[int, WorkerProcess] = {}
         self._stopped = False
 
-    def run(self, tasks: Tasks[T], ask: Callable[[Answering, int, T], None]) -> None:
+    def run(self, tasks: Tasks[T], ask: Callable[[WorkerProcess, int, T], None]) -> None:
         """Call `ask(worker, group, task)` for each task; several at a time, from threads of their own.
 
         A group whose worker fails is given up; `tasks.failed` says why.
@@ -110,26 +110,26 @@ class Pool:
             worker.stop()
         self._workers.clear()
 
-    def _work(self, number: int, tasks: Tasks[T], ask: Callable[[Answering, int, T], None]) -> None:
+    def _work(self, number: int, tasks: Tasks[T], ask: Callable[[WorkerProcess, int, T], None]) -> None:
         last = None
         while (taken := tasks.take(last)) is not None:
             last, task = taken
             try:
                 ask(self._worker(number), last, task)
-            except PathFailed as error:
+            except WorkerFailed as error:
                 if self._stopped:
                     return
                 tasks.give_up(last, str(error))
                 with contextlib.suppress(KeyError):
                     self._workers.pop(number).stop()
 
-    def _worker(self, number: int) -> Answering:
+    def _worker(self, number: int) -> WorkerProcess:
         if number not in self._workers:
             cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
             pinned = [str(cores[number % len(cores)])] if cores and self.device == "cpu" else []
             command = [sys.executable, "-m", "benchmarks.toy_tables.worker", str(self.samples), *pinned]
             log = self.logs / f"worker-{number}.log"
-            self._workers[number] = Answering(command, log, environment(self.device), ROOT)
+            self._workers[number] = WorkerProcess(command, log, environment(self.device), ROOT)
             self.hello = self._workers[number].hello()
         return self._workers[number]
 

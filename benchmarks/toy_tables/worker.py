@@ -20,7 +20,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.throughput import answers
+from benchmarks import workers
 
 
 def main(samples: int, core: int | None) -> None:
@@ -29,7 +29,7 @@ def main(samples: int, core: int | None) -> None:
         os.sched_setaffinity(0, {core})
     sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
 
-    def begin() -> tuple[dict[str, Any], answers.Answer]:
+    def begin() -> tuple[dict[str, Any], workers.Answer]:
         from ganjax.system.compilation_cache import keep_compilations
         from ganjax.system.process import keep_freed_memory
 
@@ -43,7 +43,7 @@ def main(samples: int, core: int | None) -> None:
         hello = {"versions": versions(), "backend": jax.default_backend()}
         return hello, Worker(samples, versions()).answer
 
-    answers.serve(begin)
+    workers.serve(begin)
 
 
 class Worker:

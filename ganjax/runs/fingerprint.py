@@ -48,7 +48,7 @@ def gan_fingerprint(gan: GAN, batch: int) -> dict[str, Any]:
         "made_with": versions and settings of JAX; "functions": a SHA-256 for each function of the GAN, by the
         name of its attribute; "settings": the other attributes.
 
-    Cost: traces both networks with their gradients, and the penalties: 0.5 s of CPU time for `cartoon`.
+    Cost: traces both networks with their gradients, and the penalties: 1 s of CPU time for `cartoon`.
     """
     G, D = gan.generator, gan.discriminator
     G_weights, D_weights = _weights(G), _weights(D)

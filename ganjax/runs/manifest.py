@@ -7,12 +7,14 @@ import datetime
 import json
 import os
 import platform
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 
+from ganjax.runs.fingerprint import difference
 from ganjax.runs.run_folder import RunFolder
 from ganjax.system.environment import differences, environment
 from ganjax.system.errors import DamagedError, UserError
@@ -24,23 +26,36 @@ PLACES = ("data", "cache_dir", "offline")
 ORIGIN = "origin"
 
 
-def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[str, Any]:
+def describe(
+    experiment: Any, key: jax.Array, data: Mapping[str, Any], fingerprint: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Everything that determines a run, as JSON values: equal descriptions give equal bits.
 
     Args:
-        experiment: a dataclass with a `name` and a `gan`, whose latent distribution is a dataclass too.
+        experiment: a dataclass with a `name` and a `gan`.
         key: PRNG key of the run, from which the initial weights and every step are drawn.
         data: the experiment's description of its real data.
+        fingerprint: of the GAN and the data, from `ganjax.runs.fingerprint`.
     """
     settings = {field.name: getattr(experiment, field.name) for field in dataclasses.fields(experiment)}
     values = {
         "experiment": experiment.name,
         "settings": settings,
-        "latent": dataclasses.asdict(experiment.gan.latent),
+        "latent": describe_latent(experiment.gan.latent),
         "key": jax.random.key_data(key).tolist(),
         "data": dict(data),
     }
-    return json.loads(json.dumps(values, default=str))  # as it will be read from a file
+    if fingerprint:
+        values["fingerprint"] = fingerprint
+    return json.loads(json.dumps(values, default=_without_address))  # as it will be read from a file
+
+
+def describe_latent(latent: Any) -> dict[str, Any]:
+    """Class and fields of a latent distribution; for a function, only its name."""
+    kind = latent if hasattr(latent, "__qualname__") else type(latent)
+    fields = dataclasses.fields(latent) if dataclasses.is_dataclass(latent) else ()
+    values = {field.name: getattr(latent, field.name) for field in fields}
+    return {"class": f"{kind.__module__}.{kind.__qualname__}", **values}
 
 
 def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
@@ -49,10 +64,17 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
         return f"it is {describe_population(its)}, not {describe_population(mine)}"
     for part, value in mine.items():
         other = its.get(part)
+        if part == "fingerprint":
+            if changed := difference(value, other):
+                return changed
+            continue
         if part == "settings" and isinstance(other, Mapping):
             for name in value.keys() | other.keys():
                 if name not in PLACES and value.get(name) != other.get(name):
                     return f"its {name} is {other.get(name)!r}, not {value.get(name)!r}"
+        elif part == "latent" and isinstance(other, Mapping):
+            if _without_class(value) != _without_class(other):
+                return f"its latent is {dict(other)!r}, not {value!r}"
         elif part == "data" and isinstance(other, Mapping):
             if _without_origin(value) != _without_origin(other):
                 return f"its data are {_data_in_words(other)}, not {_data_in_words(value)}"
@@ -198,6 +220,16 @@ def _now() -> str:
 
 def _without_origin(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if name != ORIGIN}
+
+
+def _without_class(latent: Mapping[str, Any]) -> dict[str, Any]:
+    # Runs of an older ganjax did not record it, and a class may be moved or renamed.
+    return {name: value for name, value in latent.items() if name != "class"}
+
+
+def _without_address(value: Any) -> str:
+    """What `str` says of a value, without the address of an object, which differs in each process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def _data_in_words(data: Mapping[str, Any]) -> str:

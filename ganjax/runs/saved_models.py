@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +11,7 @@ import numpy as np
 
 from ganjax import stateless
 from ganjax.datasets.conditions import Condition
+from ganjax.gan import Latent
 from ganjax.latents import Normal, NormalAndSigns
 from ganjax.runs.run_folder import RunFolder
 from ganjax.system.errors import UserError
@@ -26,6 +25,10 @@ CODE_ERRORS = ("safe_mode", "unsafe", "Could not locate", "Could not deserialize
 class SavedGenerator:
     """A run's trained generator and the latent distribution it was trained with.
 
+    Args:
+        folder: of the run.
+        latent: the distribution, for a run with one that is not of `ganjax.latents`.
+
     Attributes:
         model: the Keras model.
         latent: `(key, shape) -> float32 latents`.
@@ -38,11 +41,8 @@ class SavedGenerator:
             not say how latents are drawn or what labels mean.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        try:
-            self.latent: Callable[..., jax.Array] = _latent(folder.read_manifest()["latent"])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise UserError(f"{folder.manifest_path} does not say how latents are drawn: {error}") from error
+    def __init__(self, folder: RunFolder, latent: Latent | None = None) -> None:
+        self.latent: Latent = latent or _read_latent(folder)
         self.model = load_model(folder, "generator")
         self.condition = _condition(folder, stateless.label_shape(self.model))
         self.latent_shape = stateless.input_shape(self.model)
@@ -85,11 +85,27 @@ class SavedGenerator:
             return self.model([latents, *labels] if labels else latents, training=False)
 
 
-def _latent(described: Mapping[str, Any]) -> Normal | NormalAndSigns:
-    # The manifest holds only the fields of a distribution, which differ between these two.
-    if set(described) == {"signs"}:
-        return NormalAndSigns(int(described["signs"]))
-    return Normal(**{name: float(value) for name, value in described.items()})
+def _read_latent(folder: RunFolder) -> Normal | NormalAndSigns:
+    """The latent distribution in the manifest.
+
+    Raises:
+        UserError: there is none, or it is not one of ganjax: no other class is imported, as that runs code.
+    """
+    try:
+        described = dict(folder.read_manifest()["latent"])
+        # The manifests of an older ganjax hold only the fields, which differ between these two.
+        guess = NormalAndSigns if set(described) == {"signs"} else Normal
+        name = described.pop("class", f"{guess.__module__}.{guess.__qualname__}")
+        if name == f"{Normal.__module__}.{Normal.__qualname__}":
+            return Normal(**{field: float(value) for field, value in described.items()})
+        if name == f"{NormalAndSigns.__module__}.{NormalAndSigns.__qualname__}":
+            return NormalAndSigns(**{field: int(value) for field, value in described.items()})
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UserError(f"{folder.manifest_path} does not say how latents are drawn: {error}") from error
+    raise UserError(
+        f"{folder.path} draws its latents with {name}, which is not part of ganjax: in Python, "
+        "SavedGenerator(folder, latent=...) of ganjax.runs.saved_models samples with it"
+    )
 
 
 def _condition(folder: RunFolder, label_shape: tuple[int, ...] | None) -> Condition | None:

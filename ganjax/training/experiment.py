@@ -12,6 +12,7 @@ import jax
 from ganjax.datasets.batches import Source
 from ganjax.gan import GAN
 from ganjax.state import GANState
+from ganjax.system.errors import UserError
 
 
 class Experiment(Protocol):
@@ -53,3 +54,34 @@ class Experiment(Protocol):
     def score(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:
         """Scores of the final state, by name."""
         ...
+
+
+def check_experiment(experiment: Any) -> None:
+    """Raise UserError unless `experiment` is an instance of a dataclass, whose fields are its settings."""
+    if isinstance(experiment, type):
+        raise UserError(
+            f"{experiment.__name__} is a class: pass an instance, such as {experiment.__name__}()"
+        )
+    if not dataclasses.is_dataclass(experiment):
+        name = type(experiment).__name__
+        raise UserError(
+            f"{name} is not a dataclass, and a manifest records the fields of one: put "
+            f"@dataclasses.dataclass(frozen=True, kw_only=True) above `class {name}`"
+        )
+
+
+def load(experiment: Experiment, progress: bool) -> tuple[Source, Mapping[str, Any]]:
+    """The real data and their description, from `experiment.load`.
+
+    Raises:
+        UserError: it returned something else.
+    """
+    loaded: Any = experiment.load(progress)
+    source, data = loaded if isinstance(loaded, tuple) and len(loaded) == 2 else (loaded, None)
+    if not isinstance(data, Mapping) or not hasattr(source, "plan") or not hasattr(source, "fetch"):
+        kind = f"({type(source).__name__}, {type(data).__name__})" if loaded is not source else ""
+        raise UserError(
+            f"{type(experiment).__name__}.load must return a source of batches and a description, such as "
+            f'(ganjax.datasets.Resident(x), {{"name": "x"}}), not {kind or type(loaded).__name__}'
+        )
+    return source, data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Sequence
 
 import jax
@@ -28,7 +29,7 @@ from ganjax.training.session import Outcome, RunInputs, Session
 
 def fit(
     experiment: Experiment,
-    folder: RunFolder,
+    folder: RunFolder | str | os.PathLike,
     *,
     steps: int | None = None,
     resume: bool = False,
@@ -43,7 +44,8 @@ def fit(
 
     Args:
         experiment: what to run. Everything random follows from `experiment.seed`.
-        folder: an empty run folder, from `RunFolder.create`; with `resume`, one that contains this run.
+        folder: an empty run folder, from `RunFolder.create`, or the path of a folder to create; with
+            `resume`, one that contains this run.
         steps: last step; by default `experiment.steps`. Schedules of `experiment` do not change.
         resume: continue from the latest undamaged checkpoint, or start at the first step if there is none.
         checkpoint_policy: how often checkpoints are written, and how many are kept.
@@ -52,8 +54,8 @@ def fit(
 
     Raises:
         DivergedError: a loss or gradient was not finite; the last good state is in `checkpoints/`.
-        UserError: another process is training in `folder`, or it contains another run, or one that has done
-            more than `steps` steps.
+        UserError: another process is training in `folder`, or it contains another run (of another GAN, other
+            data or settings), or one that has done more than `steps` steps.
         OSError: something cannot be written. Files written before are not damaged.
     """
     with Lock(folder.path), settings_for(experiment):
@@ -142,6 +144,13 @@ def run_sessions(
         # A signal that has come is being obeyed; only another one may end the process at once.
         interruption.nothing_to_lose = not interruption.asked
         return [session.diverged or session.end(interruption.asked) for session in sessions]
+
+
+def as_folder(folder: RunFolder | str | os.PathLike, resume: bool) -> RunFolder:
+    """The run folder at a path: created, or with `resume` opened."""
+    if isinstance(folder, RunFolder):
+        return folder
+    return RunFolder(folder) if resume else RunFolder.create(folder)
 
 
 def stops(experiment: Experiment, checkpoint_policy: CheckpointPolicy) -> tuple[int, ...]:

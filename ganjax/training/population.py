@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,8 +25,8 @@ from ganjax.system.lock import Lock
 from ganjax.system.progress import Clock, tell
 from ganjax.training.chunked_run import ChunkPlan, ChunkResult, run_chunks
 from ganjax.training.chunks import capacity_for, compile_population, has_convolutions, same_under_vmap
-from ganjax.training.experiment import Experiment
-from ganjax.training.loop import fit, initial_state, run_sessions, stops
+from ganjax.training.experiment import Experiment, check_experiment
+from ganjax.training.loop import as_folder, fit, initial_state, run_sessions, stops
 from ganjax.training.recorder import DivergedError
 from ganjax.training.session import Outcome, RunInputs, Session
 
@@ -42,7 +43,7 @@ class Diverged:
 
 def fit_population(
     experiments: Sequence[Experiment],
-    folders: Sequence[RunFolder],
+    folders: Sequence[RunFolder | str | os.PathLike],
     *,
     resume: bool = False,
     checkpoint_policy: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008  (frozen)
@@ -72,12 +73,15 @@ def fit_population(
         UserError: another process is training in one of the folders, or one contains another run.
         OSError: something cannot be written. Files written before are not damaged.
     """
+    for experiment in experiments:
+        check_experiment(experiment)
+    folders = [as_folder(folder, resume) for folder in folders]
     say = (lambda text: None) if quiet else tell
     clock, seeds, runs = Clock(), [experiment.seed for experiment in experiments], []
     reason = reason_to_train_separately(experiments)
     if not reason:
         with clock("data"):
-            runs = [RunInputs(each, not quiet and each is experiments[0], seeds) for each in experiments]
+            runs = run_inputs(experiments, not quiet, seeds)
         if not _can_be_stacked([run.source for run in runs]):
             reason = "the shapes of their data differ"
     if reason:
@@ -90,6 +94,12 @@ def fit_population(
             if not resume:
                 folder.make_room()
         return _train(runs, folders, resume, checkpoint_policy, quiet, leave, say, clock)
+
+
+def run_inputs(experiments: Sequence[Experiment], progress: bool, seeds: Sequence[int]) -> list[RunInputs]:
+    """The inputs of all members. Their GANs are the same but for the seed, so one fingerprint serves all."""
+    first = RunInputs(experiments[0], progress, seeds)
+    return [first, *(RunInputs(each, False, seeds, first.fingerprint) for each in experiments[1:])]
 
 
 def reason_to_train_separately(experiments: Sequence[Experiment]) -> str | None:

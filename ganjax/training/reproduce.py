@@ -20,7 +20,7 @@ from ganjax.system.progress import Clock
 from ganjax.training.chunked_run import ChunkPlan, run_chunks
 from ganjax.training.chunks import capacity_for, compile_chunk
 from ganjax.training.loop import initial_state
-from ganjax.training.population import run_chunks_together
+from ganjax.training.population import run_chunks_together, run_inputs
 from ganjax.training.session import RunInputs
 
 
@@ -101,8 +101,8 @@ def reproduce(experiment: Any, manifest: Mapping[str, Any], expected: Expected) 
         UserError: the data are not those of the run.
     """
     seeds = population_of(manifest)
-    runs = [RunInputs(dataclasses.replace(experiment, seed=seed), False, seeds) for seed in seeds]
-    runs = runs or [RunInputs(experiment, False)]
+    members = [dataclasses.replace(experiment, seed=seed) for seed in seeds]
+    runs = run_inputs(members, False, seeds) if seeds else [RunInputs(experiment, False)]
     own = seeds.index(experiment.seed) if experiment.seed in seeds else 0
     other = mismatch(runs[own].description, manifest)
     if other:

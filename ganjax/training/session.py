@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,13 +13,14 @@ import jax
 from ganjax.datasets.batches import Source
 from ganjax.export import export_models, state_digest
 from ganjax.runs.checkpointer import Checkpointer, CheckpointPolicy
+from ganjax.runs.fingerprint import data_fingerprint, gan_fingerprint
 from ganjax.runs.manifest import Manifest, command_of, describe
 from ganjax.runs.resuming import Resumed
 from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState
 from ganjax.system.progress import Clock
 from ganjax.training.chunked_run import ChunkResult
-from ganjax.training.experiment import Experiment
+from ganjax.training.experiment import Experiment, load
 from ganjax.training.recorder import DivergedError, Recorder
 
 
@@ -51,22 +52,35 @@ class RunInputs:
         experiment: what to run.
         progress: whether loading the data may show its progress.
         seeds: of the population that the run belongs to, in order; empty for a single run.
+        fingerprint: of the GAN, where another run of the same GAN has computed it.
 
     Attributes:
         source: the real data.
+        fingerprint: of the GAN.
         description: of the run, from `manifest.describe`.
         command: the command line that trains it.
         init_key, data_key, picture_key, score_key: PRNG keys of initial weights, batches, pictures and
             scores.
     """
 
-    def __init__(self, experiment: Experiment, progress: bool, seeds: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        progress: bool,
+        seeds: Sequence[int] = (),
+        fingerprint: Mapping[str, Any] | None = None,
+    ) -> None:
         key = jax.random.key(experiment.seed)
         self.experiment = experiment
         self.init_key, self.data_key, self.picture_key, self.score_key = jax.random.split(key, 4)
-        source, data = experiment.load(progress)
+        source, data = load(experiment, progress)
+        batch, gan = experiment.batch, experiment.gan
+        self.fingerprint = fingerprint or gan_fingerprint(gan, batch)
+        # Samples whose hash is in their description are not hashed again.
+        drawn = data_fingerprint(source, batch * gan.discriminator_updates, arrays="sha256" not in data)
+        functions = {**self.fingerprint["functions"], "data": drawn}
+        self.description = describe(experiment, key, data, {**self.fingerprint, "functions": functions})
         self.source: Source = jax.device_put(source)
-        self.description = describe(experiment, key, data)
         self.command = command_of(experiment, seeds)
         if seeds:
             self.description["population"] = {"seeds": list(seeds)}

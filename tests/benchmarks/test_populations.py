@@ -11,7 +11,7 @@ import small_runs
 
 from benchmarks.populations import command, report
 from benchmarks.populations.worker import Worker
-from benchmarks.throughput.workers import PathFailed
+from benchmarks.workers import WorkerFailed
 from ganjax.experiments import EXPERIMENTS
 from ganjax.system.errors import UserError
 
@@ -41,7 +41,7 @@ class Process:
         if do == "memory":
             return {"bytes": 5e8, "kind": "resident set"}
         if self.fails == self.group:
-            raise PathFailed("killed by signal 9")
+            raise WorkerFailed("killed by signal 9")
         self.asked.append((self.group, self.seeds))
         return {"seconds": self.seeds * SECONDS.get(self.group, 1.0)}
 
@@ -51,7 +51,7 @@ class Process:
 
 @pytest.fixture
 def processes(monkeypatch):
-    monkeypatch.setattr(command, "Answering", Process)
+    monkeypatch.setattr(command, "WorkerProcess", Process)
     monkeypatch.setattr(Process, "asked", [])
     monkeypatch.setattr(Process, "environments", [])
     return Process

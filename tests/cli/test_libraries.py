@@ -118,6 +118,7 @@ import keras
 import numpy as np
 import small_runs
 from ganjax.cli.main import main
+from ganjax.datasets import batches
 from ganjax.experiments import EXPERIMENTS
 from ganjax.gan import GAN
 
@@ -132,6 +133,10 @@ class Scaled(small_runs.Tiles):
         normalization = keras.layers.Normalization(mean=0.5, variance=4.0, invert=True)
         layers = [generator, keras.layers.Rescaling(0.5, -0.25), normalization]
         return GAN(keras.Sequential([keras.layers.Input((100,)), *layers]), discriminator)
+
+    def load(self, progress):
+        pictures = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), np.uint8)
+        return batches.Resident(pictures), {"name": "noise", "count": 64}
 
 EXPERIMENTS["scaled"] = Scaled
 for words in sys.argv[1:]:

@@ -67,9 +67,9 @@ class Ganjax:
         self.state, metrics = self.advance(self.state, steps)
         jax.block_until_ready((self.state, metrics))
 
-    def check(self, nudged: bool) -> dict[str, np.ndarray]:
+    def check(self, perturbed: bool) -> dict[str, np.ndarray]:
         losses = []
-        state = self._initial(nudged)
+        state = self._initial(perturbed)
         for _ in range(CHECKED_STEPS):
             state, metrics = self.advance(state, 1)
             losses.append([metrics["generator_loss"], metrics["discriminator_loss"]])
@@ -86,7 +86,7 @@ class Ganjax:
     def device_memory(self) -> int | None:
         return jax_device.peak_memory()
 
-    def _initial(self, nudged: bool = False) -> ganjax.GANState:
+    def _initial(self, perturbed: bool = False) -> ganjax.GANState:
         """The state of the saved weights, with a leading axis of seeds for a population.
 
         Made by hand: `init_state` would have Keras import TensorFlow where that is installed, for half a
@@ -94,7 +94,7 @@ class Ganjax:
         """
 
         def network(name: str, model: keras.Model, optimizer: Any) -> ganjax.NetworkState:
-            weights = [jnp.array(x) for x in self.work.initial_weights(name, which, nudged=nudged)]
+            weights = [jnp.array(x) for x in self.work.initial_weights(name, which, perturbed=perturbed)]
             count = len(model.trainable_variables)
             init = jax.vmap(optimizer.init) if self.seeds else optimizer.init
             return ganjax.NetworkState(weights[:count], weights[count:], init(weights[:count]))

@@ -62,12 +62,12 @@ class StockKeras:
             self.states[seed] = state
         jax.block_until_ready((self.states, losses))
 
-    def check(self, nudged: bool) -> dict[str, np.ndarray]:
+    def check(self, perturbed: bool) -> dict[str, np.ndarray]:
         step = jax.jit(self._step, donate_argnums=0)
-        return stacked([self._checked(step, seed, nudged) for seed in range(self.spec["seeds"])])
+        return stacked([self._checked(step, seed, perturbed) for seed in range(self.spec["seeds"])])
 
-    def _checked(self, step: Any, seed: int, nudged: bool) -> Outcome:
-        state, losses = self._initial(seed, nudged), []
+    def _checked(self, step: Any, seed: int, perturbed: bool) -> Outcome:
+        state, losses = self._initial(seed, perturbed), []
         for i in range(CHECKED_STEPS):
             state, both = step(state, self.batches[i % BATCHES], jnp.asarray(self.work.latents[seed, i]))
             losses.append(both)
@@ -89,10 +89,10 @@ class StockKeras:
         adam.build(model.trainable_variables)
         return adam
 
-    def _initial(self, seed: int, nudged: bool = False) -> State:
+    def _initial(self, seed: int, perturbed: bool = False) -> State:
         networks: list[Network] = []
         for name, model, adam in zip(NETWORKS, self.models, self.optimizers, strict=True):
-            values = [jnp.array(x) for x in self.work.initial_weights(name, seed, nudged=nudged)]
+            values = [jnp.array(x) for x in self.work.initial_weights(name, seed, perturbed=perturbed)]
             count = len(model.trainable_variables)
             memory = [jnp.array(v.value) for v in adam.variables]
             networks.append(Network(values[:count], values[count:], memory))

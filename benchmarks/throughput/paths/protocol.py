@@ -4,8 +4,8 @@
     {"do": "run", "steps": n}   -> {"seconds": until n more steps are done, not only queued}
     {"do": "settle"}            -> {}: freed memory goes back to the kernel, and "most" below starts anew
     {"do": "memory"}            -> {"bytes": most used, "kind": "resident set" or "device"}
-    {"do": "check", "file": f, "nudged": false}
-                                -> {}: the checked steps, from the initial or nudged weights, written to f
+    {"do": "check", "file": f, "perturbed": false}
+                                -> {}: the checked steps, from the initial or perturbed weights, written to f
     {"do": "quit"}              -> the process ends
 
 The first line comes unasked: {"versions": {...}, "device": name}; ../workers.py has the rest.
@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.throughput import answers
+from benchmarks import workers
 from benchmarks.throughput.work import Work
 
 
@@ -37,8 +37,8 @@ class Trainer(Protocol):
         """Train each seed for so many steps more, and return when that is done."""
         ...
 
-    def check(self, nudged: bool) -> dict[str, np.ndarray]:
-        """The checked steps from the initial or nudged weights; same_work.py has the names."""
+    def check(self, perturbed: bool) -> dict[str, np.ndarray]:
+        """The checked steps from the initial or perturbed weights; same_work.py has the names."""
         ...
 
     def device_memory(self) -> int | None:
@@ -49,13 +49,13 @@ class Trainer(Protocol):
 def serve(make: Callable[[Work, str, bool], Trainer], packages: Sequence[str]) -> None:
     """Answer until told to quit. The command line is FOLDER PATH 0|1 (deterministic kernels)."""
 
-    def begin() -> tuple[dict[str, Any], answers.Answer]:
+    def begin() -> tuple[dict[str, Any], workers.Answer]:
         folder, path, deterministic = sys.argv[1:]
         trainer = make(Work(folder), path, deterministic == "1")
         hello = {"versions": versions(packages), "device": trainer.device}
         return hello, lambda question: None if question["do"] == "quit" else _answer(trainer, question)
 
-    answers.serve(begin)
+    workers.serve(begin)
 
 
 def _answer(trainer: Trainer, question: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _answer(trainer: Trainer, question: Mapping[str, Any]) -> dict[str, Any]:
                 return {"bytes": resident_set(), "kind": "resident set"}
             return {"bytes": on_device, "kind": "device"}
         case "check":
-            np.savez(question["file"], allow_pickle=False, **trainer.check(question["nudged"]))
+            np.savez(question["file"], allow_pickle=False, **trainer.check(question["perturbed"]))
             return {}
     raise ValueError(f"cannot do {question['do']!r}")
 

@@ -49,12 +49,12 @@ class TensorFlow:
             losses = self.timed(self.batches[i % BATCHES])
         losses[0].numpy()
 
-    def check(self, nudged: bool) -> dict[str, np.ndarray]:
+    def check(self, perturbed: bool) -> dict[str, np.ndarray]:
         step = tf.function(self._step, jit_compile=self.xla)
-        return stacked([self._checked(step, seed, nudged) for seed in range(self.spec["seeds"])])
+        return stacked([self._checked(step, seed, perturbed) for seed in range(self.spec["seeds"])])
 
-    def _checked(self, step: Any, seed: int, nudged: bool) -> Outcome:
-        self._restore(seed, nudged)
+    def _checked(self, step: Any, seed: int, perturbed: bool) -> Outcome:
+        self._restore(seed, perturbed)
         losses = []
         for i in range(CHECKED_STEPS):
             both = step(self.batches[i % BATCHES], tf.constant(self.work.latents[seed, i]))
@@ -93,10 +93,10 @@ class TensorFlow:
     def _variables(model: keras.Model) -> list[Any]:
         return [*model.trainable_variables, *model.non_trainable_variables]
 
-    def _restore(self, seed: int, nudged: bool = False) -> None:
+    def _restore(self, seed: int, perturbed: bool = False) -> None:
         """The state before the first step of a seed."""
         for name, model, adam in zip(NETWORKS, self.models, self.optimizers, strict=True):
-            values = self.work.initial_weights(name, seed, nudged=nudged)
+            values = self.work.initial_weights(name, seed, perturbed=perturbed)
             for variable, value in zip(self._variables(model), values, strict=True):
                 variable.assign(value)
             for variable, value in zip(adam.variables, self.fresh[name], strict=True):

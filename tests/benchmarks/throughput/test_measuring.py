@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.throughput import measuring, preparation, work
-from benchmarks.throughput.workers import Conditions, PathFailed
+from benchmarks.throughput.workers import Conditions, WorkerFailed
 from benchmarks.throughput.workloads import WORKLOADS
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras, when it saves
@@ -25,7 +25,7 @@ class FakeWorker:
     def _do(self, what):
         self.asked.append((self.path, what))
         if self.broken.get(self.path) == what:
-            raise PathFailed(f"{what} failed")
+            raise WorkerFailed(f"{what} failed")
 
     def hello(self):
         self._do("hello")
@@ -33,7 +33,7 @@ class FakeWorker:
 
     def ask(self, do, **more):
         assert not self.stopped
-        self._do("nudged" if more.get("nudged") else do)
+        self._do("perturbed" if more.get("perturbed") else do)
         if do == "check":
             arrays = {name: value + self.offset for name, value in work.Work(self.folder).initial.items()}
             np.savez(more["file"], losses=np.full((1, 20, 2), 0.5 + self.offset), **arrays)
@@ -99,7 +99,7 @@ def test_memory_is_read_before_the_checked_steps(measure):
     assert asked.index("memory") < asked.index("settle") < len(asked) - asked[::-1].index("memory")
 
 
-@pytest.mark.parametrize("when", ["hello", "compile", "run", "memory", "check", "nudged"])
+@pytest.mark.parametrize("when", ["hello", "compile", "run", "memory", "check", "perturbed"])
 def test_a_path_that_fails_does_not_end_the_others(measure, when):
     found = measure("ganjax-step", "tensorflow-graph", tensorflow_graph=when)
     assert found["tensorflow-graph"]["error"] == f"{when} failed"

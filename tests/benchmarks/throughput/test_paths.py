@@ -22,15 +22,15 @@ def prepared(request, tmp_path_factory):
     return work.Work(folder)
 
 
-def checked_by(prepared, path, *, nudged=False):
+def checked_by(prepared, path, *, perturbed=False):
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        return MAKERS[path](prepared, path, False).check(nudged)
+        return MAKERS[path](prepared, path, False).check(perturbed)
 
 
 @pytest.fixture(scope="module")
 def checked(prepared):
-    reference, nudged = checked_by(prepared, "keras-jax"), checked_by(prepared, "keras-jax", nudged=True)
-    return same_work.Checked(reference, nudged, prepared.initial, prepared.spec["trained"], "float32")
+    reference, perturbed = checked_by(prepared, "keras-jax"), checked_by(prepared, "keras-jax", perturbed=True)
+    return same_work.Checked(reference, perturbed, prepared.initial, prepared.spec["trained"], "float32")
 
 
 @pytest.mark.parametrize("path", ["ganjax-step", "ganjax-chunk"])

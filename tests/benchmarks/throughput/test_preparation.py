@@ -54,14 +54,14 @@ def test_a_folder_holds_what_every_path_needs(folder):
     np.testing.assert_array_equal(average[0], found.initial_weights("generator", 0)[0])
 
 
-def test_nudged_weights_differ_by_sixteen_units_in_the_last_place(folder):
+def test_perturbed_weights_differ_by_sixteen_units_in_the_last_place(folder):
     found = work.Work(folder)
-    for plain, nudged in zip(
+    for plain, perturbed in zip(
         found.initial_weights("generator", slice(None)),
-        found.initial_weights("generator", slice(None), nudged=True),
+        found.initial_weights("generator", slice(None), perturbed=True),
         strict=True,
     ):
-        ulps = np.abs(nudged.view(np.int32) - plain.view(np.int32))
+        ulps = np.abs(perturbed.view(np.int32) - plain.view(np.int32))
         assert np.all(ulps[plain == 0] == 0)
         assert np.all((ulps[plain != 0] >= 15) & (ulps[plain != 0] <= 33))  # a unit is a share of 1 to 2
 

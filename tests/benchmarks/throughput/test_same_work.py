@@ -15,9 +15,9 @@ def arrays(**changes):
     } | {name.replace("_", "/"): value for name, value in changes.items()}
 
 
-def checked(**nudged):
+def checked(**perturbed):
     initial = {"generator/0": np.ones((1, 3), np.float32), "generator/1": np.ones((1, 2), np.float32)}
-    return Checked(arrays(), arrays(**nudged), initial, {"generator": 1}, "float32")
+    return Checked(arrays(), arrays(**perturbed), initial, {"generator": 1}, "float32")
 
 
 def losses(*relative):
@@ -57,7 +57,7 @@ def test_trained_weights_and_statistics_each_count(name, kind):
 
 def test_a_network_that_stayed_is_compared_with_one_that_stayed():
     stayed = np.ones((1, 3), np.float32)
-    still = checked()._replace(reference=arrays(generator_0=stayed), nudged=arrays(generator_0=stayed))
+    still = checked()._replace(reference=arrays(generator_0=stayed), perturbed=arrays(generator_0=stayed))
     assert compare(arrays(generator_0=stayed), still)["comparable"]
     assert not compare(arrays(), still)["comparable"]
 

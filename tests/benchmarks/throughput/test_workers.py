@@ -5,7 +5,7 @@ import pytest
 from benchmarks.throughput.workers import (
     MODULES,
     Conditions,
-    PathFailed,
+    WorkerFailed,
     Worker,
     interpreters,
     prepare,
@@ -73,7 +73,7 @@ def test_interpreters():
 
 
 def test_a_path_that_cannot_begin_says_why(started, tmp_path):
-    with pytest.raises(PathFailed, match=r"^FileNotFoundError: .*spec.json") as caught:
+    with pytest.raises(WorkerFailed, match=r"^FileNotFoundError: .*spec.json") as caught:
         started(tmp_path, sys.executable, CPU.environment("float32", False)).hello()
     assert "\n" not in str(caught.value)
 
@@ -82,7 +82,7 @@ def test_an_interpreter_that_ends_at_once(started, tmp_path):
     program = tmp_path / "python"
     program.write_text("#!/bin/sh\necho 'no module named x' >&2\nexit 3\n")
     program.chmod(0o755)
-    with pytest.raises(PathFailed, match=r"^ended with code 3: no module named x$"):
+    with pytest.raises(WorkerFailed, match=r"^ended with code 3: no module named x$"):
         started(tmp_path, str(program)).hello()
 
 
@@ -92,14 +92,14 @@ def test_a_process_that_is_killed(started, tmp_path):
     program.chmod(0o755)
     worker = started(tmp_path, str(program))
     assert worker.hello() == {"versions": {}}
-    with pytest.raises(PathFailed, match="killed by signal 9"):
+    with pytest.raises(WorkerFailed, match="killed by signal 9"):
         worker.ask("run", steps=1)
-    with pytest.raises(PathFailed, match="killed by signal 9"):
+    with pytest.raises(WorkerFailed, match="killed by signal 9"):
         worker.ask("memory")
 
 
 def test_a_workload_that_cannot_be_prepared(tmp_path):
-    with pytest.raises(PathFailed, match="cannot be prepared: KeyError: 'nothing'"):
+    with pytest.raises(WorkerFailed, match="cannot be prepared: KeyError: 'nothing'"):
         prepare(
             sys.executable, tmp_path / "new", "nothing", "float32", "cpu", CPU.environment("float32", False)
         )

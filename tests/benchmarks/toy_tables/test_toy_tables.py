@@ -282,9 +282,9 @@ class Failing(Pool):
     """A pool whose workers cannot be started."""
 
     def _worker(self, number):
-        from benchmarks.throughput.workers import PathFailed
+        from benchmarks.workers import WorkerFailed
 
-        raise PathFailed("no memory")
+        raise WorkerFailed("no memory")
 
 
 def test_what_cannot_be_measured_is_noted(words, tmp_path, monkeypatch):

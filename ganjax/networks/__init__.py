@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     )
     from .dense import linear_discriminator, linear_generator, mlp
     from .fast import fast_networks
-    from .waves import fast_waves
+    from .sines import fast_sines
 
 _HOMES = {
     "cartoon_generator": "cartoon",
     "cartoon_discriminator": "cartoon",
     "fast_convolutions": "convolution",
     "fast_networks": "fast",
-    "fast_waves": "waves",
+    "fast_sines": "sines",
     "original_generator": "dcgan",
     "original_discriminator": "dcgan",
     "dcgan_generator": "dcgan",
@@ -44,7 +44,7 @@ __all__ = [
     "dcgan_generator",
     "fast_convolutions",
     "fast_networks",
-    "fast_waves",
+    "fast_sines",
     "linear_discriminator",
     "linear_generator",
     "mlp",

@@ -107,7 +107,7 @@ def _is_scale(value: float) -> bool:
 
 def _fourier_features(x: keras.KerasTensor, count: int, scales: Sequence[float]) -> keras.KerasTensor:
     # Frozen Dense layers and plain operations, so that a saved model needs no custom class. The point
-    # itself stays beside its waves: these repeat, and alone tell a far point from a near one poorly.
+    # itself stays beside its sines and cosines: these repeat, and alone tell far from near poorly.
     phases = [
         layers.Dense(
             count,
@@ -118,5 +118,5 @@ def _fourier_features(x: keras.KerasTensor, count: int, scales: Sequence[float])
         )(x)
         for index, scale in enumerate(scales, start=1)
     ]
-    waves = [x, *(wave for phase in phases for wave in (keras.ops.sin(phase), keras.ops.cos(phase)))]
-    return layers.Concatenate(name="fourier_features")(waves)
+    periodic = [function(phase) for phase in phases for function in (keras.ops.sin, keras.ops.cos)]
+    return layers.Concatenate(name="fourier_features")([x, *periodic])

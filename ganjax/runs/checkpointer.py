@@ -6,12 +6,12 @@ import dataclasses
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from ganjax.system.errors import DamagedError
 from ganjax.runs import checkpoints
 from ganjax.runs.checkpoints import Checkpoint
-from ganjax.runs.record import Record
 from ganjax.runs.interval import Interval
+from ganjax.runs.record import Record
 from ganjax.runs.run_folder import RunFolder
+from ganjax.system.errors import DamagedError
 
 MINUTE = Interval(seconds=60)
 

@@ -7,18 +7,16 @@ import datetime
 import json
 import os
 import platform
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
 import jax
+
+from ganjax.runs.run_folder import RunFolder
+from ganjax.system.environment import differences, environment
 from ganjax.system.errors import DamagedError, UserError
 from ganjax.system.progress import Clock
-from ganjax.system.environment import differences, environment
-from ganjax.runs.run_folder import RunFolder
-import dataclasses
-import shlex
-from collections.abc import Sequence
-from typing import Any
-
 
 # Settings that say where things lie and how they are reached: another machine has others.
 PLACES = ("data", "cache_dir", "offline")

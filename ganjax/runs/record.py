@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from ganjax.system.errors import naming
 from ganjax.runs.run_folder import RunFolder
+from ganjax.system.errors import naming
 
 
 @dataclasses.dataclass

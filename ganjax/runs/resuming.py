@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ganjax.system.errors import DamagedError, UserError
 from ganjax.export import arrays_digest, arrays_to_state
-from ganjax.system.files import remove_unfinished
 from ganjax.gan import GAN
-from ganjax.state import GANState
 from ganjax.runs import checkpoints
 from ganjax.runs.checkpoints import Checkpoint
-from ganjax.system.lock import Lock
 from ganjax.runs.manifest import earlier_manifest, mismatch
 from ganjax.runs.record import Record
 from ganjax.runs.run_folder import MANIFEST_SCHEMA, RunFolder, read_manifest, step_of
+from ganjax.state import GANState
+from ganjax.system.errors import DamagedError, UserError
+from ganjax.system.files import remove_unfinished
+from ganjax.system.lock import Lock
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,10 +20,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ganjax.system.errors import DamagedError, UserError
-from ganjax.system.errors import UNFINISHED
-from ganjax.system.files import atomic
-from ganjax.system.files import write_keras
+from ganjax.system.errors import UNFINISHED, DamagedError, UserError
+from ganjax.system.files import atomic, write_keras
 from ganjax.system.lock import Lock
 
 MANIFEST_SCHEMA = 2

@@ -5,16 +5,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
+
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+
 from ganjax import stateless
 from ganjax.datasets.conditions import Condition
-from ganjax.system.errors import UserError
 from ganjax.latents import Normal, NormalAndSigns
 from ganjax.runs.run_folder import RunFolder
-
+from ganjax.system.errors import UserError
 
 BATCH = 256  # latents decoded at once, so that any number fits in memory
 
@@ -133,5 +134,3 @@ def _reason(error: Exception) -> str:
     if any(sign in said for sign in FOREIGN_CODE):
         return "it carries or asks for code beyond Keras's own layers, which is not run"
     return textwrap.shorten(said or type(error).__name__, 200, placeholder=" ...")
-
-

@@ -51,12 +51,12 @@ def test_a_skip_adds_a_linear_map_of_the_scaled_input():
     np.testing.assert_allclose(model(x), 3 * expected, rtol=0, atol=1e-6)
 
 
-def test_a_skip_carries_the_waves_too():
+def test_a_skip_carries_the_fourier_features_too():
     model = dense.mlp(2, [8], 1, fourier_features=16, skip=True)
     assert model.get_layer("output").kernel.shape == (2 + 2 * 16 + 8, 1)
 
 
-def test_fourier_features_are_the_point_and_the_waves_of_frozen_frequencies():
+def test_fourier_features_are_the_point_and_sines_and_cosines_of_frozen_frequencies():
     model = dense.mlp(2, [8], 1, fourier_features=500, fourier_scale=2.0)
     frequencies = model.get_layer("frequencies").kernel
     assert frequencies.shape == (2, 500)

@@ -20,7 +20,7 @@ _HOMES = {
 }
 _MODULES = (
     "archives", "avatars", "batches", "cache", "catalogue", "downloaded", "downloads", "folders", "images",
-    "labels", "names", "partial", "sources", "toy",
+    "labels", "partial", "sources", "toy",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ganjax.datasets.names import points_outside, shown
+from ganjax.datasets.images import points_outside, shown
 from ganjax.errors import UserError
 
 # Pictures hardly compress any further; flat BMPs do, and stay below this.

@@ -21,8 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganjax.datasets.images import ImageSet, fingerprint
-from ganjax.datasets.names import shown
+from ganjax.datasets.images import ImageSet, fingerprint, shown
 from ganjax.errors import UserError
 
 SCHEMA = 2

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganjax.datasets.cache import cache_folder, prepared_sets
-from ganjax.datasets.names import shown
+from ganjax.datasets.images import shown
 from ganjax.datasets.partial import Part
 from ganjax.errors import UserError
 from ganjax.files import atomic

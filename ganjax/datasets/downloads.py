@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from ganjax.datasets.names import shown
+from ganjax.datasets.images import shown
 from ganjax.datasets.partial import Part
 from ganjax.errors import UserError
 

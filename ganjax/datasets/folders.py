@@ -22,9 +22,8 @@ import numpy as np
 
 from ganjax.datasets.archives import Entry, read_archive
 from ganjax.datasets.cache import Contents, Write, cached
-from ganjax.datasets.images import ImageSet
+from ganjax.datasets.images import ImageSet, is_picture, shown
 from ganjax.datasets.labels import Tables, is_table
-from ganjax.datasets.names import is_picture, shown
 from ganjax.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")

@@ -1,13 +1,20 @@
-"""A set of real pictures, whatever they came from."""
+"""Pictures: a set of them, and which files hold one.
+
+File names come out of other people's folders and archives. They may hold newlines, bytes that are not
+text (which Python carries as lone surrogates), or paths that lead elsewhere.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,3 +55,29 @@ def fingerprint(images: np.ndarray) -> str:
     digest = hashlib.sha256(repr(tuple(images.shape)).encode())
     digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file of this name, relative to its folder or archive, is taken for a picture.
+
+    Those with a known suffix, unless they or a folder they are in are hidden or a Mac's resource forks.
+    """
+    return is_visible(name) and PurePosixPath(name.replace("\\", "/")).suffix.lower() in SUFFIXES
+
+
+def is_visible(name: str) -> bool:
+    """Whether neither a file of this name nor a folder it is in is hidden or a Mac's resource fork."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return not any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
+
+
+def points_outside(name: str) -> bool:
+    """Whether an archive's entry of this name could leave the folder it is unpacked into, on any system."""
+    name = name.replace("\\", "/")
+    has_drive = name[1:2] == ":" and name[0].isascii() and name[0].isalpha()
+    return name.startswith("/") or has_drive or ".." in name.split("/")
+
+
+def shown(name: str | os.PathLike[str]) -> str:
+    """The name as it can be printed: whatever is not printable, newlines included, becomes an escape."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(name))

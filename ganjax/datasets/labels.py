@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from ganjax.datasets.names import is_visible, shown
+from ganjax.datasets.images import is_visible, shown
 
 MAX_BYTES = 2**16  # of a .csv file; Cartoon Set's have some five hundred
 MAX_VALUES = 10_000  # of an attribute

@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 from ganjax.datasets.catalogue import CATALOGUE, DataSet
-from ganjax.datasets.images import ImageSet
-from ganjax.datasets.names import shown
+from ganjax.datasets.images import ImageSet, shown
 from ganjax.errors import UserError
 
 AVATARS = "avatars"

@@ -11,7 +11,7 @@ from pictures import make_tar, make_zip
 
 from ganjax.datasets import archives
 from ganjax.datasets.archives import Entry, read_archive
-from ganjax.datasets.names import points_outside
+from ganjax.datasets.images import points_outside
 from ganjax.errors import UserError
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile
 from ganjax.datasets import folders
 from ganjax.datasets.archives import Entry
 from ganjax.datasets.folders import load_images
-from ganjax.datasets.names import is_picture
+from ganjax.datasets.images import is_picture
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ganjax.datasets import load_images
 from ganjax.datasets.cache import Contents, cached
-from ganjax.datasets.names import SUFFIXES, is_picture
+from ganjax.datasets.images import SUFFIXES, is_picture
 
 from .exploring import Link, Target
 from .inputs import altered, altered_json, files, repacked, summed

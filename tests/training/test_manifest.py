@@ -54,7 +54,7 @@ def test_equal_runs_have_equal_descriptions_wherever_their_data_lie(key):
     assert mismatch(mine, describe(WithPaths(data=Path("elsewhere")), key, {"sha256": "a"})) is None
 
 
-def test_where_data_were_downloaded_is_told_and_not_compared(key):
+def test_where_data_were_downloaded_and_what_was_beside_them_is_told_and_not_compared(key):
     """A run can go on with the same pictures from a folder, or without a connection."""
     mine = describe(WithPaths(), key, {"sha256": "a", "origin": {"url": "https://host/x.zip"}})
     assert mine["data"]["origin"] == {"url": "https://host/x.zip"}
@@ -62,6 +62,8 @@ def test_where_data_were_downloaded_is_told_and_not_compared(key):
         other = describe(WithPaths(), key, data)
         assert mismatch(mine, other) is mismatch(other, mine) is None
     mine["settings"]["offline"] = True
+    assert mismatch(mine, other) is mismatch(other, mine) is None
+    mine["data"] |= {"skipped": 1, "skipped_files": ["notes.pdf: .pdf files are not read"]}
     assert mismatch(mine, other) is mismatch(other, mine) is None
     assert "its data are" in mismatch(mine, describe(WithPaths(), key, {"sha256": "b"}))
 

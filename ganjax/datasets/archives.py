@@ -43,16 +43,19 @@ class _TooMuch(Exception):
     """More would be unpacked than is allowed."""
 
 
-def read_archive(path: Path, wanted: Callable[[str], bool], max_bytes: int) -> Iterator[Entry]:
+def read_archive(
+    path: Path, wanted: Callable[[str], bool], refuse: Callable[[str, int], str]
+) -> Iterator[Entry]:
     """The files whose names are ``wanted``, in the archive's own order.
 
-    Refused, each with its reason: names that point outside the archive, links, devices, encrypted
-    and damaged files, and files of more than ``max_bytes``.
+    Each of these is named with the reason where it is not read: names that point outside the archive, links
+    (what a link in an archive leads to is in it under its own name, or outside), devices, encrypted and
+    damaged files, and what ``refuse`` gives a reason for.
 
     Args:
         path: a .zip, or a .tar, plain or compressed by gzip, bzip2 or xz. Its name does not matter.
-        wanted: which names are of interest; the others are passed over.
-        max_bytes: the largest file to read.
+        wanted: which names are of interest; the others are passed over in silence.
+        refuse: why a file of this name and length in bytes is not read; empty for one that is.
 
     Raises:
         UserError: it is no archive or is damaged, or its files are together more than ``EXPANSION`` times
@@ -63,10 +66,10 @@ def read_archive(path: Path, wanted: Callable[[str], bool], max_bytes: int) -> I
         with _decompressed(path) as file:
             archive = _as_tar(_Headers(file, limit))
             if archive is not None:
-                yield from _tar_entries(archive, file, wanted, max_bytes)
+                yield from _tar_entries(archive, file, wanted, refuse)
                 return
         if zipfile.is_zipfile(path):
-            yield from _zip_entries(path, wanted, max_bytes, limit)
+            yield from _zip_entries(path, wanted, refuse, limit)
             return
     except _TooMuch as error:
         raise UserError(
@@ -80,52 +83,60 @@ def read_archive(path: Path, wanted: Callable[[str], bool], max_bytes: int) -> I
     raise UserError(f"{shown(path)} is neither a folder nor a .zip or .tar archive, or it is a damaged one")
 
 
-def _zip_entries(path: Path, wanted: Callable[[str], bool], max_bytes: int, limit: int) -> Iterator[Entry]:
+def _zip_entries(
+    path: Path, wanted: Callable[[str], bool], refuse: Callable[[str, int], str], limit: int
+) -> Iterator[Entry]:
+    def refusal(info: zipfile.ZipInfo) -> str:
+        if points_outside(info.filename):
+            return "points outside the archive"
+        if stat.S_ISLNK(info.external_attr >> 16):
+            return "is a link, and links in an archive are not followed"
+        if info.flag_bits & 1:
+            return "is encrypted: unpack the archive and give the folder"
+        return refuse(info.filename, info.file_size)
+
     with zipfile.ZipFile(path) as archive:
         members = [info for info in archive.infolist() if not info.is_dir() and wanted(info.filename)]
-        if sum(info.file_size for info in members if info.file_size <= max_bytes) > limit:
+        if sum(info.file_size for info in members if not refusal(info)) > limit:
             raise _TooMuch
         for info in members:
-            name = info.filename
-            if points_outside(name):
-                yield Entry(name, refused="points outside the archive")
-            elif stat.S_ISLNK(info.external_attr >> 16):
-                yield Entry(name, refused="is a link")
-            elif info.flag_bits & 1:
-                yield Entry(name, refused="is encrypted: unpack the archive and give the folder")
-            elif info.file_size > max_bytes:
-                yield Entry(name, refused=f"is over the limit of {max_bytes} bytes")
-            else:
+            entry = Entry(info.filename, refused=refusal(info))
+            if not entry.refused:
                 try:
-                    entry = Entry(name, archive.read(info))
+                    entry = Entry(info.filename, archive.read(info))
                 except Exception as error:  # as above; the next file may be sound
-                    entry = Entry(name, refused=f"cannot be unpacked ({_reason(error)})")
-                yield entry
+                    entry = Entry(info.filename, refused=f"cannot be unpacked ({_reason(error)})")
+            yield entry
 
 
 def _tar_entries(
-    archive: tarfile.TarFile, file: IO[bytes], wanted: Callable[[str], bool], max_bytes: int
+    archive: tarfile.TarFile,
+    file: IO[bytes],
+    wanted: Callable[[str], bool],
+    refuse: Callable[[str, int], str],
 ) -> Iterator[Entry]:
+    def refusal(member: tarfile.TarInfo) -> str:
+        if points_outside(member.name):
+            return "points outside the archive"
+        if not member.isreg() or member.issparse():  # a sparse file is larger than what is stored
+            return "is a link, a device or a sparse file, which are not read from an archive"
+        return refuse(member.name, member.size)
+
     here = -1
     while (member := archive.next()) is not None:
-        archive.members.clear()  # type: ignore[attr-defined]  (else it keeps all that went by)
+        archive.members.clear()  # type: ignore[attr-defined]  (else it keeps every member it has read)
         if member.offset <= here:
             raise tarfile.ReadError("it leads back to where it was")
-        name, here = member.name, member.offset
-        if member.isdir() or not wanted(name):
+        here = member.offset
+        if member.isdir() or not wanted(member.name):
             continue
-        if points_outside(name):
-            yield Entry(name, refused="points outside the archive")
-        elif not member.isreg() or member.issparse():  # one with holes is larger than what is stored
-            yield Entry(name, refused="is a link, a device or a sparse file")
-        elif member.size > max_bytes:
-            yield Entry(name, refused=f"is over the limit of {max_bytes} bytes")
-        else:
+        refused, data = refusal(member), b""
+        if not refused:
             file.seek(member.offset_data)
             data = file.read(member.size)
             if len(data) < member.size:
                 raise tarfile.ReadError("unexpected end of data")
-            yield Entry(name, data)
+        yield Entry(member.name, data, refused)
 
 
 def _decompressed(path: Path) -> IO[bytes]:

@@ -6,15 +6,40 @@ text (which Python carries as lone surrogates), or paths that lead elsewhere.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"})
+# Pillow's names of the formats that are tried, each with the part of Pillow it needs that may be lacking.
+# Pillow opens many more: rare ones, whose decoders few people test; some that have no signature to be known
+# by; and PostScript, for which it starts another program.
+_FORMATS = {
+    "JPEG": "jpg",
+    "PNG": "zlib",
+    "WEBP": "webp",
+    "GIF": None,
+    "BMP": None,
+    "TIFF": None,
+    "JPEG2000": "jpg_2000",
+    "AVIF": "avif",
+    "PPM": None,
+    "QOI": None,
+}
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF, PPM or QOI"
+"""The formats that are read, in words."""
+
+COMPANIONS = frozenset({
+    ".aae", ".bib", ".cff", ".cfg", ".conf", ".css", ".csv", ".db", ".htm", ".html", ".ini", ".js", ".json",
+    ".jsonl", ".log", ".md", ".md5", ".nfo", ".py", ".rst", ".sh", ".sha1", ".sha256", ".toml", ".tsv",
+    ".txt", ".url", ".xml", ".xmp", ".yaml", ".yml",
+})  # fmt: skip
+"""Extensions of what people and programs put beside pictures: notes, captions, tables, settings, indexes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +52,7 @@ class ImageSet:
         label_names: attribute -> names of its values, indexed by the label.
         fingerprint: SHA-256 (hexadecimal) of the pictures' shape and contents.
         name: what the set is called in manifests and messages.
-        skipped: names of the files that could not be used, each with the reason.
+        skipped: names of the files that were not used, each with the reason.
         path: the folder it is cached in, or None when it lives in memory only.
         origin: where it was downloaded: ``url``, and ``sha256`` of the archive; empty for other sets.
     """
@@ -57,12 +82,38 @@ def fingerprint(images: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file of this name, relative to its folder or archive, is taken for a picture.
+@functools.cache
+def formats() -> tuple[str, ...]:
+    """The formats that are read, by Pillow's names: those that the installed Pillow was built with."""
+    from PIL import features
 
-    Those with a known suffix, unless they or a folder they are in are hidden or a Mac's resource forks.
+    return tuple(each for each, part in _FORMATS.items() if part is None or features.check(part))
+
+
+@functools.cache
+def picture_extensions() -> frozenset[str]:
+    """The extensions, in small letters and with their dot, of files in one of the `formats`."""
+    from PIL import Image
+
+    return frozenset(end for end, kind in Image.registered_extensions().items() if kind in formats())
+
+
+def extension(name: str) -> str:
+    """What follows the last dot of a file's name, in small letters and with the dot.
+
+    Empty where that is no extension, as in `frame.0001`, `photo.jpg~` and `photo.jpg_large`: then only the
+    content can tell what the file is.
     """
-    return is_visible(name) and PurePosixPath(name.replace("\\", "/")).suffix.lower() in SUFFIXES
+    found = PurePosixPath(name.replace("\\", "/")).suffix
+    return found.lower() if re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]*", found) else ""
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file of this name, relative to its folder or archive, is in one of the `formats` by its name.
+
+    Never if it or a folder it is in is hidden or a Mac's resource fork.
+    """
+    return is_visible(name) and extension(name) in picture_extensions()
 
 
 def is_visible(name: str) -> bool:

@@ -90,4 +90,5 @@ class Tables:
 
 
 def _stem(name: str) -> str:
-    return name.replace("\\", "/").rsplit(".", 1)[0]
+    folder, slash, file = name.replace("\\", "/").rpartition("/")
+    return folder + slash + file.rsplit(".", 1)[0]

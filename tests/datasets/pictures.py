@@ -1,6 +1,7 @@
 """Small pictures as files, and archives of them."""
 
 import io
+import struct
 import tarfile
 import zipfile
 
@@ -25,6 +26,20 @@ def plain(color=RED, size=(10, 10), kind="PNG"):
 def photograph():
     """A JPEG that needs all of its bytes."""
     return encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), "JPEG")
+
+
+def tiff(pixels, bits, sample_format=1, photometric=1):
+    """A TIFF of one grey row, as bytes: `pixels` as they lie in the file, of so many `bits` each.
+
+    Pillow does not write all that it reads. The tags are TIFF 6.0's; little-endian.
+    """
+    width = 8 * len(pixels) // bits
+    tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 1)]
+    tags += [(279, len(pixels)), (339, sample_format)]
+    fields = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
+    padding = b"\0" * (len(pixels) % 2)
+    start = struct.pack("<2sHI", b"II", 42, 8 + len(pixels + padding))
+    return start + pixels + padding + struct.pack("<H", len(tags)) + fields + bytes(4)
 
 
 def put(folder, name, data):

@@ -19,8 +19,11 @@ def wanted(name):
     return name.endswith(".png")
 
 
-def read(path, max_bytes=100):
-    return list(read_archive(path, wanted, max_bytes))
+def read(path, most=100):
+    def refuse(name, size):
+        return f"is over the limit of {most} bytes" if size > most else ""
+
+    return list(read_archive(path, wanted, refuse))
 
 
 NAMES = st.text(
@@ -77,8 +80,8 @@ def test_the_limit_grows_with_the_archive(tmp_path, monkeypatch):
     assert len(read(tmp_path / "x")) == 50  # 5000 bytes from an archive of about as many
     make_zip(tmp_path / "x", [("a.png", bytes(50_000))])
     with pytest.raises(UserError, match="would unpack to more than"):
-        read(tmp_path / "x", max_bytes=50_000)
-    assert "over the limit" in read(tmp_path / "x", max_bytes=49_999)[0].refused
+        read(tmp_path / "x", most=50_000)
+    assert "over the limit" in read(tmp_path / "x", most=49_999)[0].refused
 
 
 def tar_header(**values):
@@ -108,3 +111,41 @@ def test_a_tar_cut_within_a_file_is_said(tmp_path):
     (tmp_path / "x").write_bytes(tar_header(size=90) + bytes(50))
     with pytest.raises(UserError, match="unexpected end of data"):
         read(tmp_path / "x")
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_links_are_named_and_not_followed(tmp_path, form):
+    """Wherever they lead: what is in the archive is read under its own name, and nothing else may be."""
+    if form == "zip":
+        with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+            archive.writestr("a.png", b"picture")
+            for name, target in (("b.png", "a.png"), ("class", "/etc"), ("again", ".")):
+                info = zipfile.ZipInfo(name)
+                info.external_attr = 0o120777 << 16
+                archive.writestr(info, target)
+    else:
+        with tarfile.open(tmp_path / "x", "w") as archive:
+            info = tarfile.TarInfo("a.png")
+            info.size = 7
+            archive.addfile(info, io.BytesIO(b"picture"))
+            for name, target in (("b.png", "a.png"), ("class", "/etc"), ("again", ".")):
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = tarfile.SYMTYPE, target
+                archive.addfile(info)
+    first, *links = read_archive(tmp_path / "x", lambda name: True, lambda name, size: "")
+    assert first == Entry("a.png", b"picture")
+    assert [entry.name for entry in links] == ["b.png", "class", "again"]
+    assert all(entry.refused.startswith("is a link") for entry in links)
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_what_is_refused_is_not_unpacked(tmp_path, form, monkeypatch):
+    monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1000)
+    entries = [("big.npy", bytes(50_000)), ("a.png", b"a")]
+    (make_zip if form == "zip" else make_tar)(tmp_path / "x", entries)
+
+    def refuse(name, size):
+        return "no picture" if name.endswith(".npy") else ""
+
+    found = list(read_archive(tmp_path / "x", lambda name: True, refuse))
+    assert found == [Entry("big.npy", refused="no picture"), Entry("a.png", b"a")]

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganjax.datasets.images import SUFFIXES, ImageSet, fingerprint, is_picture, points_outside, shown
+from ganjax.datasets.images import (
+    COMPANIONS,
+    ImageSet,
+    extension,
+    fingerprint,
+    is_picture,
+    picture_extensions,
+    points_outside,
+    shown,
+)
 
 ANY = st.text(st.characters(exclude_characters="\0"))  # lone surrogates too
 PATHS = st.lists(st.sampled_from(["..", ".", "", "a", "C:", "b.png", "a b", "/", "\\"]), max_size=6).flatmap(
@@ -60,16 +69,59 @@ def test_a_picture_has_a_known_suffix_and_no_hidden_part(name):
     parts = name.replace("\\", "/").split("/")
     hidden = any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts)
     if is_picture(name):
-        assert any(name.replace("\\", "/").rstrip("/.").lower().endswith(suffix) for suffix in SUFFIXES)
+        assert name.replace("\\", "/").rstrip("/.").lower().endswith(tuple(picture_extensions()))
         assert not hidden
 
 
-@given(st.lists(st.text(string.ascii_letters, min_size=1), min_size=1), st.sampled_from(sorted(SUFFIXES)))
-def test_ordinary_names_of_pictures_are_taken(parts, suffix):
-    assert is_picture("/".join(parts) + suffix)
-    assert is_picture("\\".join(parts) + suffix.upper())
-    assert not is_picture("/".join([".hidden", *parts]) + suffix)
+@given(
+    st.lists(st.text(string.ascii_letters, min_size=1), min_size=1),
+    st.sampled_from(sorted(picture_extensions())),
+)
+def test_ordinary_names_of_pictures_are_taken(parts, end):
+    assert is_picture("/".join(parts) + end)
+    assert is_picture("\\".join(parts) + end.upper())
+    assert not is_picture("/".join([".hidden", *parts]) + end)
     assert not is_picture("/".join(parts))
+
+
+def test_extensions_of_pictures_are_pillows_for_the_formats_that_are_read():
+    ends = picture_extensions()
+    assert ends >= {
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".jp2",
+        ".avif",
+    }
+    assert ends >= {".ppm", ".pgm", ".qoi"}
+    assert not ends & {".eps", ".ps", ".pdf", ".psd", ".svg", ".wmf", ".h5", ".fits", ".mpg", ".ico", ""}
+    assert not ends & COMPANIONS
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("a.PNG", ".png"),
+        ("d.x\\a.tar.gz", ".gz"),
+        ("d.x/a", ""),
+        ("photo.jpg_large", ""),
+        ("photo.jpg~", ""),
+        ("photo.jpg?w=500", ""),
+        ("frame.0001", ""),
+        ("Mr. Smith", ""),
+        (".png", ""),
+        ("a.", ""),
+        ("", ""),
+    ],
+)
+def test_what_is_an_extension(name, end):
+    assert extension(name) == end
 
 
 @given(ANY)

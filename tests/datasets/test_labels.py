@@ -84,6 +84,14 @@ def test_which_files_may_be_tables():
     assert not any(map(is_table, ("a.png", "csv", ".a.csv", "__MACOSX/a.csv", "a.csv/b")))
 
 
+def test_a_table_belongs_to_the_picture_in_its_own_folder():
+    tables = Tables()
+    tables.add("v1.0/a.csv", b"hair,1,2")
+    assert tables.labels_of(["v1.0/a"])[0]["hair"].tolist() == [1]
+    assert tables.labels_of(["v1.0/a.png"])[0]["hair"].tolist() == [1]
+    assert tables.labels_of(["v1.png"])[0] == tables.labels_of(["v1.0/b"])[0] == {}
+
+
 def test_no_pictures_no_labels():
     assert Tables().labels_of([]) == ({}, {}, "")
 

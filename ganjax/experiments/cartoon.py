@@ -144,7 +144,8 @@ class _Pictures(Experiment):
 
         # Faces and walks are as many, so that one compiled program draws both.
         decode = jax.jit(sampling.decode, static_argnums=0)
-        viewing.save_grid(path, decode(self.gan, state, latents, labels), columns=SHEET)
+        faces = decode(self.gan, state, latents, labels)  # in [-1, 1]: the generators end in tanh
+        viewing.save_grid(path, viewing.to_uint8(faces, (-1, 1)), columns=SHEET)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

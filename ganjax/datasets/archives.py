@@ -1,7 +1,7 @@
 """The files in an archive, one after another, in memory only: nothing is ever extracted to disk.
 
-An archive may have been made to do harm. What it says of itself is held against two limits, one for
-a file and one for all of them together, before anything is unpacked.
+An archive may be malicious. The sizes that it states are checked against two limits, one for each file and
+one for all files together, before anything is unpacked.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from typing import IO
 from ganjax.datasets.images import points_outside, shown
 from ganjax.errors import UserError
 
-# Pictures hardly compress any further; flat BMPs do, and stay below this.
+# How many times its own size an archive may unpack to. Most pictures are compressed already; BMPs of few
+# colours are not, but stay below this.
 EXPANSION = 100
-# What any archive may unpack to, however small it is.
+# How many bytes any archive may unpack to, however small it is.
 ALWAYS_ALLOWED = 2**30
-# Of a tar, which is believed whatever length it gives for one: long names take some hundred bytes.
+# The longest header of a tar file, in bytes. tarfile would read as many as a header asks for; those with long
+# names have some hundred.
 HEADER = 2**20
 
 _COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
@@ -32,7 +34,7 @@ _COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.o
 
 @dataclass(frozen=True)
 class Entry:
-    """A file: its name, and its bytes or why they were not read."""
+    """A file: its name, and its content or the reason why it was not read."""
 
     name: str
     data: bytes = b""
@@ -48,18 +50,19 @@ def read_archive(
 ) -> Iterator[Entry]:
     """The files whose names are ``wanted``, in the archive's own order.
 
-    Each of these is named with the reason where it is not read: names that point outside the archive, links
-    (what a link in an archive leads to is in it under its own name, or outside), devices, encrypted and
-    damaged files, and what ``refuse`` gives a reason for.
+    An entry has a reason in place of a content if its name points outside the archive, if it is a link (its
+    target is in the archive under its own name, or else outside), a device, encrypted or damaged, or if
+    ``refuse`` gives a reason.
 
     Args:
-        path: a .zip, or a .tar, plain or compressed by gzip, bzip2 or xz. Its name does not matter.
-        wanted: which names are of interest; the others are passed over in silence.
-        refuse: why a file of this name and length in bytes is not read; empty for one that is.
+        path: a .zip file, or a .tar file, uncompressed or compressed by gzip, bzip2 or xz. Its name does not
+            matter.
+        wanted: whether a file of this name is of interest; others are ignored.
+        refuse: the reason not to read a file of this name and size in bytes; empty for a file to read.
 
     Raises:
-        UserError: it is no archive or is damaged, or its files are together more than ``EXPANSION`` times
-            as large as the archive, and than ``ALWAYS_ALLOWED``.
+        UserError: the file is not an archive or is damaged, or would unpack to more than ``EXPANSION`` times
+            its own size and more than ``ALWAYS_ALLOWED`` bytes.
     """
     try:
         limit = max(ALWAYS_ALLOWED, EXPANSION * path.stat().st_size)
@@ -73,14 +76,14 @@ def read_archive(
             return
     except _TooMuch as error:
         raise UserError(
-            f"{shown(path)} would unpack to more than {limit} bytes, as archives do that are made to fill a "
-            "computer: if you trust it, unpack it and give the folder"
+            f"{shown(path)} would unpack to more than {limit} bytes, perhaps made to fill the disk: "
+            "if you trust it, unpack it and give the folder"
         ) from error
     except Exception as error:  # broken bytes make zipfile and tarfile raise nearly anything
         raise UserError(
-            f"cannot read the archive {shown(path)} ({_reason(error)}): fetch it again, or give a folder"
+            f"cannot read the archive {shown(path)} ({_reason(error)}): download it again, or give a folder"
         ) from error
-    raise UserError(f"{shown(path)} is neither a folder nor a .zip or .tar archive, or it is a damaged one")
+    raise UserError(f"{shown(path)} is not a folder, nor a .zip or .tar archive (or it is damaged)")
 
 
 def _zip_entries(
@@ -90,7 +93,7 @@ def _zip_entries(
         if points_outside(info.filename):
             return "points outside the archive"
         if stat.S_ISLNK(info.external_attr >> 16):
-            return "is a link, and links in an archive are not followed"
+            return "is a link: links in archives are not followed"
         if info.flag_bits & 1:
             return "is encrypted: unpack the archive and give the folder"
         return refuse(info.filename, info.file_size)
@@ -104,7 +107,7 @@ def _zip_entries(
             if not entry.refused:
                 try:
                     entry = Entry(info.filename, archive.read(info))
-                except Exception as error:  # as above; the next file may be sound
+                except Exception as error:  # as above; the next file may be undamaged
                     entry = Entry(info.filename, refused=f"cannot be unpacked ({_reason(error)})")
             yield entry
 
@@ -119,14 +122,14 @@ def _tar_entries(
         if points_outside(member.name):
             return "points outside the archive"
         if not member.isreg() or member.issparse():  # a sparse file is larger than what is stored
-            return "is a link, a device or a sparse file, which are not read from an archive"
+            return "is a link, a device or a sparse file: these are not read from archives"
         return refuse(member.name, member.size)
 
     here = -1
     while (member := archive.next()) is not None:
         archive.members.clear()  # type: ignore[attr-defined]  (else it keeps every member it has read)
         if member.offset <= here:
-            raise tarfile.ReadError("it leads back to where it was")
+            raise tarfile.ReadError("a header points back to an earlier one")
         here = member.offset
         if member.isdir() or not wanted(member.name):
             continue
@@ -148,13 +151,13 @@ def _decompressed(path: Path) -> IO[bytes]:
 
 def _as_tar(file: _Headers) -> tarfile.TarFile | None:
     try:
-        return tarfile.open(fileobj=file, mode="r:")  # type: ignore[arg-type]  (it has all that is used)
+        return tarfile.open(fileobj=file, mode="r:")  # type: ignore[arg-type]  (it has all methods needed)
     except tarfile.ReadError:
         return None
 
 
 class _Headers:
-    """What tarfile reads itself: only headers, and nothing past ``limit`` (it unpacks what it skips)."""
+    """The file as tarfile reads it: only headers, up to ``limit`` (also what it skips has to be unpacked)."""
 
     def __init__(self, file: IO[bytes], limit: int) -> None:
         self._file, self._limit = file, limit

@@ -1,9 +1,9 @@
-"""Your own pictures: a folder or an archive becomes a set of small squares.
+"""Your own pictures: from a folder or an archive to a set of small square pictures.
 
-Archives are read entry by entry and never extracted. Symbolic links in a folder are followed, links in an
-archive are not. Every file that is not used is named with the reason, except texts and the like
-(`images.COMPANIONS`) and hidden files, which nobody takes for pictures. Labels are taken from .csv files
-beside the pictures, where there are any (see `labels.py`).
+Archives are read file by file and never extracted. Symbolic links are followed in folders, not in archives.
+Every file that is not used is named with the reason, except for hidden files, texts and others that are
+obviously not pictures (`images.COMPANIONS`). Labels are read from .csv files beside the pictures, if there
+are any (see `labels.py`).
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from ganjax.datasets.listing import list_folder, read_folder, stamp
 from ganjax.errors import UserError
 
 MAX_PIXELS = 2**26
-# Grows with every change that alters a set's pictures or labels: what older code has cached is then not used.
+# To be increased with every change that alters pictures or labels: then sets of older code are built again.
 DECODING = 3
-# How many files are held in memory at once: enough to keep every core decoding.
+# How many files are in memory at once: enough to keep every core busy.
 _WINDOW = 64
 _WINDOW_BYTES = 2**28
 
@@ -55,31 +55,30 @@ def load_images(
 ) -> ImageSet:
     """The pictures of a folder or archive, centre-cropped and resized to ``size``.
 
-    Each is turned upright by its EXIF orientation, laid on white where transparent, cropped to its
-    central square and resized with antialiasing (Lanczos); of an animation, the first frame.
-    Kept in the cache until a file's name, size or modification time changes.
+    Each picture is rotated as its EXIF orientation says, put on white where it is transparent, cropped to its
+    central square and resized with antialiasing (Lanczos). Only the first frame of an animation is used. The
+    set is cached until a file's name, size or modification time changes.
 
-    JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF, PPM (with PBM and PGM) and QOI are read, as far as the
-    installed Pillow can. The file's content counts, not its extension; a file with the extension of something
-    else is not read, and one without an extension is tried.
+    JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF, PPM (also PBM and PGM) and QOI files are read, if the
+    installed Pillow supports them. A file with another extension is not read, and one without an extension
+    is, if its content is a picture. The format is determined by the content.
 
     Args:
-        path: a folder, searched with its subfolders and all that symbolic links in it lead to, each folder
-            once, and taken in sorted order; or a .zip or .tar (plain, .gz, .bz2 or .xz), taken in its own
-            order.
+        path: a folder, which is searched with its subfolders and linked folders, in sorted order; or a .zip
+            or .tar (uncompressed, .gz, .bz2 or .xz), in its own order.
         size: height and width of the results, in pixels.
         cache_dir: where sets are kept; by default the user's cache folder.
         progress: show a progress bar while reading (on a terminal only).
-        max_pixels: a picture of more pixels than this (by default 2^26, 67 million) is refused
-            by its header, before it is decoded.
+        max_pixels: a picture with more pixels (by default 2^26, 67 million) is refused because of its
+            header, before it is decoded.
 
     Returns:
-        The set. Its ``skipped`` names each file that is not used, with the reason; except hidden files and
-        what stands beside pictures (``images.COMPANIONS``, and texts without an extension).
+        The set. Its ``skipped`` names each file that is not used, with the reason; except hidden files, texts
+        without an extension, and files with an extension in ``images.COMPANIONS``.
 
     Raises:
-        UserError: nothing there, no pictures in it, none that can be used, a damaged archive or one made
-            to fill a computer (see ``read_archive``), or the cache folder cannot be written.
+        UserError: there is no such folder or archive, it contains no usable pictures, the archive is damaged
+            or would unpack to too many bytes (see ``read_archive``), or the cache folder cannot be written.
         ValueError: ``size`` is not positive.
     """
     if size < 1:
@@ -114,10 +113,10 @@ def load_images(
 
 
 def _existing(path: str | os.PathLike) -> Path:
-    """``path`` with its ``~`` resolved.
+    """``path``, with ``~`` replaced by the home folder.
 
     Raises:
-        UserError: it is neither a folder nor a plain file, or it cannot be told.
+        UserError: it is not a folder or a regular file, or cannot be opened.
     """
     remedy = "give a folder, .zip or .tar of pictures"
     try:
@@ -125,11 +124,11 @@ def _existing(path: str | os.PathLike) -> Path:
         mode = found.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UserError(f"no such folder or archive: {shown(path)}; {remedy}") from error
-    except (OSError, RuntimeError, ValueError) as error:  # no such user's ~, or a null byte
+    except (OSError, RuntimeError, ValueError) as error:  # such as ~ of an unknown user, or a null byte
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"cannot open {shown(path)} ({reason}): {remedy}") from error
     if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-        raise UserError(f"{shown(path)} is neither a folder nor an archive: {remedy}")
+        raise UserError(f"{shown(path)} is not a folder or an archive: {remedy}")
     return found
 
 
@@ -149,22 +148,22 @@ def _build(
     tables = Tables()
 
     def decode(entry: Entry) -> np.ndarray | str:
-        """The picture, or the reason why there is none: empty where nobody would take the file for one."""
+        """The picture, or the reason why the file is not used; empty if it is obviously not a picture."""
         if entry.refused:
             return entry.refused
         try:
             return _square(entry.data, size, max_pixels)
         except UnidentifiedImageError:
             if not extension(entry.name) and b"\0" not in entry.data[:8000]:
-                return ""  # a text, as README and LICENSE are
+                return ""  # a text, such as README or LICENSE
             return "is not a picture in a format that is read"
-        except Image.DecompressionBombError:  # Pillow's own limit, which cannot be set for one call
+        except Image.DecompressionBombError:  # Pillow's own limit, which is global
             return f"is over the limit of {max_pixels} pixels, or Pillow's own"
         except Exception as error:  # broken bytes make Pillow raise nearly anything
             return f"cannot be read ({shown(str(error) or type(error).__name__)})"
 
     bar = tqdm(desc="reading pictures", unit="picture", disable=None if progress else True)
-    # Pillow warns of odd metadata, and of a pixel limit of its own.
+    # Pillow warns about unusual metadata, and about a limit of its own for pixels.
     with bar, warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("ignore")
         for window in _in_windows(_without_tables(entries, tables)):
@@ -187,12 +186,12 @@ def _build(
 
 
 def _is_wanted(name: str) -> bool:
-    """Whether a file of this name is read, or, if it is not, named as passed over."""
+    """Whether a file of this name is read, or else named as not used."""
     return is_table(name) or (is_visible(name) and extension(name) not in COMPANIONS)
 
 
 def _without_tables(entries: Iterable[Entry], tables: Tables) -> Iterator[Entry]:
-    """The entries without the tables among them, whose content goes into `tables`."""
+    """The entries that are not tables of labels; the tables are added to `tables`."""
     for entry in entries:
         if not is_table(entry.name):
             yield entry
@@ -209,10 +208,10 @@ def _square(data: bytes, size: int, max_pixels: int) -> np.ndarray:
         if width * height > max_pixels:
             raise ValueError(f"{width} x {height} is over the limit of {max_pixels} pixels")
         bits = _bits(image)
-        # Lets JPEG skip detail that resizing would throw away.
+        # Faster for JPEG: detail that resizing would remove is not decoded.
         image.draft(None, (2 * size, 2 * size))
         upright = ImageOps.exif_transpose(image)
-        if bits > 8:  # convert() would clip, not scale
+        if bits > 8:  # convert() would clip instead of scale
             upright = Image.fromarray((np.asarray(upright).astype(np.int32) >> (bits - 8)).astype(np.uint8))
         if upright.has_transparency_data:
             white = Image.new("RGBA", upright.size, "white")
@@ -222,20 +221,20 @@ def _square(data: bytes, size: int, max_pixels: int) -> np.ndarray:
 
 
 def _bits(image: Any) -> int:
-    """How many bits the pixels of a grey picture have that Pillow gives as they are; 8 for all others.
+    """Bits of each number as Pillow decodes it: 12 or 16 for some grey pictures, 8 for all others.
 
     Raises:
-        ValueError: pixels are signed, of 32 bits or floating point, and may have any range.
+        ValueError: the numbers are signed, have 32 bits, or are floating point, so their range is not known.
     """
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
-        raise ValueError("pixels of unknown range: save it with 8 or 16 bits a channel, unsigned")
+        raise ValueError("its pixels may have any range: save it with 8 or 16 bits per channel, unsigned")
     if not image.mode.startswith("I"):
         return 8
-    return image.tag_v2[258][0] if image.format == "TIFF" else 16  # the tag BitsPerSample: 12 or 16
+    return image.tag_v2[258][0] if image.format == "TIFF" else 16  # tag 258: BitsPerSample
 
 
 def _in_windows(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """``entries``, as many at a time as are held in memory as files."""
+    """``entries``, in lists of as many as may be in memory at once."""
     window: list[Entry] = []
     for entry in entries:
         window.append(entry)

@@ -1,7 +1,7 @@
-"""Pictures: a set of them, and which files hold one.
+"""Sets of pictures, and which files are pictures.
 
-File names come out of other people's folders and archives. They may hold newlines, bytes that are not
-text (which Python carries as lone surrogates), or paths that lead elsewhere.
+File names come from other people's folders and archives. They may contain newlines, bytes that are not text
+(which Python represents as lone surrogates), or paths that lead out of their folder.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-# Pillow's names of the formats that are tried, each with the part of Pillow it needs that may be lacking.
-# Pillow opens many more: rare ones, whose decoders few people test; some that have no signature to be known
-# by; and PostScript, for which it starts another program.
+# Pillow's names of the formats that are read, each with the optional part of Pillow that it needs. Pillow
+# opens many more: rare formats whose decoders are little tested, some that cannot be recognised by a
+# signature, and PostScript, for which it starts another program.
 _FORMATS = {
     "JPEG": "jpg",
     "PNG": "zlib",
@@ -32,29 +32,29 @@ _FORMATS = {
     "QOI": None,
 }
 FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF, PPM or QOI"
-"""The formats that are read, in words."""
+"""The formats that are read, for messages."""
 
 COMPANIONS = frozenset({
     ".aae", ".bib", ".cff", ".cfg", ".conf", ".css", ".csv", ".db", ".htm", ".html", ".ini", ".js", ".json",
     ".jsonl", ".log", ".md", ".md5", ".nfo", ".py", ".rst", ".sh", ".sha1", ".sha256", ".toml", ".tsv",
     ".txt", ".url", ".xml", ".xmp", ".yaml", ".yml",
 })  # fmt: skip
-"""Extensions of what people and programs put beside pictures: notes, captions, tables, settings, indexes."""
+"""Extensions of files that are often found beside pictures and contain none: captions, tables, settings."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Square colour pictures of one size, with whatever is known about each.
+    """Square colour pictures of one size, with their labels if they have any.
 
     Attributes:
         images: uint8 ``(n, size, size, 3)``, RGB in 0..255; usually a read-only memory map.
-        labels: attribute -> int32 ``(n,)``; empty where nothing is known.
+        labels: attribute -> int32 ``(n,)``; empty if there are no labels.
         label_names: attribute -> names of its values, indexed by the label.
         fingerprint: SHA-256 (hexadecimal) of the pictures' shape and contents.
         name: what the set is called in manifests and messages.
         skipped: names of the files that were not used, each with the reason.
-        path: the folder it is cached in, or None when it lives in memory only.
-        origin: where it was downloaded: ``url``, and ``sha256`` of the archive; empty for other sets.
+        path: the folder in which it is cached; None if it is in memory only.
+        origin: if it was downloaded, ``url`` and the archive's ``sha256``; else empty.
     """
 
     images: np.ndarray
@@ -84,7 +84,7 @@ def fingerprint(images: np.ndarray) -> str:
 
 @functools.cache
 def formats() -> tuple[str, ...]:
-    """The formats that are read, by Pillow's names: those that the installed Pillow was built with."""
+    """Pillow's names of the formats that are read: those that the installed Pillow supports."""
     from PIL import features
 
     return tuple(each for each, part in _FORMATS.items() if part is None or features.check(part))
@@ -92,43 +92,43 @@ def formats() -> tuple[str, ...]:
 
 @functools.cache
 def picture_extensions() -> frozenset[str]:
-    """The extensions, in small letters and with their dot, of files in one of the `formats`."""
+    """The extensions of files in these `formats`, in lower case, with the dot."""
     from PIL import Image
 
     return frozenset(end for end, kind in Image.registered_extensions().items() if kind in formats())
 
 
 def extension(name: str) -> str:
-    """What follows the last dot of a file's name, in small letters and with the dot.
+    """The extension of a file's name, in lower case, with the dot; empty if it has none.
 
-    Empty where that is no extension, as in `frame.0001`, `photo.jpg~` and `photo.jpg_large`: then only the
-    content can tell what the file is.
+    It has none if what follows the last dot is not a letter and then letters and digits, as in `frame.0001`,
+    `photo.jpg~` and `photo.jpg_large`. Such files can only be recognised by their content.
     """
     found = PurePosixPath(name.replace("\\", "/")).suffix
     return found.lower() if re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]*", found) else ""
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file of this name, relative to its folder or archive, is in one of the `formats` by its name.
+    """Whether a file's name, relative to its folder or archive, has an extension of one of the `formats`.
 
-    Never if it or a folder it is in is hidden or a Mac's resource fork.
+    False if the file or a folder that it is in is hidden, or contains macOS resource forks.
     """
     return is_visible(name) and extension(name) in picture_extensions()
 
 
 def is_visible(name: str) -> bool:
-    """Whether neither a file of this name nor a folder it is in is hidden or a Mac's resource fork."""
+    """Whether neither the file nor a folder that it is in is hidden or contains macOS resource forks."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return not any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
 
 
 def points_outside(name: str) -> bool:
-    """Whether an archive's entry of this name could leave the folder it is unpacked into, on any system."""
+    """Whether an archive's entry of this name could be unpacked outside the target folder, on any system."""
     name = name.replace("\\", "/")
     has_drive = name[1:2] == ":" and name[0].isascii() and name[0].isalpha()
     return name.startswith("/") or has_drive or ".." in name.split("/")
 
 
 def shown(name: str | os.PathLike[str]) -> str:
-    """The name as it can be printed: whatever is not printable, newlines included, becomes an escape."""
+    """The name in a printable form: characters that are not printable, such as newlines, are escaped."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in os.fspath(name))

@@ -1,4 +1,4 @@
-"""The files in a folder, and in the folders that symbolic links in it lead to, each folder once."""
+"""The files in a folder, including folders that symbolic links in it lead to, each folder once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ganjax.errors import UserError
 
 @dataclass(frozen=True)
 class Listing:
-    """What was found in a folder.
+    """What was found in a folder. All names are relative to it.
 
     Attributes:
         folder: its path.
-        names: its files, relative to it and through links, sorted.
+        names: the files to read, sorted.
         refused: files and folders that are not read, each with the reason, sorted by name.
-        links: the links to folders that were followed, each with the path that it leads to.
+        links: the links to folders that were followed, each with its target.
     """
 
     folder: Path
@@ -30,17 +30,17 @@ class Listing:
     links: list[tuple[str, str]]
 
     def stamps(self) -> list:
-        """JSON values that change when a file is added, removed or changed, or a link leads elsewhere."""
+        """JSON values that change when a file is added, removed or changed, or a link gets another target."""
         files = [[name, *stamp(self.folder / name)] for name in self.names]
         return [files, [[entry.name, entry.refused] for entry in self.refused], self.links]
 
 
 def list_folder(folder: Path, wanted: Callable[[str], bool]) -> Listing:
-    """The files whose names are ``wanted``, in ``folder``, its subfolders and what links lead to.
+    """The files whose names are ``wanted`` in ``folder``, in its subfolders and in folders that it links to.
 
-    Hidden folders are not searched. Links are followed last, and none to a folder that is read already or to
-    one that the link is in: so no folder is read twice, and one inside ``folder`` is read under its own name.
-    A file without an extension is not read if a picture's name is a link to it.
+    Hidden folders are not searched. No folder is read twice: links to folders are followed last, and only if
+    their target has not been read and does not contain the link. A file without an extension is not read if a
+    picture is a link to it.
 
     Raises:
         UserError: ``folder`` itself cannot be searched.
@@ -61,7 +61,7 @@ def list_folder(folder: Path, wanted: Callable[[str], bool]) -> Listing:
         refused.append(Entry(name_of(error.filename), refused=f"cannot be searched ({error.strerror})"))
 
     waiting = [os.fspath(folder)]
-    for top in waiting:  # which grows meanwhile
+    for top in waiting:  # grows during the loop
         for root, folders, files in os.walk(top, onerror=cannot_search):
             here = name_of(root)
             first = seen.setdefault(_identity(root), here)
@@ -76,7 +76,7 @@ def list_folder(folder: Path, wanted: Callable[[str], bool]) -> Listing:
                     continue
                 target = os.path.realpath(path)
                 if Path(os.path.realpath(root)).is_relative_to(target):
-                    refused.append(Entry(name_of(path), refused="leads back to a folder that it is in"))
+                    refused.append(Entry(name_of(path), refused="is a link to a folder that contains it"))
                 else:
                     links.append((name_of(path), target))
                     waiting.append(path)
@@ -88,10 +88,10 @@ def list_folder(folder: Path, wanted: Callable[[str], bool]) -> Listing:
 
 
 def read_folder(listing: Listing, refuse: Callable[[str, int], str]) -> Iterator[Entry]:
-    """The files of ``listing``, in its order, and then what it refuses.
+    """The files of ``listing``, and then what it refuses.
 
     Args:
-        refuse: why a file of this name and length in bytes is not read; empty for one that is.
+        refuse: the reason not to read a file of this name and size in bytes; empty for a file to read.
     """
     for name in listing.names:
         path = listing.folder / name
@@ -105,18 +105,18 @@ def read_folder(listing: Listing, refuse: Callable[[str, int], str]) -> Iterator
 
 
 def stamp(path: Path) -> list[int]:
-    """Length in bytes and time of change of the file at ``path``; -1 each where it cannot be had."""
+    """Size in bytes and modification time, in ns, of the file at ``path``; -1 each if they cannot be read."""
     try:
         about = path.stat()
-    except OSError:  # as of a link to nothing
+    except OSError:  # for example, a broken link
         return [-1, -1]
     return [about.st_size, about.st_mtime_ns]
 
 
 def _linked_by_pictures(folder: Path, names: list[str]) -> dict[str, str]:
-    """Files without an extension, each with the name of a picture that is a link to it.
+    """Files without an extension to which pictures are links: file -> picture.
 
-    Caches of downloads are made so: a file is named by its digest, and links to it have the better names.
+    Download caches may look like that: each file is named by its digest, and links to it have its real name.
     """
     bare = [name for name in names if not extension(name)]
     if not bare:
@@ -128,7 +128,7 @@ def _linked_by_pictures(folder: Path, names: list[str]) -> dict[str, str]:
 
 
 def _identity(path: str | os.PathLike) -> tuple[int, int] | None:
-    """Device and inode, which all paths to one file or folder share; None where they cannot be had."""
+    """Device and inode, the same for all paths to a file or folder; None if they cannot be read."""
     try:
         about = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""A download that has not ended: its bytes so far, and of which version of which file they are."""
+"""An incomplete download: the bytes received so far, and the version of the file that they come from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from ganjax.files import atomic
 
 
 class Part:
-    """The bytes in `path`; beside them, in a .json, what they are.
+    """The bytes in the file `path`, described by a .json file beside it.
 
     Attributes:
-        path: the bytes.
-        length: how many there are.
-        total: how many the whole file has, where that is known.
-        version: the file's entity tag or date of change; where it has neither, empty: then it is begun anew.
-        url: where it comes from.
+        path: the file with the bytes.
+        length: their number.
+        total: the number of bytes of the complete file, if it is known.
+        version: the complete file's entity tag or date of change; empty if it has neither, in which case the
+            download has to start again.
+        url: its address.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,26 +37,26 @@ class Part:
         return bool(self.length) and self.length == self.total
 
     def range_headers(self) -> dict[str, str]:
-        """Headers that ask for the rest, or, if the file is another by now, for all of it."""
+        """Headers that request the rest of the file, or all of it if it has changed."""
         if not self.length or not self.version:
             return {}
         return {"Range": f"bytes={self.length}-", "If-Range": self.version}
 
     def begin(self, url: str, headers: Mapping[str, str], length: int | None) -> None:
-        """Forget all bytes: all of the file comes, of which its `headers` say the version.
+        """Start again, without bytes, with the version of the file that is in `headers`.
 
         Args:
-            length: how many bytes will come, where that is known.
+            length: the number of bytes of the file, if it is known.
         """
         self.clear()
         self.version = _version(headers)
         self.note(url, length)
 
     def goes_on(self, headers: Mapping[str, str]) -> bool:
-        """Whether what comes with these headers continues what is here; if not, all bytes are forgotten."""
+        """Whether a response with these headers continues the file; if not, all bytes are removed."""
         place = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", headers.get("content-range", ""))
         version = _version(headers)
-        # A part carries the tag that the whole would (RFC 9110, section 15.3.7), but need not carry a date.
+        # A part has the same tag as the complete file (RFC 9110, section 15.3.7), but may lack the date.
         is_same = version == self.version or (not version and not self.version.startswith('"'))
         if place is None or int(place[1]) != self.length or not is_same:
             self.clear()
@@ -64,25 +65,25 @@ class Part:
         return True
 
     def note(self, url: str, total: int | None) -> None:
-        """Write down what the bytes are."""
+        """Write the description of the bytes."""
         self.url, self.total = url, total
         with atomic(self.about) as temporary:
             said = {"url": url, "version": self.version, "total": total}
             temporary.write_text(json.dumps(said), encoding="utf-8")
 
     def clear(self) -> None:
-        """Forget all bytes."""
+        """Remove all bytes."""
         self.path.write_bytes(b"")
         self.length = 0
 
     def remove(self) -> None:
-        """Leave no file behind."""
+        """Remove both files."""
         self.path.unlink(missing_ok=True)
         self.about.unlink(missing_ok=True)
 
 
 def _version(headers: Mapping[str, str]) -> str:
     tag = headers.get("etag", "")
-    if tag.startswith("W/"):  # equal for versions that only mean the same
+    if tag.startswith("W/"):  # a weak tag: versions with the same may differ in their bytes
         tag = ""
     return tag or headers.get("last-modified", "")

@@ -1,4 +1,4 @@
-"""Archives give their files in order, refuse what could do harm, and never more than is sane."""
+"""Archives give their files in order, refuse what could do harm, and unpack to a limited size."""
 
 import io
 import tarfile
@@ -37,7 +37,7 @@ FILES = st.dictionaries(
 
 
 @given(FILES, st.sampled_from(["zip", "", "gz", "bz2", "xz"]))
-def test_whatever_their_names_files_are_given_or_refused_in_order(tmp_path, files, kind):
+def test_files_of_any_names_are_read_or_refused_in_order(tmp_path, files, kind):
     if kind == "zip":
         make_zip(tmp_path / "x", files.items())
     else:
@@ -66,7 +66,7 @@ def test_a_damaged_file_in_a_zip_is_refused_and_the_next_one_read(tmp_path, comp
     assert second == Entry("b.png", b"b" * 90)
 
 
-def test_a_file_that_is_larger_than_the_archive_says_is_not_read_on(tmp_path):
+def test_a_file_that_is_larger_than_the_archive_says_is_refused(tmp_path):
     make_zip(tmp_path / "x", [("a.png", bytes(10_000))])
     content = (tmp_path / "x").read_bytes()
     (tmp_path / "x").write_bytes(content.replace((10_000).to_bytes(4, "little"), (100).to_bytes(4, "little")))
@@ -91,23 +91,23 @@ def tar_header(**values):
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def test_a_header_of_any_length_is_not_believed(tmp_path):
-    sound = io.BytesIO()
-    with tarfile.open(fileobj=sound, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("sound.png"), io.BytesIO())
+def test_a_header_that_claims_to_be_huge_is_refused(tmp_path):
+    intact = io.BytesIO()
+    with tarfile.open(fileobj=intact, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("intact.png"), io.BytesIO())
     header = tar_header(type=tarfile.XHDTYPE, size=2**33)
-    (tmp_path / "x").write_bytes(sound.getvalue()[:512] + header + bytes(1024))
+    (tmp_path / "x").write_bytes(intact.getvalue()[:512] + header + bytes(1024))
     with pytest.raises(UserError, match="a header of 8589934592 bytes"):
         read(tmp_path / "x")
 
 
-def test_a_tar_that_leads_back_is_left(tmp_path):
+def test_a_tar_whose_header_points_back_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(tar_header() + tar_header(size=-1024) + bytes(1024))
     with pytest.raises(UserError, match="cannot read the archive"):
         read(tmp_path / "x")
 
 
-def test_a_tar_cut_within_a_file_is_said(tmp_path):
+def test_a_tar_that_ends_within_a_file_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(tar_header(size=90) + bytes(50))
     with pytest.raises(UserError, match="unexpected end of data"):
         read(tmp_path / "x")
@@ -115,7 +115,7 @@ def test_a_tar_cut_within_a_file_is_said(tmp_path):
 
 @pytest.mark.parametrize("form", ["zip", "tar"])
 def test_links_are_named_and_not_followed(tmp_path, form):
-    """Wherever they lead: what is in the archive is read under its own name, and nothing else may be."""
+    """Whatever their target: files in the archive are read under their own name, and no other may be read."""
     if form == "zip":
         with zipfile.ZipFile(tmp_path / "x", "w") as archive:
             archive.writestr("a.png", b"picture")
@@ -139,7 +139,7 @@ def test_links_are_named_and_not_followed(tmp_path, form):
 
 
 @pytest.mark.parametrize("form", ["zip", "tar"])
-def test_what_is_refused_is_not_unpacked(tmp_path, form, monkeypatch):
+def test_refused_files_are_not_unpacked(tmp_path, form, monkeypatch):
     monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1000)
     entries = [("big.npy", bytes(50_000)), ("a.png", b"a")]
     (make_zip if form == "zip" else make_tar)(tmp_path / "x", entries)

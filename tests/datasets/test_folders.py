@@ -1,4 +1,4 @@
-"""Pictures from folders and archives come out upright, square and safe."""
+"""Pictures from folders and archives: which are used, how they are decoded, and how others are named."""
 
 import os
 import struct
@@ -33,7 +33,7 @@ def colors(found) -> list[tuple[int, ...]]:
     return [tuple(np.round(i.mean(axis=(0, 1)), -1).astype(int).tolist()) for i in found.images]
 
 
-def test_a_folder_is_searched_deeply_in_sorted_order(folder, load):
+def test_a_folder_is_searched_with_its_subfolders_in_sorted_order(folder, load):
     put(folder, "b.png", plain(GREEN))
     put(folder, "a/z/deep.JPG", plain((0, 0, 200), kind="JPEG"))
     put(folder, "c.txt", b"not a picture")
@@ -62,7 +62,7 @@ EXTENSIONS = {
 
 @pytest.fixture
 def put_together(tmp_path, folder):
-    """Makes a folder, a .zip or a .tar of files, name -> content; returns its path."""
+    """Makes a folder, a .zip or a .tar of files, name -> content, and returns its path."""
 
     def make(form, files):
         if form == "folder":
@@ -91,7 +91,7 @@ def test_every_format_is_read_by_each_of_its_extensions_and_without_one(put_toge
     assert np.abs(found.images.astype(int) - [200, 0, 0]).max() <= 4
 
 
-def test_every_format_of_the_library_is_tested():
+def test_every_format_that_is_read_is_tested():
     assert set(EXTENSIONS) == set(images._FORMATS)
     assert len(images.FORMAT_NAMES.replace(" or", ",").split(", ")) == len(EXTENSIONS)
 
@@ -104,7 +104,7 @@ def test_95_tiffs_beside_5_pngs_are_100_pictures(put_together, load, form):
 
 
 @FORMS
-def test_a_format_that_pillow_was_built_without_is_named(put_together, load, form, monkeypatch):
+def test_a_format_that_this_pillow_does_not_support_is_named(put_together, load, form, monkeypatch):
     check = features.check
     monkeypatch.setattr(features, "check", lambda part: part != "avif" and check(part))
     for cached in (images.formats, images.picture_extensions):
@@ -137,7 +137,7 @@ BESIDE = {
 
 
 @FORMS
-def test_what_stands_beside_pictures_is_passed_over_in_silence(put_together, load, form):
+def test_files_that_are_obviously_not_pictures_are_ignored(put_together, load, form):
     found = load(put_together(form, {"0.png": plain(), **BESIDE}))
     assert (len(found), found.skipped) == (1, ())
 
@@ -152,12 +152,12 @@ OTHERS = {
     "g.npy": b"\x93NUMPY",
     "h.mp4": b"\0\0\0\x18ftypmp42",
     "i": b"\0\1\2\3",
-    "j.dng": plain(kind="TIFF"),  # what a camera saw; as a TIFF it is a small preview
+    "j.dng": plain(kind="TIFF"),  # raw data of a camera; read as TIFF, it is a small preview
 }
 
 
 @FORMS
-def test_what_may_hold_pictures_and_is_not_read_is_named_with_the_reason(put_together, load, form):
+def test_other_files_are_named_with_the_reason(put_together, load, form):
     found = load(put_together(form, {"0.png": plain(), **OTHERS}))
     reasons = {name: f"{os.path.splitext(name)[1]} files are not read" for name in OTHERS}
     reasons["i"] = UNKNOWN
@@ -166,7 +166,7 @@ def test_what_may_hold_pictures_and_is_not_read_is_named_with_the_reason(put_tog
 
 
 @FORMS
-def test_no_program_is_started_for_what_is_named_like_a_picture(put_together, load, form, monkeypatch):
+def test_no_program_is_started_for_postscript_named_like_a_picture(put_together, load, form, monkeypatch):
     monkeypatch.setattr("subprocess.Popen", None)
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
     found = load(put_together(form, {"a.png": postscript, "b": postscript + b"\0", "c.jpg": plain()}))
@@ -176,7 +176,7 @@ def test_no_program_is_started_for_what_is_named_like_a_picture(put_together, lo
     )
 
 
-def test_a_text_that_changes_does_not_make_the_set_anew(folder, load):
+def test_a_changed_text_does_not_rebuild_the_set(folder, load):
     put(folder, "a.png", plain())
     put(folder, "a.txt", b"a face")
     first = load(folder)
@@ -187,14 +187,14 @@ def test_a_text_that_changes_does_not_make_the_set_anew(folder, load):
     assert len(load(folder)) == 2
 
 
-# TIFFs beyond 8 bits a channel.
+# More than 8 bits per channel.
 
 
 @pytest.mark.parametrize(
     ("pixels", "bits"),
     [(struct.pack("<4H", *[200 * 257] * 4), 16), (bytes.fromhex("c80c80"), 12), (bytes([200] * 4), 8)],
 )
-def test_grey_tiffs_of_any_depth_come_out_as_bright_as_they_are(folder, load, pixels, bits):
+def test_grey_tiffs_of_any_depth_keep_their_brightness(folder, load, pixels, bits):
     put(folder, "a.tif", tiff(pixels, bits))
     found = load(folder)
     assert found.skipped == ()
@@ -215,7 +215,7 @@ def test_pixels_of_unknown_range_are_named_and_not_clipped(folder, load, pixels,
     found = load(folder)
     assert len(found) == 1
     (line,) = found.skipped
-    assert line.startswith("a.tif: cannot be read (pixels of unknown range: save it with 8 or 16 bits")
+    assert line.startswith("a.tif: cannot be read (its pixels may have any range: save it with 8 or 16 bits")
 
 
 def test_a_portable_greymap_of_16_bits_is_scaled(folder, load):
@@ -224,7 +224,7 @@ def test_a_portable_greymap_of_16_bits_is_scaled(folder, load):
     assert np.unique(load(folder).images).tolist() == [200]
 
 
-def test_a_tiff_is_turned_upright_and_shows_its_first_page(folder, load):
+def test_a_tiff_is_rotated_and_its_first_page_is_used(folder, load):
     image = Image.new("RGB", (64, 64), RED)
     image.paste(BLUE, (0, 0, 64, 32))  # blue above red as stored
     page = Image.new("RGB", (64, 64), GREEN)
@@ -239,13 +239,13 @@ def test_exif_orientation_is_applied(folder, load):
     image = Image.new("RGB", (64, 64), RED)
     image.paste(BLUE, (0, 0, 64, 32))  # blue above red as stored
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was turned: show it a quarter turn clockwise
+    exif[0x0112] = 6  # to be rotated by 90 degrees clockwise
     put(folder, "x.jpg", encode(image, "JPEG", exif=exif, quality=95))
     picture = load(folder).images[0].astype(int)
     assert picture[4, 6, 2] > 200 > 60 > picture[4, 1, 2]  # blue on the right now
 
 
-def test_transparency_is_laid_on_white(folder, load):
+def test_transparent_pixels_become_white(folder, load):
     image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     image.paste((255, 0, 0, 128), (4, 0, 8, 8))
     put(folder, "a.png", encode(image))
@@ -272,10 +272,10 @@ def test_shrinking_is_antialiased(folder, load):
     stripes[:, ::2] = 255
     put(folder, "x.png", encode(Image.fromarray(stripes)))
     inner = load(folder).images[0, :, 2:-2]
-    assert np.abs(inner.astype(int) - 127).max() <= 8  # grey; picking pixels gives 0 or 255
+    assert np.abs(inner.astype(int) - 127).max() <= 8  # grey; without antialiasing, 0 or 255
 
 
-def test_a_picture_past_the_pixel_limit_is_refused_undecoded(folder, load, monkeypatch):
+def test_a_picture_over_the_pixel_limit_is_not_decoded(folder, load, monkeypatch):
     bomb = plain(size=(101, 100))
     put(folder, "a.png", plain())
     put(folder, "bomb.png", bomb)
@@ -326,18 +326,18 @@ def test_the_set_is_cached_until_a_file_changes(folder, load, monkeypatch):
     assert len(load(folder)) == 2
 
 
-def test_a_size_of_nothing_is_refused(folder, load):
+def test_a_size_of_zero_is_refused(folder, load):
     with pytest.raises(ValueError, match="size"):
         load(folder, size=0)
 
 
-def test_more_pictures_than_are_held_at_once_keep_their_order(folder, load):
+def test_many_pictures_keep_their_order(folder, load):
     for i in range(150):
         put(folder, f"{i:03}.png", plain((i, 0, 0), size=(2, 2)))
     np.testing.assert_array_equal(load(folder, size=2).images[:, 0, 0, 0], np.arange(150))
 
 
-def test_large_files_are_held_a_few_at_a_time(monkeypatch):
+def test_few_large_files_are_in_memory_at_once(monkeypatch):
     monkeypatch.setattr(folders, "_WINDOW_BYTES", 100)
     sizes = [60, 60, 10, 10, 200, 1]
     windows = [

@@ -1,4 +1,4 @@
-"""A set of pictures; and file names: which are pictures, which lead out of an archive, how they are shown."""
+"""Sets of pictures; file names: which are pictures, which point outside an archive, how they are printed."""
 
 import ntpath
 import posixpath
@@ -36,13 +36,13 @@ def test_fingerprint_depends_on_every_pixel_and_on_the_shape():
     b = a.copy()
     b[1, 3, 3, 2] = 1
     prints = {fingerprint(x) for x in (a, b, a.reshape(1, 4, 8, 3), a[:, ::-1])}
-    assert len(prints) == 3  # a flipped is a again
+    assert len(prints) == 3  # a is all zeros: flipped, it is the same
     assert fingerprint(b) == fingerprint(np.asfortranarray(b))
     assert len(fingerprint(a)) == 64
 
 
 @given(ANY | PATHS)
-def test_what_does_not_point_outside_stays_inside_on_every_system(name):
+def test_other_names_stay_inside_on_every_system(name):
     if not points_outside(name):
         for system, root in ((posixpath, "/archive"), (ntpath, "C:\\archive")):
             path = system.normpath(system.join(root, name))
@@ -65,7 +65,7 @@ def test_names_that_point_outside(name):
 
 
 @given(ANY | PATHS)
-def test_a_picture_has_a_known_suffix_and_no_hidden_part(name):
+def test_a_picture_has_a_known_extension_and_no_hidden_part(name):
     parts = name.replace("\\", "/").split("/")
     hidden = any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts)
     if is_picture(name):
@@ -77,7 +77,7 @@ def test_a_picture_has_a_known_suffix_and_no_hidden_part(name):
     st.lists(st.text(string.ascii_letters, min_size=1), min_size=1),
     st.sampled_from(sorted(picture_extensions())),
 )
-def test_ordinary_names_of_pictures_are_taken(parts, end):
+def test_ordinary_names_of_pictures_are_recognised(parts, end):
     assert is_picture("/".join(parts) + end)
     assert is_picture("\\".join(parts) + end.upper())
     assert not is_picture("/".join([".hidden", *parts]) + end)
@@ -125,12 +125,12 @@ def test_what_is_an_extension(name, end):
 
 
 @given(ANY)
-def test_any_name_is_shown_on_one_line_of_a_terminal(name):
+def test_any_name_is_shown_on_one_line(name):
     line = shown(name)
     assert line.isprintable()
     line.encode("utf-8")
     assert line == name or not name.isprintable()
 
 
-def test_escapes_say_what_is_there():
+def test_escapes_show_what_the_name_contains():
     assert shown("a\nb\x1b[2J\udcffé") == r"a\nb\x1b[2J\udcffé"

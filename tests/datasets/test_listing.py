@@ -1,4 +1,4 @@
-"""Folders are searched whole, links followed, and nothing is read twice."""
+"""Folders are listed with their subfolders and linked folders, and no folder is read twice."""
 
 import os
 from pathlib import Path
@@ -36,20 +36,19 @@ ENDS = st.sampled_from([b".png", b".JPG", b".txt", b""])
 
 
 @given(st.lists(st.tuples(NAMES, ENDS), max_size=6))
-def test_a_folder_is_listed_whole_whatever_the_names_in_it(tmp_path_factory, names):
+def test_all_files_are_listed_whatever_their_names(tmp_path_factory, names):
     folder = tmp_path_factory.mktemp("listed")
     written = set()
     for parts, end in names:
         name = os.fsdecode(b"/".join(parts) + end)
         try:
             put(folder, name, b"")
-        except OSError:  # a file where another name wants a folder
+        except OSError:  # there is a file where this name needs a folder
             continue
         written.add(name)
     found = list_folder(folder, is_picture)
     assert found.names == sorted(filter(is_picture, written))
     assert found.refused == []
-    # A listing is what the cache goes by: two are alike only when all names and stamps are.
     assert [entry.name for entry in read_folder(found, lambda name, size: "")] == found.names
 
 
@@ -76,13 +75,13 @@ def test_a_class_folder_that_is_a_link_is_read_with_its_labels(data, tmp_path):
 
 
 @pytest.mark.parametrize("target", [".", "..", "../..", "/"])
-def test_a_link_to_a_folder_that_it_is_in_is_not_followed(data, target):
+def test_a_link_to_a_folder_that_contains_it_is_not_followed(data, target):
     put(data, "inner/a.png", b"")
     link(data / "inner" / "again", target)
-    assert listed(data) == (["inner/a.png"], {"inner/again": "leads back to a folder that it is in"})
+    assert listed(data) == (["inner/a.png"], {"inner/again": "is a link to a folder that contains it"})
 
 
-def test_folders_that_lead_to_one_another_are_read_once(data, tmp_path):
+def test_folders_that_link_to_each_other_are_read_once(data, tmp_path):
     put(data, "a.png", b"")
     put(tmp_path, "other/b.png", b"")
     link(data / "other", tmp_path / "other")
@@ -90,7 +89,7 @@ def test_folders_that_lead_to_one_another_are_read_once(data, tmp_path):
     assert listed(data) == (["a.png", "other/b.png"], {"other/data": "is the same folder as ."})
 
 
-def test_a_folder_that_two_links_lead_to_is_read_once(data, tmp_path):
+def test_a_folder_with_two_links_to_it_is_read_once(data, tmp_path):
     put(tmp_path, "other/a.png", b"")
     put(tmp_path, "other/inner/b.png", b"")
     for name in ("first", "second"):
@@ -102,13 +101,13 @@ def test_a_folder_that_two_links_lead_to_is_read_once(data, tmp_path):
     assert refused == {"second": reason, "third": f"{reason}/inner"}
 
 
-def test_a_folder_has_its_own_name_and_not_that_of_a_link(data):
+def test_a_folder_is_read_under_its_own_name_rather_than_that_of_a_link(data):
     put(data, "z/a.png", b"")
     link(data / "a-link", "z")
     assert listed(data) == (["z/a.png"], {"a-link": "is the same folder as z"})
 
 
-def test_a_link_may_lead_to_a_hidden_folder_and_hidden_links_are_passed_over(data, tmp_path):
+def test_links_to_hidden_folders_are_followed_and_hidden_links_are_not(data, tmp_path):
     put(data, ".versions/3/a.png", b"")
     put(tmp_path, "other/b.png", b"")
     link(data / "current", ".versions/3")
@@ -116,7 +115,7 @@ def test_a_link_may_lead_to_a_hidden_folder_and_hidden_links_are_passed_over(dat
     assert listed(data) == (["current/a.png"], {})
 
 
-def test_links_that_lead_nowhere_are_files_that_cannot_be_opened(data):
+def test_broken_links_are_named(data):
     put(data, "a.png", plain())
     link(data / "class", "gone")
     link(data / "loop", "loop")
@@ -127,7 +126,7 @@ def test_links_that_lead_nowhere_are_files_that_cannot_be_opened(data):
     assert second.startswith("loop: cannot be opened (Too many levels of symbolic links)")
 
 
-def test_a_folder_behind_a_link_that_cannot_be_searched_is_named(data, tmp_path):
+def test_a_linked_folder_that_cannot_be_searched_is_named(data, tmp_path):
     put(data, "a.png", b"")
     put(tmp_path, "other/b.png", b"")
     link(data / "class", tmp_path / "other")
@@ -141,7 +140,7 @@ def test_a_folder_behind_a_link_that_cannot_be_searched_is_named(data, tmp_path)
     os.chmod(tmp_path / "other", 0o700)
 
 
-def test_pictures_kept_under_digests_with_links_of_better_names_are_read_once(data):
+def test_a_download_cache_of_digests_and_links_to_them_is_read_once(data):
     put(data, "blobs/0a1b", plain())
     put(data, "blobs/2c3d", plain(GREEN))
     put(data, "refs/main", b"0a1b")
@@ -153,7 +152,7 @@ def test_pictures_kept_under_digests_with_links_of_better_names_are_read_once(da
     assert len(load_images(data, 8, "cache", progress=False)) == 3
 
 
-def test_a_link_that_leads_elsewhere_by_now_makes_the_set_anew(data, tmp_path):
+def test_a_link_with_a_new_target_rebuilds_the_set(data, tmp_path):
     for name, color in (("v1", RED), ("v2", GREEN)):
         put(tmp_path, f"{name}/a.bmp", plain(color, kind="BMP"))
         os.utime(tmp_path / name / "a.bmp", (0, 0))
@@ -164,8 +163,8 @@ def test_a_link_that_leads_elsewhere_by_now_makes_the_set_anew(data, tmp_path):
     assert (load_images(data, 8, "cache", progress=False).images == GREEN).all()
 
 
-def test_what_is_no_plain_file_is_refused_and_never_opened(data):
-    os.mkfifo(data / "fifo")  # opening one waits for somebody to write
+def test_what_is_not_a_regular_file_is_refused_and_never_opened(data):
+    os.mkfifo(data / "fifo")  # opening it would wait for a writer
     link(data / "zero.png", "/dev/zero")
     found = list_folder(data, everything)
     entries = {entry.name: entry.refused for entry in read_folder(found, lambda name, size: "")}

@@ -39,8 +39,8 @@ def list_folder(folder: Path, wanted: Callable[[str], bool]) -> Listing:
     """The files whose names are ``wanted`` in ``folder``, in its subfolders and in folders that it links to.
 
     Hidden folders are not searched. No folder is read twice: links to folders are followed last, and only if
-    their target has not been read and does not contain the link. A file without an extension is not read if a
-    picture is a link to it.
+    their target has not been read and contains neither the link nor ``folder``. A file without an extension
+    is not read if a picture is a link to it.
 
     Raises:
         UserError: ``folder`` itself cannot be searched.
@@ -69,13 +69,13 @@ def list_folder(folder: Path, wanted: Callable[[str], bool]) -> Listing:
                 refused.append(Entry(here, refused=f"is the same folder as {shown(first)}"))
                 folders.clear()
                 continue
-            names += [name_of(os.path.join(root, file)) for file in files]
+            names += files if here == "." else [f"{here}/{file}" for file in files]
             folders[:] = sorted(filter(is_visible, folders))
             for path in (os.path.join(root, each) for each in folders):
                 if not os.path.islink(path):
                     continue
                 target = os.path.realpath(path)
-                if Path(os.path.realpath(root)).is_relative_to(target):
+                if any(Path(os.path.realpath(each)).is_relative_to(target) for each in (root, folder)):
                     refused.append(Entry(name_of(path), refused="is a link to a folder that contains it"))
                 else:
                     links.append((name_of(path), target))
@@ -97,7 +97,7 @@ def read_folder(listing: Listing, refuse: Callable[[str, int], str]) -> Iterator
         path = listing.folder / name
         try:
             about = path.stat()
-            refused = refuse(name, about.st_size) if stat.S_ISREG(about.st_mode) else "is not a plain file"
+            refused = refuse(name, about.st_size) if stat.S_ISREG(about.st_mode) else "is not a regular file"
             yield Entry(name, refused=refused) if refused else Entry(name, path.read_bytes())
         except OSError as error:
             yield Entry(name, refused=f"cannot be opened ({error.strerror})")

@@ -28,13 +28,13 @@ def photograph():
     return encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), "JPEG")
 
 
-def tiff(pixels, bits, sample_format=1, photometric=1):
+def tiff(pixels, bits, sample_format=1):
     """The content of a little-endian TIFF file of one grey row: its `pixels` as bytes, of `bits` each.
 
     Pillow cannot write some kinds that it can read. The tags are those of TIFF 6.0.
     """
     width = 8 * len(pixels) // bits
-    tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 1)]
+    tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1)]
     tags += [(279, len(pixels)), (339, sample_format)]
     fields = b"".join(struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
     padding = b"\0" * (len(pixels) % 2)

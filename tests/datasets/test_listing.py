@@ -86,7 +86,25 @@ def test_folders_that_link_to_each_other_are_read_once(data, tmp_path):
     put(tmp_path, "other/b.png", b"")
     link(data / "other", tmp_path / "other")
     link(tmp_path / "other" / "data", data.absolute())
-    assert listed(data) == (["a.png", "other/b.png"], {"other/data": "is the same folder as ."})
+    assert listed(data) == (
+        ["a.png", "other/b.png"],
+        {"other/data": "is a link to a folder that contains it"},
+    )
+
+
+def test_a_linked_folder_does_not_lead_to_all_that_is_around_the_folder(data, tmp_path):
+    put(tmp_path, "other/a.png", b"")
+    link(data / "elsewhere", tmp_path / "other")
+    link(tmp_path / "other" / "up", "../..")
+    put(tmp_path, "other/deep/b.png", b"")
+    inner = data / "inner"
+    link(inner / "deep", tmp_path / "other" / "deep")
+    link(tmp_path / "other" / "deep" / "around", data.absolute())
+    reason = "is a link to a folder that contains it"
+    assert listed(inner) == (["deep/b.png"], {"deep/around": reason})
+    names, refused = listed(data)
+    assert names == ["elsewhere/a.png", "elsewhere/deep/b.png"]
+    assert refused["elsewhere/up"] == reason
 
 
 def test_a_folder_with_two_links_to_it_is_read_once(data, tmp_path):
@@ -168,4 +186,4 @@ def test_what_is_not_a_regular_file_is_refused_and_never_opened(data):
     link(data / "zero.png", "/dev/zero")
     found = list_folder(data, everything)
     entries = {entry.name: entry.refused for entry in read_folder(found, lambda name, size: "")}
-    assert entries == dict.fromkeys(["fifo", "zero.png"], "is not a plain file")
+    assert entries == dict.fromkeys(["fifo", "zero.png"], "is not a regular file")

@@ -187,7 +187,7 @@ def _build(
 
 def _is_wanted(name: str) -> bool:
     """Whether a file of this name is read, or else named as not used."""
-    return is_table(name) or (is_visible(name) and extension(name) not in COMPANIONS)
+    return is_visible(name) and (extension(name) not in COMPANIONS or is_table(name))
 
 
 def _without_tables(entries: Iterable[Entry], tables: Tables) -> Iterator[Entry]:

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -104,8 +104,8 @@ def extension(name: str) -> str:
     It has none if what follows the last dot is not a letter and then letters and digits, as in `frame.0001`,
     `photo.jpg~` and `photo.jpg_large`. Such files can only be recognised by their content.
     """
-    found = PurePosixPath(name.replace("\\", "/")).suffix
-    return found.lower() if re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]*", found) else ""
+    found = re.search(r"[^/\\](\.[A-Za-z][A-Za-z0-9]*)\Z", name)
+    return found[1].lower() if found else ""
 
 
 def is_picture(name: str) -> bool:
@@ -118,8 +118,8 @@ def is_picture(name: str) -> bool:
 
 def is_visible(name: str) -> bool:
     """Whether neither the file nor a folder that it is in is hidden or contains macOS resource forks."""
-    parts = PurePosixPath(name.replace("\\", "/")).parts
-    return not any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in parts)
+    parts = name.replace("\\", "/").split("/")
+    return not any((part.startswith(".") and part not in (".", "..")) or part == "__MACOSX" for part in parts)
 
 
 def points_outside(name: str) -> bool:

@@ -31,7 +31,7 @@ class Listing:
 
     def stamps(self) -> list:
         """JSON values that change when a file is added, removed or changed, or a link gets another target."""
-        files = [[name, *stamp(self.folder / name)] for name in self.names]
+        files = [[name, *stamp(os.path.join(self.folder, name))] for name in self.names]
         return [files, [[entry.name, entry.refused] for entry in self.refused], self.links]
 
 
@@ -104,10 +104,10 @@ def read_folder(listing: Listing, refuse: Callable[[str, int], str]) -> Iterator
     yield from listing.refused
 
 
-def stamp(path: Path) -> list[int]:
+def stamp(path: str | os.PathLike) -> list[int]:
     """Size in bytes and modification time, in ns, of the file at ``path``; -1 each if they cannot be read."""
     try:
-        about = path.stat()
+        about = os.stat(path)
     except OSError:  # for example, a broken link
         return [-1, -1]
     return [about.st_size, about.st_mtime_ns]

@@ -25,6 +25,7 @@ PictureBatch = Annotated[int, Range(1, 2**12)]
 Channels = Annotated[int, Range(1, 256)]
 
 SHEET = 8  # faces in a row and in a column of a picture
+NAMED = 20  # files that were not used, at most, that the manifest names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,11 +77,8 @@ class _Pictures(Experiment):
             offline=self.offline,
         )
         if found.skipped and progress:
-            print(
-                f"skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}",
-                "..." if len(found.skipped) > 5 else "",
-                file=sys.stderr,
-            )
+            more = f"; and {len(found.skipped) - 5} more" if len(found.skipped) > 5 else ""
+            print(f"not used: {'; '.join(found.skipped[:5])}{more}", file=sys.stderr)
         if self.batch > len(found):  # an epoch of less than a batch would show pictures twice in one update
             raise UserError(
                 f"--batch {self.batch} is more than the {len(found)} usable pictures of {found.name}: "
@@ -91,6 +89,7 @@ class _Pictures(Experiment):
             "count": len(found),
             "sha256": found.fingerprint,
             "skipped": len(found.skipped),
+            "skipped_files": list(found.skipped[:NAMED]),
         }
         if found.origin:
             description["origin"] = dict(found.origin)
@@ -145,7 +144,8 @@ class _Pictures(Experiment):
 
         # Faces and walks are as many, so that one compiled program draws both.
         decode = jax.jit(sampling.decode, static_argnums=0)
-        viewing.save_grid(path, decode(self.gan, state, latents, labels), columns=SHEET)
+        faces = decode(self.gan, state, latents, labels)  # in [-1, 1]: the generators end in tanh
+        viewing.save_grid(path, viewing.to_uint8(faces, (-1, 1)), columns=SHEET)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The compiler pass that makes stock networks fast: other convolutions and sines under an unchanged function."""
+"""The compiler pass that makes stock networks fast: the same function with other convolutions and sines."""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ from ganjax.system.progress import Clock
 
 # Settings that say where things lie and how they are reached: another machine has others.
 PLACES = ("data", "cache_dir", "offline")
-# Where a run's data were downloaded is told, not compared: equal pictures may come from elsewhere.
-ORIGIN = "origin"
+# What is said of a run's data and not compared: the same pictures may have been downloaded elsewhere, or have
+# had other files beside them.
+NOT_COMPARED = ("origin", "skipped", "skipped_files")
 
 
 def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,7 +55,7 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
                 if name not in PLACES and value.get(name) != other.get(name):
                     return f"its {name} is {other.get(name)!r}, not {value.get(name)!r}"
         elif part == "data" and isinstance(other, Mapping):
-            if _without_origin(value) != _without_origin(other):
+            if _compared(value) != _compared(other):
                 return f"its data are {_data(other)}, and these are {_data(value)}"
         elif value != other:
             return f"its {part} is {other!r}, not {value!r}"
@@ -174,8 +175,8 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _without_origin(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name != ORIGIN}
+def _compared(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in NOT_COMPARED}
 
 
 def _data(data: Mapping[str, Any]) -> str:

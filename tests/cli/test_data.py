@@ -48,13 +48,13 @@ def test_the_list_has_all_that_is_known_and_says_what_is_not(server, capsys):
     assert max(map(len, listing.splitlines())) <= 160  # an address is not broken
     for name in CATALOGUE:
         assert f"\n{name}\n" in f"\n{listing}"
-    chunk_plan = facts(capsys, "cartoon_20000")
-    assert chunk_plan["pictures"] == "20,000"
-    assert chunk_plan["licence"] == "not known"
-    assert chunk_plan["size"] == "131.0 MB (131046164 bytes)"
-    assert chunk_plan["sha256"] == "not published: pinned on first use"
-    assert chunk_plan["labels"] == "none"
-    assert "drew these from the 63,632 faces" in chunk_plan["note"]
+    course = facts(capsys, "cartoon_20000")
+    assert course["pictures"] == "20,000"
+    assert course["licence"] == "not known"
+    assert course["size"] == "131.0 MB (131046164 bytes)"
+    assert course["sha256"] == "not published: pinned on first use"
+    assert course["labels"] == "none"
+    assert "selected these from the 63,632 faces" in course["note"]
     google = facts(capsys, "cartoonset10k")
     assert google["licence"] == "CC BY 4.0 (Google LLC)"
     assert google["size"] == "450MB, as its source says"
@@ -129,7 +129,7 @@ def test_another_cache(server, capsys, tmp_path):
 def test_unencrypted_addresses_must_be_accepted(server, capsys, monkeypatch):
     url = "http://elsewhere.test/small.zip"
     assert ended("data get", url) == 2
-    assert f"accept that with `ganjax data get {url} --allow-http`" in capsys.readouterr().err
+    assert f"accept the risk with `ganjax data get {url} --allow-http`" in capsys.readouterr().err
     monkeypatch.setenv("HTTP_PROXY", server.address)
     assert f"sha256 {SHA256}" in said(capsys, "get", url, "--allow-http")
 

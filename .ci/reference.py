@@ -9,8 +9,6 @@ import warnings
 from pathlib import Path
 from types import ModuleType
 
-import pdoc
-
 ROOT = Path(__file__).parent.parent
 
 
@@ -28,12 +26,14 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, help="for the pages")
     folder = parser.parse_args().folder
     sys.path.insert(0, str(ROOT))
-    warnings.simplefilter("error")
-    # Where a class is exported from another module, pdoc looks its annotations up there; pyright checks them.
-    warnings.filterwarnings("ignore", "Error parsing type annotation")
+
+    import pdoc
 
     import ganjax
 
+    warnings.simplefilter("error")
+    # Where a class is exported from another module, pdoc looks its annotations up there; pyright checks them.
+    warnings.filterwarnings("ignore", "Error parsing type annotation")
     resolve(ganjax)
     pdoc.render.configure(docformat="google", math=True, footer_text=f"ganjax {ganjax.__version__}")
     pdoc.pdoc("ganjax", output_directory=folder)

@@ -210,7 +210,13 @@ def test_python_blocks_run(tmp_path):
     """One process for all, as each would spend its first seconds on importing the same libraries."""
     pages = [(name_of(page), block) for page in READING_PYTHON for block in blocks(page, "python")]
     assert len(pages) >= 5
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        # Nearly all of the time is compiling, for programs that run once.
+        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    }
     (tmp_path / "empty").mkdir()
     subprocess.run(
         [sys.executable, "-c", RUNNER],

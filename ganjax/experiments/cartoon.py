@@ -1,4 +1,4 @@
-"""Cartoon experiments: faces learnt from rendered avatars or from a folder of pictures."""
+"""Cartoon experiments: faces learned from rendered avatars or from a folder of pictures."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from ganjax.experiments.base import Experiment
 from ganjax.experiments.ranges import Decay, LearningRate, PenaltyWeight, Range, Steps, StepsOrNever
 from ganjax.system.errors import UserError
+from ganjax.system.keras_settings import default_keras_settings
 
 if TYPE_CHECKING:
     import jax
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ganjax.gan import GAN
     from ganjax.state import GANState
 
-PictureCount = Annotated[int, Range(1, 2**18)]  # this, times the largest batch, is below 2^31: see `Resident`
+PictureCount = Annotated[int, Range(1, 2**18)]  # times the largest batch it is below 2^31: see `Resident`
 PictureBatch = Annotated[int, Range(1, 2**12)]
 Channels = Annotated[int, Range(1, 256)]
 
@@ -30,30 +31,31 @@ NAMED = 20  # files that were not used, at most, that the manifest names
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Pictures(Experiment):
-    """What experiments on pictures share: where these come from, and how they are shown."""
+    """What experiments on pictures have in common: where the pictures come from, and how they are drawn."""
 
     large_temporaries: ClassVar[bool] = True
+    keras_defaults: ClassVar[bool] = True
     condition: ClassVar[str | None] = None
 
     data: str | None = None
-    """Name of a set (`ganjax data list`), https:// address, folder, .zip or .tar; by default drawn faces."""
+    """Name of a data set (`ganjax data list`), URL, folder, .zip or .tar; default: rendered ones."""
     images: PictureCount = 8192
-    """How many cartoon faces to render (once: they are cached)."""
+    """Number of cartoon faces to render; they are cached."""
     cache_dir: str | None = None
-    """Folder for downloads and prepared pictures; by default the user's cache folder."""
+    """Folder for downloads and prepared pictures; by default your cache folder."""
     offline: bool = False
-    """Open no connection: what --data names must be in the cache."""
+    """Do not use the network: what --data names must be in the cache."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.renders and self.batch > self.images:
             raise UserError(
-                f"--batch {self.batch} is more than --images {self.images}: give fewer, or more faces"
+                f"--batch {self.batch} is more than --images {self.images}: lower --batch or raise --images"
             )
 
     @property
     def renders(self) -> bool:
-        """Whether the pictures are faces rendered here."""
+        """Whether the pictures are rendered faces, rather than given ones."""
         return self.data in (None, "avatars")
 
     @property
@@ -68,7 +70,7 @@ class _Pictures(Experiment):
 
         from ganjax import datasets
 
-        found = datasets.load(
+        pictures = datasets.load(
             self.data,
             self.pixels,
             images=self.images,
@@ -76,32 +78,34 @@ class _Pictures(Experiment):
             progress=progress,
             offline=self.offline,
         )
-        if found.skipped and progress:
-            more = f"; and {len(found.skipped) - 5} more" if len(found.skipped) > 5 else ""
-            print(f"not used: {'; '.join(found.skipped[:5])}{more}", file=sys.stderr)
-        if self.batch > len(found):  # an epoch of less than a batch would show pictures twice in one update
+        if pictures.skipped and progress:
+            more = f"; and {len(pictures.skipped) - 5} more" if len(pictures.skipped) > 5 else ""
+            print(f"not used: {'; '.join(pictures.skipped[:5])}{more}", file=sys.stderr)
+        if self.batch > len(
+            pictures
+        ):  # an update would then see a picture twice
             raise UserError(
-                f"--batch {self.batch} is more than the {len(found)} usable pictures of {found.name}: "
-                f"give --batch {len(found)} or less, or more pictures"
+                f"--batch {self.batch} is more than the {len(pictures)} usable pictures of {pictures.name}: "
+                f"give --batch {len(pictures)} or less, or more pictures"
             )
         description = {
-            "name": found.name,
-            "count": len(found),
-            "sha256": found.fingerprint,
-            "skipped": len(found.skipped),
-            "skipped_files": list(found.skipped[:NAMED]),
+            "name": pictures.name,
+            "count": len(pictures),
+            "sha256": pictures.fingerprint,
+            "skipped": len(pictures.skipped),
+            "skipped_files": list(pictures.skipped[:NAMED]),
         }
-        if found.origin:
-            description["origin"] = dict(found.origin)
+        if pictures.origin:
+            description["origin"] = dict(pictures.origin)
         if self.conditions is None:
-            return datasets.Resident(found), description
-        labels = {attribute: np.asarray(found.labels[attribute]) for attribute in self.conditions.names}
+            return datasets.Resident(pictures), description
+        labels = {attribute: np.asarray(pictures.labels[attribute]) for attribute in self.conditions.names}
         description["condition"] = self.conditions.to_json()
-        return datasets.Resident(found, self.conditions.encode(labels)), description
+        return datasets.Resident(pictures, self.conditions.encode(labels)), description
 
     @cached_property
     def conditions(self) -> Condition | None:
-        """What labels mean in this GAN; None where it has none.
+        """The meaning of this GAN's labels; None if it has no labels.
 
         Raises:
             UserError: the pictures have no such labels.
@@ -112,7 +116,7 @@ class _Pictures(Experiment):
         from ganjax.datasets.conditions import Condition
 
         if not self.renders:
-            raise UserError("--condition needs labels, which the rendered faces have: leave out --data")
+            raise UserError("--condition needs labels, which only the rendered faces have: leave out --data")
         return Condition.of(self.condition, avatars.choose_parts(0, self.images), avatars.LABEL_NAMES)
 
     def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
@@ -130,7 +134,7 @@ class _Pictures(Experiment):
         ends = np.asarray(sampling.sample_latent(self.gan, key, 2 * SHEET))
         latents = slerp(ends[:SHEET], ends[SHEET:], np.linspace(0, 1, SHEET))
         labels = self._labels(SHEET)
-        if labels is not None:  # a walk is one of latents: its faces have the same parts
+        if labels is not None:  # only the latent changes along a walk
             labels = np.repeat(labels, SHEET, axis=0)
         self._save_sheet(path, state, latents, labels)
 
@@ -142,7 +146,7 @@ class _Pictures(Experiment):
 
         from ganjax import sampling, viewing
 
-        # Faces and walks are as many, so that one compiled program draws both.
+        # Samples and walks have the same number of faces, so one compiled program decodes both.
         decode = jax.jit(sampling.decode, static_argnums=0)
         faces = decode(self.gan, state, latents, labels)  # in [-1, 1]: the generators end in tanh
         viewing.save_grid(path, viewing.to_uint8(faces, (-1, 1)), columns=SHEET)
@@ -150,27 +154,28 @@ class _Pictures(Experiment):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OriginalCartoon(_Pictures):
-    """The course's DCGAN at 64 pixels, layer by layer, its defects repaired.
+    """The course's DCGAN at 64 pixels, layer by layer, with its defects corrected.
 
     ganjax train original-cartoon --data cartoon_20000
 
-    0.53 s a step on 2 cores (AVX-512): meant for a GPU.
+    Takes 0.53 s per step on 2 cores (AVX-512): meant for a GPU.
     """
 
     name: ClassVar[str] = "original-cartoon"
 
     steps: Steps = 3120
-    """Updates of the generator; 156 make one epoch of the course's 20 000 pictures."""
+    """Number of updates of the generator; 156 are one epoch of the course's 20 000 pictures."""
     batch: PictureBatch = 128
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     picture_every: StepsOrNever = 156
-    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+    """Number of steps between pictures (frames of film.gif); 0 for none."""
 
     @property
     def pixels(self) -> int:
         return 64
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         from ganjax.gan import GAN
         from ganjax.networks import dcgan
@@ -178,21 +183,21 @@ class OriginalCartoon(_Pictures):
         return GAN(
             dcgan.original_generator(),
             dcgan.original_discriminator(),
-            ema_decay=0.0,  # the course has no averaging
+            ema_decay=0.0,  # the course does not average
         )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Cartoon(_Pictures):
-    """Cartoon faces that nobody drew, in minutes on two CPU cores.
+    """New cartoon faces, in minutes on two CPU cores.
 
     ganjax train cartoon
 
-    4 min 38 s on 2 cores (AVX-512; on AVX2 not measured). 64 different busts of many skins, hairs, glasses,
-    beards and hats, some speckled at their edges; no collapse with seeds 0 to 4.
+    Takes 4 min 38 s on 2 cores (AVX-512; AVX2 was not measured). Expect 64 different faces with many skin
+    colours, hair styles, glasses, beards and hats, some with speckled edges; no collapse with seeds 0 to 4.
 
-    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss, R1 and R2 on every step, Adam
-    without momentum; in small batches, as steps are scarce on a CPU.
+    The recipe is that of R3GAN (Huang et al. 2024): relativistic pairing loss, R1 and R2 on every step, Adam
+    without momentum. Batches are small, to afford enough steps on a CPU.
     """
 
     name: ClassVar[str] = "cartoon"
@@ -200,37 +205,38 @@ class Cartoon(_Pictures):
     size: Literal[32, 64, 128] = 64
     """Height and width of the pictures."""
     steps: Steps = 5000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: PictureBatch = 16
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     width: Channels = 24
-    """Channels of the generator at half the size, doubled at each halving."""
+    """Channels of the generator at half the image size; doubled at each halving of the size."""
     discriminator_width: Channels = 16
-    """Channels of the discriminator at half the size, doubled at each halving."""
+    """Channels of the discriminator at half the image size; doubled at each halving of the size."""
     loss: Literal["relativistic", "hinge", "cross-entropy"] = "relativistic"
-    """What the two networks minimise."""
+    """Loss of the two networks."""
     penalties: Literal["none", "r1", "r1+r2"] = "r1+r2"
-    """Gradient penalties: on real samples, and on generated ones too."""
+    """Gradient penalties: R1 is on real samples, R2 on generated ones."""
     penalty: PenaltyWeight = 20.0
-    """Their weight gamma at the start; on a cosine to a fifth of it."""
+    """Initial weight (gamma) of the penalties; decays to a fifth of it (cosine)."""
     normalization: Literal["none", "spectral", "batch", "spectral+batch"] = "none"
-    """In the discriminator."""
+    """Normalization in the discriminator."""
     condition: str | None = None
-    """Parts of the drawn faces that can then be asked for, as in hair,glasses."""
+    """Parts of the rendered faces to use as labels, such as hair,glasses: samples with chosen parts can then
+    be drawn."""
     augment: str | None = None
-    """Alters what the discriminator sees: any of flip,color,translation,cutout."""
+    """Augmentations of what the discriminator sees: any of flip,color,translation,cutout."""
     learning_rate: LearningRate = 1e-3
-    """Of both Adams at the start; on a cosine to a tenth of it."""
+    """Initial learning rate of both Adam optimisers; decays to a tenth of it (cosine)."""
     b1: Decay = 0.0
-    """Of both Adams: decay of the mean gradient."""
+    """b1 of both Adam optimisers: decay of the mean gradient."""
     b2: Decay = 0.99
-    """Of both Adams: decay of the mean squared gradient."""
+    """b2 of both Adam optimisers: decay of the mean squared gradient."""
     ema_decay: Decay = 0.998
-    """Of the averaged generator."""
+    """Decay per step of the averaged generator (EMA)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._augmentation()  # what these name must be there: said now
+        self._augmentation()  # raises for unknown names
         self.conditions  # noqa: B018
 
     @property
@@ -238,6 +244,7 @@ class Cartoon(_Pictures):
         return self.size
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -281,36 +288,36 @@ class Cartoon(_Pictures):
         words = self.augment.split(",")
         for word in words:
             if word not in AUGMENTATIONS:
-                raise UserError(f"--augment {word!r} is none of {', '.join(AUGMENTATIONS)}")
+                raise UserError(f"--augment {word!r} is not one of {', '.join(AUGMENTATIONS)}")
         return Sequence(tuple(AUGMENTATIONS[word] for word in words))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CartoonFull(Cartoon):
-    """The recipe of `cartoon` where time is no object: wider networks, larger batches, more faces and steps.
+    """The recipe of `cartoon` with wider networks, larger batches, more faces and more steps.
 
     ganjax train cartoon-full
 
-    0.69 s a step on 2 cores (AVX-512), so 9.6 hours: meant for a GPU, on which it has not been run yet.
+    Takes 0.69 s per step on 2 cores (AVX-512), so 9.6 hours: meant for a GPU, where it has not been run yet.
     """
 
     name: ClassVar[str] = "cartoon-full"
 
     images: PictureCount = 65_536
-    """How many cartoon faces to render (once: they are cached)."""
+    """Number of cartoon faces to render; they are cached."""
     steps: Steps = 50_000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: PictureBatch = 64
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     width: Channels = 64
-    """Channels of the generator at half the size, doubled at each halving."""
+    """Channels of the generator at half the image size; doubled at each halving of the size."""
     discriminator_width: Channels = 48
-    """Channels of the discriminator at half the size, doubled at each halving."""
+    """Channels of the discriminator at half the image size; doubled at each halving of the size."""
     learning_rate: LearningRate = 5e-4
-    """Of both Adams at the start; on a cosine to a tenth of it."""
+    """Initial learning rate of both Adam optimisers; decays to a tenth of it (cosine)."""
     ema_decay: Decay = 0.9995
-    """Of the averaged generator."""
+    """Decay per step of the averaged generator (EMA)."""
     log_every: Steps = 100
-    """Steps from one row of metrics.csv to the next."""
+    """Number of steps between rows of metrics.csv."""
     picture_every: StepsOrNever = 1000
-    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+    """Number of steps between pictures (frames of film.gif); 0 for none."""

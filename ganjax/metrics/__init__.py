@@ -1,7 +1,8 @@
-"""How good a generator is, as pure functions of samples, of features of them, or of labels read off them.
+"""Scores of generators, as pure functions of samples, of their features, or of their attribute labels.
 
-Every score of two sets is used twice: on real samples against the generator's, and on real samples against
-held-out real ones of the same number. The latter is its floor: what a perfect generator would score.
+A score that compares two sets should be computed twice: once for real and generated samples, and once for
+real samples and the same number of held-out real ones. The second value is what a perfect generator would
+get.
 """
 
 from ganjax.metrics.attributes import (

@@ -1,8 +1,9 @@
-"""Which parts faces have: scores of attribute labels, as a classifier reads them off pictures.
+"""Scores of attribute labels, such as a classifier's labels of generated faces.
 
-Labels are whole numbers `(n, attributes)`. -1 where an attribute does not apply (the colour of hair under a
-hat) or was not read with confidence: such a label shows no value and enters no distribution, but its face
-still counts among the n. `counts`, `(attributes,)`, says how many values each attribute has.
+Labels are whole numbers `(n, attributes)`. A label is -1 where an attribute does not apply (the colour of
+hair under a hat) or was not recognised with confidence. Such a label counts as no value and is in no
+distribution, but its face still counts among the n faces. `counts`, `(attributes,)`, is the number of values
+of each attribute.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ def share_produced(
     common: float = 0.02,
     at_least: float = 0.0,
 ) -> float:
-    """Share of the common values of all attributes that the samples show, in [0, 1].
+    """Share of the common values of all attributes that the samples produce, in [0, 1].
 
-    A value is common when at least `common` of the real faces have it. It is shown when at least one sample
-    has it, and at least `at_least` times the share of samples that have it among the real faces: 0.25 asks
-    for a quarter of its frequency. More samples show more: compare at one n. Held-out real faces score 1, but
-    for chance.
+    A value is common if at least a share `common` of the real faces has it. It is produced if at least one
+    sample has it, and if its share of the samples is at least `at_least` times its share of the real faces
+    (0.25: a quarter as frequent). More samples produce more values, so compare scores with equal n. Held-out
+    real faces get 1, apart from chance.
 
     Raises:
         ValueError: other types or shapes, labels out of range, shares out of range, or no value is common.
@@ -44,18 +45,19 @@ def share_produced(
 def missing_values(
     real_labels: ArrayLike, fake_labels: ArrayLike, counts: Sequence[int], common: float = 0.02
 ) -> list[tuple[int, int]]:
-    """(attribute, value) of the common values that no sample shows: what `share_produced` lacks."""
+    """(attribute, value) of the common values that no sample has, see `share_produced`."""
     real, fake = _frequencies(real_labels, fake_labels, counts)
     attribute, value = _positions(counts)
-    lacking = (real >= common) & (fake == 0)
-    return list(zip(attribute[lacking].tolist(), value[lacking].tolist(), strict=True))
+    missing = (real >= common) & (fake == 0)
+    return list(zip(attribute[missing].tolist(), value[missing].tolist(), strict=True))
 
 
 def entropies(labels: ArrayLike, counts: Sequence[int]) -> np.ndarray:
     """Entropy of each attribute's values where it applies, in bits, float64 `(attributes,)`.
 
-    In 0..log2(count); 0 where one value is everywhere, or where it never applies. Few faces make it too
-    small, by about (values - 1) / (2 n ln 2) bits: compare with as many real faces.
+    In [0, log2(count)]; 0 if all faces have the same value, or if the attribute never applies. For a finite
+    number of faces it is too small, by about (values - 1) / (2 n ln 2) bits, so compare it with that of the
+    same number of real faces.
 
     Raises:
         ValueError: other types or shapes, labels out of range.
@@ -66,9 +68,9 @@ def entropies(labels: ArrayLike, counts: Sequence[int]) -> np.ndarray:
 def total_variation(real_labels: ArrayLike, fake_labels: ArrayLike, counts: Sequence[int]) -> np.ndarray:
     """Half the sum of |real share - sample share| of each attribute's values, float64 `(attributes,)`.
 
-    In [0, 1]: what part of the samples would have to change their value; symmetric. An attribute that never
-    applies in one set has no distribution there: 0 if it applies in neither, else 1. Positive for as many
-    real faces too, about sqrt(values / n): compare with these.
+    In [0, 1]: the share of the samples that would have to change their value; symmetric. If the attribute
+    never applies in one set, the distance is 1; if it never applies in either, it is 0. Real faces do not get
+    0 but about sqrt(values / n), so compare with the same number of real faces.
 
     Raises:
         ValueError: other types or shapes, labels out of range.
@@ -79,9 +81,9 @@ def total_variation(real_labels: ArrayLike, fake_labels: ArrayLike, counts: Sequ
 
 
 def distinct_combinations(labels: ArrayLike) -> int:
-    """How many different rows: faces that differ in at least one part, -1 being a part of its own.
+    """Number of different rows: faces that differ in at least one attribute, where -1 counts as a value.
 
-    At most n, and for real faces with many parts not far below it: compare with as many of them.
+    At most n. Real faces with many attributes get nearly n, so compare with the same number of them.
 
     Raises:
         ValueError: other types or shapes.
@@ -90,12 +92,13 @@ def distinct_combinations(labels: ArrayLike) -> int:
 
 
 def share_confident(confidences: ArrayLike, threshold: float, applies: ArrayLike | None = None) -> float:
-    """Share of faces of which every part is read with at least `threshold` confidence, in [0, 1].
+    """Share of faces on which every attribute is recognised with at least `threshold` confidence, in [0, 1].
 
     Args:
-        confidences: probability of the label read, floats in [0, 1], `(n, attributes)`.
+        confidences: probability of the predicted label, floats in [0, 1], `(n, attributes)`.
         threshold: in [0, 1].
-        applies: which parts count, bool `(n, attributes)`; None: all. A face without any is confident.
+        applies: which attributes count, bool `(n, attributes)`; None: all. A face on which none counts is
+            counted as confident.
 
     Raises:
         ValueError: other types or shapes, numbers out of range.
@@ -124,7 +127,7 @@ def _counts(counts: Sequence[int]) -> np.ndarray:
 
 
 def _tallies(name: str, labels: ArrayLike, counts: Sequence[int]) -> tuple[list[np.ndarray], int]:
-    """How often each value of each attribute occurs, and the number of faces."""
+    """The number of faces with each value of each attribute, and the number of all faces."""
     sizes = _counts(counts)
     array = as_labels(name, labels, sizes)
     columns = zip(array.T, sizes, strict=True)
@@ -134,21 +137,21 @@ def _tallies(name: str, labels: ArrayLike, counts: Sequence[int]) -> tuple[list[
 def _frequencies(
     real_labels: ArrayLike, fake_labels: ArrayLike, counts: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of real faces and of samples that have each value, all attributes one after another."""
+    """Shares of real faces and of samples that have each value; the attributes' values are concatenated."""
     real, n = _tallies("real_labels", real_labels, counts)
     fake, m = _tallies("fake_labels", fake_labels, counts)
     return np.concatenate(real) / n, np.concatenate(fake) / m
 
 
 def _positions(counts: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Attribute and value of each of the `_frequencies`."""
+    """Attribute and value of each entry of `_frequencies`."""
     sizes = _counts(counts)
     attribute = np.repeat(np.arange(len(sizes)), sizes)
     return attribute, np.concatenate([np.arange(size) for size in sizes])
 
 
 def _distributions(name: str, labels: ArrayLike, counts: Sequence[int]) -> list[np.ndarray]:
-    """Shares of each attribute's values among the faces to which it applies; zeros where there are none."""
+    """Shares of each attribute's values among the faces to which it applies; zeros if there are none."""
     return [tally / max(tally.sum(), 1) for tally in _tallies(name, labels, counts)[0]]
 
 

@@ -1,4 +1,4 @@
-"""What the scores are given, checked: features, labels and pictures as NumPy arrays, mistakes in one line."""
+"""Checks of the scores' arguments: features, labels and pictures become NumPy arrays, errors are one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def as_features(name: str, features: ArrayLike, at_least: int = 2) -> np.ndarray
     """`features` as float64 `(n, d)`.
 
     Raises:
-        ValueError: not floats, not of two dimensions, fewer than `at_least` rows, or not finite everywhere.
+        ValueError: not floats, not two-dimensional, fewer than `at_least` rows, or not all finite.
     """
     array = np.asarray(features)
     if array.ndim != 2 or not array.shape[1] or not jnp.issubdtype(array.dtype, jnp.floating):
@@ -25,12 +25,16 @@ def as_features(name: str, features: ArrayLike, at_least: int = 2) -> np.ndarray
 def as_feature_pair(
     names: tuple[str, str], a: ArrayLike, b: ArrayLike, at_least: int = 2
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two sets of features of one width, each as `as_features` gives it; ValueError where widths differ."""
+    """Two sets of features as float64 `(n, d)` and `(m, d)`.
+
+    Raises:
+        ValueError: as `as_features`, or they have different d.
+    """
     first, second = as_features(names[0], a, at_least), as_features(names[1], b, at_least)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"{names[0]} and {names[1]} must be of one width, "
-            f"got {first.shape[1]} and {second.shape[1]} numbers a sample"
+            f"{names[0]} and {names[1]} must have the same number of features, "
+            f"got {first.shape[1]} and {second.shape[1]}"
         )
     return first, second
 
@@ -41,10 +45,10 @@ def as_labels(name: str, labels: ArrayLike, counts: np.ndarray | None = None) ->
     Args:
         name: the argument's name, for messages.
         labels: the labels.
-        counts: how many values each attribute has, whole numbers `(attributes,)`; None: any number.
+        counts: number of values of each attribute, whole numbers `(attributes,)`; None: not checked.
 
     Raises:
-        ValueError: not whole numbers, not of two dimensions, no rows, or a label outside -1..count-1.
+        ValueError: not whole numbers, not two-dimensional, no rows, or a label outside -1..count-1.
     """
     array = np.asarray(labels)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
@@ -66,7 +70,7 @@ def as_samples(name: str, samples: ArrayLike, at_least: int = 1) -> np.ndarray:
     """Pictures or features as `(n, d)`, flattened: uint8, or float32 and finite.
 
     Raises:
-        ValueError: neither uint8 nor floats, without a sample's dimension, too few, or not finite.
+        ValueError: neither uint8 nor floats, fewer than two dimensions, too few rows, or not all finite.
     """
     array = np.asarray(samples)
     if array.ndim < 2 or not array[:1].size or not _numbers(array):
@@ -81,7 +85,7 @@ def as_pictures(name: str, pictures: ArrayLike, smallest: int) -> np.ndarray:
     """Square colour pictures `(n, size, size, 3)`, the size a power of two: uint8, or float32 and finite.
 
     Raises:
-        ValueError: another shape or type, smaller than `smallest`, none at all, or not finite.
+        ValueError: another shape or type, smaller than `smallest`, no pictures, or not all finite.
     """
     array = np.asarray(pictures)
     size = array.shape[1] if array.ndim == 4 else 0
@@ -101,7 +105,7 @@ def check_number(name: str, number: int, smallest: int, largest: int, why: str) 
 
 
 def generator(key: jax.Array) -> np.random.Generator:
-    """NumPy's random numbers, seeded by a key: one stream for one key, and nothing to compile.
+    """NumPy's random number generator, seeded by a PRNG key: unlike JAX's it needs no compilation.
 
     Raises:
         TypeError: `key` is not a PRNG key.
@@ -121,10 +125,10 @@ def _enough(name: str, array: np.ndarray, at_least: int) -> np.ndarray:
 
 
 def _finite(name: str, array: np.ndarray) -> np.ndarray:
-    # A block at a time, for the sake of memory: isfinite makes a mask as long as what it is given.
+    # In blocks to save memory, since `isfinite` makes a mask as large as its argument.
     for i in range(0, len(array), 1024):
         if not np.isfinite(array[i : i + 1024]).all():
-            raise ValueError(f"{name} holds NaN or infinity: leave such samples out, and count them")
+            raise ValueError(f"{name} holds NaN or infinity: leave out these samples, and say how many")
     return array
 
 

@@ -1,7 +1,7 @@
-"""Fidelity and variety apart: are fakes where real samples are, and is every real place reached?
+"""Precision and recall, density and coverage: fidelity and variety of generated samples as separate scores.
 
-A set's manifold is the union of balls around its samples, each as wide as the distance to its k-th nearest
-other sample. Distances are exact, in float64, a block of rows at a time.
+The manifold of a set is estimated by balls around its samples; the radius of a ball is the distance to the
+sample's k-th nearest other sample. Distances are exact and in float64, computed in blocks of rows.
 """
 
 from __future__ import annotations
@@ -15,91 +15,96 @@ from numpy.typing import ArrayLike
 from ganjax.metrics.inputs import as_feature_pair, check_number
 
 _BLOCK = 512  # rows of distances at a time: 40 MB for 10 000 columns
-# Rounding of a squared distance against the squared lengths it is computed from. Balls reach that much
-# further, so that copies of a sample are inside a ball of radius 0, and its k-th neighbour is on its edge.
+# Rounding error of a squared distance relative to the squared lengths from which it is computed. Radii are
+# increased by it, so that copies of a sample are inside a ball of radius 0, and the k-th neighbour is inside
+# its ball.
 _ROUNDING = 1e-12
 
 
 class PrecisionRecall(NamedTuple):
-    """What `precision_recall` finds: shares in [0, 1]."""
+    """The result of `precision_recall`: shares in [0, 1]."""
 
     precision: float
     recall: float
 
 
 class DensityCoverage(NamedTuple):
-    """What `density_coverage` finds: a density that may exceed 1, and a share in [0, 1]."""
+    """The result of `density_coverage`: a density, which may exceed 1, and a share in [0, 1]."""
 
     density: float
     coverage: float
 
 
 def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 3) -> PrecisionRecall:
-    """Improved precision and recall: shares of fakes on the real manifold, and of real samples on the fakes'.
+    """Improved precision and recall.
 
-    Kynkaanniemi et al. 2019, equations 1 and 2, https://arxiv.org/abs/1904.06991. Exchanging the sets
-    exchanges the scores. Balls shrink as sets grow, so both depend on n and neither reaches 1 for a perfect
-    generator: compare with held-out real samples of the same n.
+    Precision is the share of generated samples that lie in the ball of a real sample, recall the share of
+    real samples that lie in the ball of a generated one. Kynkaanniemi et al. 2019, equations 1 and 2,
+    https://arxiv.org/abs/1904.06991. Exchanging the sets exchanges the scores. Balls get smaller as sets get
+    larger, so both scores depend on n, and a perfect generator does not get 1: compare with what held-out
+    real samples get for the same n.
 
     Args:
         real: `(n, d)` floats.
         fake: `(m, d)` floats.
-        k: which neighbour's distance is a ball's radius; below n and m.
+        k: the radius of a ball is the distance to the k-th nearest neighbour; less than n and m.
 
     Raises:
-        ValueError: other types or shapes, different widths, NaN or infinity, k out of range.
+        ValueError: other types or shapes, different d, NaN or infinity, k out of range.
 
-    Cost: (n^2 + m^2 + nm) d.
+    Cost: (n^2 + m^2 + nm) d operations.
     """
     real, fake = _prepared(real, fake, k)
-    real_reach, fake_reach = _reach(real, k), _reach(fake, k)
+    real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     precise = np.zeros(len(fake), bool)
     recalled = np.zeros(len(real), bool)
     for rows, squared in _squared_distances(fake, real):
-        precise[rows] = (squared <= real_reach).any(axis=1)
-        recalled |= (squared <= fake_reach[rows, None]).any(axis=0)
+        precise[rows] = (squared <= real_radii).any(axis=1)
+        recalled |= (squared <= fake_radii[rows, None]).any(axis=0)
     return PrecisionRecall(float(precise.mean()), float(recalled.mean()))
 
 
 def density_coverage(real: ArrayLike, fake: ArrayLike, k: int = 5) -> DensityCoverage:
-    """Density: in how many real balls a fake lies, over k; coverage: the share of real balls with a fake.
+    """Density and coverage.
 
-    Naeem et al. 2020, equations 3 and 4, https://arxiv.org/abs/2002.09797. For fakes distributed as the real
-    samples, density is 1 on average, and coverage 1 - (n - 1)...(n - k) / ((2n - 1)...(2n - k)) for n = m
-    (about 1 - 2^-k: .97 for k = 5), whatever the features; with m above n coverage rises. Not symmetric: an
-    outlier among the fakes widens no ball.
+    Density is the number of real samples' balls in which a generated sample lies, averaged over the generated
+    samples and divided by k. Coverage is the share of real samples whose ball contains a generated one. Naeem
+    et al. 2020, equations 3 and 4, https://arxiv.org/abs/2002.09797. If both sets have the same distribution,
+    density is 1 on average, and coverage is 1 - (n - 1)...(n - k) / ((2n - 1)...(2n - k)) for n = m, which is
+    about .97 for k = 5, whatever the features; it is higher for m > n. Not symmetric: outliers among the
+    generated samples do not enlarge any ball.
 
     Args:
         real: `(n, d)` floats.
         fake: `(m, d)` floats.
-        k: which neighbour's distance is a real ball's radius; below n and m.
+        k: the radius of a ball is the distance to the k-th nearest real neighbour; less than n and m.
 
     Raises:
-        ValueError: other types or shapes, different widths, NaN or infinity, k out of range.
+        ValueError: other types or shapes, different d, NaN or infinity, k out of range.
 
-    Cost: (n^2 + nm) d.
+    Cost: (n^2 + nm) d operations.
     """
     real, fake = _prepared(real, fake, k)
-    reach = _reach(real, k)
+    radii = _squared_radii(real, k)
     inside = 0
     covered = np.zeros(len(real), bool)
     for _, squared in _squared_distances(fake, real):
-        within = squared <= reach
+        within = squared <= radii
         inside += np.count_nonzero(within)
         covered |= within.any(axis=0)
     return DensityCoverage(float(inside / (k * len(fake))), float(covered.mean()))
 
 
 def _prepared(real: ArrayLike, fake: ArrayLike, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Both sets about the real mean, from where squared lengths are short and distances precise."""
+    """Both sets minus the mean of the real one: with shorter vectors, distances are more precise."""
     first, second = as_feature_pair(("real", "fake"), real, fake)
-    check_number("k", k, 1, min(len(first), len(second)) - 1, "below the size of both sets")
+    check_number("k", k, 1, min(len(first), len(second)) - 1, "less than the size of both sets")
     mean = first.mean(axis=0)
     return first - mean, second - mean
 
 
-def _reach(points: np.ndarray, k: int) -> np.ndarray:
-    """Squared radius of each point's ball, `(n,)`: to its k-th nearest other point, and rounding."""
+def _squared_radii(points: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance from each point to its k-th nearest other point, `(n,)`, plus the rounding error."""
     radii = np.empty(len(points))
     for rows, squared in _squared_distances(points, points):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.start + len(squared))] = np.inf
@@ -108,7 +113,7 @@ def _reach(points: np.ndarray, k: int) -> np.ndarray:
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Rows of a, and the squared distances `(rows, len(b))` of these to every b; the caller's to change."""
+    """Blocks of rows of a, and their squared distances to all of b, `(rows, len(b))`, a new array."""
     lengths_a, lengths_b = (a**2).sum(axis=1), (b**2).sum(axis=1)
     for start in range(0, len(a), _BLOCK):
         rows = slice(start, start + _BLOCK)

@@ -1,4 +1,4 @@
-"""Scores on mixtures of round Gaussians whose centres are known: the ring, the grid and their like."""
+"""Scores on mixtures of isotropic Gaussians with known centres, such as the ring and the grid."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import jax.numpy as jnp
 from jax.scipy import special
 from jax.typing import ArrayLike
 
-_REACH = 3.0  # standard deviations up to which a sample is of high quality
+_RADIUS = 3.0  # a sample within this many standard deviations of a centre is of high quality
 _DISTANCES = 2**21  # at a time: 8 MB
 
 
 class ModeScores(NamedTuple):
-    """What `mode_scores` finds; float32 scalars.
+    """The result of `mode_scores`; float32 scalars.
 
     Attributes:
-        captured: modes with at least one high-quality sample, in 0..K.
+        captured: number of modes with at least one high-quality sample, in [0, K].
         high_quality: share of samples within 3 sigma of their nearest centre, in [0, 1].
-        reverse_kl: KL(p || w) in nats, p the shares of the modes among high-quality samples and w the
-            mixture's weights, in [0, -log min w]; the upper end where no sample is of high quality. With
+        reverse_kl: KL(p || w) in nats, where p is the distribution of high-quality samples over the modes and
+            w the mixture's weights; in [0, -log min w], the upper end if no sample is of high quality. With
             equal weights it is log K - H(p).
-        deviation: standard deviation about a mode's mean over sigma, of all samples, each in the mode of the
-            nearest centre. Above 1 where samples lie between modes.
-        deviation_high_quality: the same of high-quality samples. Below a perfect sampler's: too concentrated,
-            which flatters `high_quality`.
-        weights_p: p-value of Pearson's chi-square test of the modes' numbers of high-quality samples against
-            w, in [0, 1]; 0 where no sample is of high quality. Uniform for a perfect sampler.
+        deviation: standard deviation of all samples about the mean of their mode, divided by sigma; a sample
+            belongs to the mode with the nearest centre. Above 1 if samples lie between modes.
+        deviation_high_quality: the same for high-quality samples. A value below that of a perfect sampler
+            means that samples are too concentrated, which makes `high_quality` too good.
+        weights_p: p-value of Pearson's chi-square test whether the numbers of high-quality samples in the
+            modes agree with w, in [0, 1]; 0 if no sample is of high quality. Uniform for a perfect sampler.
     """
 
     captured: jax.Array
@@ -41,22 +41,22 @@ class ModeScores(NamedTuple):
 def mode_scores(
     samples: ArrayLike, centers: ArrayLike, sigma: float | jax.Array, weights: ArrayLike | None = None
 ) -> ModeScores:
-    """Modes captured, high-quality share and reverse KL as in PacGAN, widths and weights of the modes.
+    """Captured modes, high-quality share and reverse KL as in PacGAN; widths and weights of the modes.
 
     Lin et al. 2018, section 4.1, https://arxiv.org/abs/1712.04086. With r_i = (x_i - centre) / sigma in d
     dimensions, n_k samples in mode k and m_k their mean, a deviation is
-    sqrt(sum_i |r_i - m_k(i)|^2 / (d sum_k max(n_k - 1, 0))): the root of the variance within modes, all modes
-    pooled. NaN where no mode has two samples.
+    sqrt(sum_i |r_i - m_k(i)|^2 / (d sum_k max(n_k - 1, 0))): the root of the variance within modes, pooled
+    over the modes. NaN if no mode has two samples.
 
-    Pure, and may be jitted and vmapped. `perfect_mode_scores` says what to expect at best.
+    Pure; may be jitted and vmapped. `perfect_mode_scores` gives the values of a perfect sampler.
 
     Args:
-        samples: `(n, d)` float32. What is not finite is in no mode and of no quality.
+        samples: `(n, d)` float32. Samples that are not finite belong to no mode and are not of high quality.
         centers: `(K, d)` float32.
         sigma: standard deviation of every mode along every axis; positive.
-        weights: `(K,)` positive, up to a factor; None for equal ones.
+        weights: `(K,)` positive, need not add up to 1; None for equal ones.
 
-    Cost: n * K * d twice; memory: samples, and 8 MB of distances at a time.
+    Cost: 2 n K d operations; memory: the samples, and 8 MB of distances at a time.
     """
     samples, centers = jnp.asarray(samples, jnp.float32), jnp.asarray(centers, jnp.float32)
     n, dim = samples.shape
@@ -86,33 +86,37 @@ def mode_scores(
 
 
 def perfect_mode_scores(n: int, dim: int, weights: jax.Array) -> ModeScores:
-    """What `mode_scores` finds on average for n samples of the mixture itself, where modes lie well apart.
+    """The expected `mode_scores` of n samples of the mixture itself, if its modes do not overlap.
 
-    With q = P(chi2_d <= 9), the share of a Gaussian within 3 sigma: captured is sum_k 1 - (1 - q w_k)^n;
-    high quality q; reverse KL (K - 1) / 2nq, to first order in 1/n; the deviation 1, and that of high-quality
-    samples sqrt(P(chi2_{d+2} <= 9) / q), the width of a Gaussian cut off at 3 sigma, both but for what the
-    root of an unbiased variance falls short; the mean p-value 1/2. In the plane q = 1 - exp(-9/2) = 0.9889,
-    with a standard deviation of sqrt(q (1 - q) / n), and the width is 0.9744.
+    Let q = P(chi2_d <= 9) be the share of a Gaussian within 3 sigma. Then captured is
+    sum_k 1 - (1 - q w_k)^n, high quality is q, reverse KL is (K - 1) / 2nq to first order in 1/n, and the
+    mean p-value is 1/2. The deviation is 1, and that of high-quality samples sqrt(P(chi2_{d+2} <= 9) / q),
+    the width of a Gaussian truncated at 3 sigma; both ignore that the root of an unbiased variance is a
+    little too small. In the plane q = 1 - exp(-9/2) = 0.9889, with a standard deviation of sqrt(q (1 - q) /
+    n), and the width is 0.9744.
 
     Args:
-        n: samples.
+        n: number of samples.
         dim: d.
-        weights: `(K,)` positive, up to a factor.
+        weights: `(K,)` positive, need not add up to 1.
     """
     share = jnp.asarray(weights, jnp.float32) / jnp.sum(jnp.asarray(weights, jnp.float32))
-    good = _chi_square_below(_REACH**2, dim)
+    good = _chi_square_below(_RADIUS**2, dim)
     return ModeScores(
         captured=jnp.sum(-jnp.expm1(n * jnp.log1p(-good * share))),
         high_quality=good,
         reverse_kl=(len(share) - 1) / (2 * n * good),
         deviation=jnp.float32(1),
-        deviation_high_quality=jnp.sqrt(_chi_square_below(_REACH**2, dim + 2) / good),
+        deviation_high_quality=jnp.sqrt(_chi_square_below(_RADIUS**2, dim + 2) / good),
         weights_p=jnp.float32(0.5),
     )
 
 
 class _Part(NamedTuple):
-    """Of some samples: number `(K,)` and mean `(K, d)` in each mode, all squares about these means `()`."""
+    """Statistics of a block of samples.
+
+    Number `(K,)` and mean `(K, d)` of those in each mode, and the sum of squares about these means `()`.
+    """
 
     count: jax.Array
     mean: jax.Array
@@ -120,19 +124,20 @@ class _Part(NamedTuple):
 
 
 def _tally(samples: jax.Array, centers: jax.Array, scale: jax.Array) -> tuple[_Part, _Part]:
-    """All of the samples, and those of high quality."""
+    """Statistics of all samples, and of those of high quality."""
     square = jnp.sum((samples[:, None, :] - centers[None, :, :]) ** 2, axis=2)
     nearest = jnp.argmin(square, axis=1)
     distance = jnp.min(square, axis=1) * scale**2
     member = (nearest[:, None] == jnp.arange(len(centers))[None, :]) & jnp.isfinite(distance)[:, None]
     residual = jnp.where(jnp.isfinite(distance)[:, None], (samples - centers[nearest]) * scale, 0.0)
     return _part(member, residual, nearest), _part(
-        member & (distance <= _REACH**2)[:, None], residual, nearest
+        member & (distance <= _RADIUS**2)[:, None], residual, nearest
     )
 
 
 def _part(member: jax.Array, residual: jax.Array, nearest: jax.Array) -> _Part:
-    # Products with ones and zeros, not scattered additions, whose order, and so last bits, GPUs do not keep.
+    # A product with ones and zeros, since the order of scattered additions, and so their rounding, is not
+    # reproducible on GPUs.
     chosen = member.astype(jnp.float32)
     count = jnp.sum(chosen, axis=0)
     total = jnp.matmul(chosen.T, residual, precision=jax.lax.Precision.HIGHEST)
@@ -142,9 +147,10 @@ def _part(member: jax.Array, residual: jax.Array, nearest: jax.Array) -> _Part:
 
 
 def _pooled(parts: _Part, dim: int) -> tuple[jax.Array, jax.Array]:
-    """Of parts with a leading axis: the number in each mode, and the deviation within modes.
+    """The number of samples in each mode, and the deviation within modes, from parts with a leading axis.
 
-    Squares about the means of the parts, and those of these means about their mean: Chan et al. 1979.
+    Sums of squares are combined as in Chan et al. 1979: those about the means of the parts, plus those of
+    these means about the common mean.
     """
     count = jnp.sum(parts.count, axis=0)
     weight = parts.count[:, :, None]
@@ -160,6 +166,6 @@ def _chi_square_below(value: float, freedom: int) -> jax.Array:
 
 def _chi_square_p(count: jax.Array, expected: jax.Array) -> jax.Array:
     if len(count) == 1:
-        return jnp.float32(1)  # no freedom, nothing to be surprised at
+        return jnp.float32(1)  # no degrees of freedom
     statistic = jnp.sum((count - expected) ** 2 / expected)
     return special.gammaincc(jnp.float32((len(count) - 1) / 2), statistic / 2)

@@ -1,7 +1,7 @@
-"""Keras 3 models for both players, and what is fast under them.
+"""Keras 3 models of generators and discriminators, and transforms that make them fast.
 
 The networks are stock Keras layers, so that a saved ``.keras`` file loads without ganjax and on
-any backend. Submodules are imported when one of their names is first asked for.
+any backend. Submodules are imported when one of their names is first used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ganjax.networks.dense import linear_discriminator, linear_generator, mlp
     from ganjax.networks.fast import fast_convolutions, fast_networks, fast_sines
 
-_HOMES = {
+_MODULES = {
     "cartoon_generator": "cartoon",
     "cartoon_discriminator": "cartoon",
     "fast_convolutions": "fast",
@@ -52,8 +52,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,4 +1,4 @@
-"""Networks of dense layers: the course's pair of lines, and multilayer perceptrons."""
+"""Networks of dense layers: the linear ones of the original notebook, and multilayer perceptrons."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from keras import layers
 
 
 def linear_generator() -> keras.Model:
-    """The course's toy generator, (batch, 1) to (batch, 1): one ``Dense(1)``, a line.
+    """The original notebook's toy generator, (batch, 1) to (batch, 1): one ``Dense(1)``.
 
-    It can only shift and scale its noise.
+    It can only shift and scale its latents.
     """
     return _single_dense("linear_generator", "line")
 
 
 def linear_discriminator() -> keras.Model:
-    """The course's toy discriminator, (batch, 1) to a logit (batch, 1): one ``Dense(1)``.
+    """The original notebook's toy discriminator, (batch, 1) to a logit (batch, 1): one ``Dense(1)``.
 
-    A logit that is linear in the sample compares means and nothing else.
+    With a logit that is linear in the sample, it can only tell distributions apart by their means.
     """
     return _single_dense("linear_discriminator", "logit")
 
@@ -43,7 +43,7 @@ def mlp(
     output_scale: float = 1.0,
     skip: bool = False,
 ) -> keras.Model:
-    """A multilayer perceptron, (batch, input_dim) to (batch, output_dim), linear at its end.
+    """A multilayer perceptron, (batch, input_dim) to (batch, output_dim), with a linear output layer.
 
     Args:
         input_dim: size of the last axis of the input.
@@ -53,23 +53,23 @@ def mlp(
         kernel_initializer: a Keras initializer's name, for the hidden layers; "he_normal" suits the
             rectifiers (He et al. 2015, equation 10).
         name: the model's name.
-        fourier_features: when positive, the input x first becomes [x, sin(x B), cos(x B)] with
+        fourier_features: if positive, the input x is replaced by [x, sin(x B), cos(x B)] with
             2 * ``fourier_features`` random Fourier features (Tancik et al. 2020, "Fourier features let
             networks learn high frequency functions in low dimensional domains", equation 5, with
-            2 pi taken into B). B is drawn once, with the initial weights, and never trained: it is
-            part of the model's non-trainable variables.
-        fourier_scale: standard deviation of B's entries, in radians per ``input_scale``. Larger
-            values let a discriminator tell finer details apart. Of several, each is that of an equal
-            share of the features.
-        input_scale, output_scale: the input is divided by the one before anything else, what the last
-            layer gives is multiplied by the other: networks work best on numbers of about unit size.
-        skip: the output layer sees what the first hidden layer sees, joined to the last hidden layer as in
-            DenseNet (Huang et al. 2017, equation 2, https://arxiv.org/abs/1608.06993): the model is a linear
-            map and what the hidden layers add to it. Without hidden layers it changes nothing.
+            2 pi included in B). B is drawn with the initial weights and not trained: it belongs to the
+            model's non-trainable variables.
+        fourier_scale: standard deviation of B's entries, in radians per ``input_scale``. With larger
+            values a discriminator sees finer details. If there are several, each is used for an equal
+            number of features.
+        input_scale, output_scale: the input is divided by ``input_scale``, and the output multiplied by
+            ``output_scale``, since networks work best with numbers of about unit size.
+        skip: the output layer also gets the input of the first hidden layer, concatenated as in DenseNet
+            (Huang et al. 2017, equation 2, https://arxiv.org/abs/1608.06993), so that the model is the sum
+            of a linear map and the output of the hidden layers. No effect without hidden layers.
 
     Raises:
-        ValueError: for sizes below one, scales that are not positive, or features that cannot be shared
-            out evenly among the scales.
+        ValueError: for sizes below one, scales that are not positive, or features that cannot be divided
+            evenly among the scales.
     """
     if min(input_dim, output_dim, *widths, 1) < 1:
         raise ValueError(
@@ -82,19 +82,19 @@ def mlp(
             f"not {fourier_features} and {fourier_scale}"
         )
     if fourier_features % len(scales):
-        raise ValueError(f"mlp cannot share out {fourier_features=} evenly among {len(scales)} scales")
+        raise ValueError(f"mlp cannot divide {fourier_features=} evenly among {len(scales)} scales")
     if not (_is_scale(input_scale) and _is_scale(output_scale)):
         raise ValueError(f"mlp needs positive scales, not {input_scale=} and {output_scale=}")
     inputs = layers.Input((input_dim,), name="input")
-    # Not `Rescaling`, which asks for TensorFlow.
+    # Not `Rescaling`, which needs TensorFlow.
     x = inputs if input_scale == 1 else keras.ops.multiply(inputs, 1 / input_scale)
     if fourier_features:
         x = _fourier_features(x, fourier_features // len(scales), scales)
-    seen = x
+    features = x
     for index, width in enumerate(widths, start=1):
         x = layers.Dense(width, activation, kernel_initializer=kernel_initializer, name=f"hidden_{index}")(x)
     if skip and widths:
-        x = layers.Concatenate(name="skip")([seen, x])
+        x = layers.Concatenate(name="skip")([features, x])
     x = layers.Dense(output_dim, name="output")(x)
     if output_scale != 1:
         x = keras.ops.multiply(x, output_scale)
@@ -106,17 +106,20 @@ def _is_scale(value: float) -> bool:
 
 
 def _fourier_features(x: keras.KerasTensor, count: int, scales: Sequence[float]) -> keras.KerasTensor:
-    # Frozen Dense layers and plain operations, so that a saved model needs no custom class. The point
-    # itself stays beside its sines and cosines: these repeat, and alone tell far from near poorly.
-    phases = [
+    # Frozen Dense layers and plain operations, so that a saved model needs no custom class. The input
+    # itself is kept too, since periodic functions alone hardly distinguish near from distant points.
+    frequencies = [
         layers.Dense(
             count,
             use_bias=False,
             trainable=False,
             kernel_initializer=keras.initializers.RandomNormal(0.0, scale),
             name="frequencies" if len(scales) == 1 else f"frequencies_{index}",
-        )(x)
+        )
         for index, scale in enumerate(scales, start=1)
     ]
-    periodic = [function(phase) for phase in phases for function in (keras.ops.sin, keras.ops.cos)]
-    return layers.Concatenate(name="fourier_features")([x, *periodic])
+    for layer in frequencies:
+        layer.drawn_from_key = True  # frozen, but not pretrained: `ganjax.variables`
+    phases = [layer(x) for layer in frequencies]
+    sines = [sine for phase in phases for sine in (keras.ops.sin(phase), keras.ops.cos(phase))]
+    return layers.Concatenate(name="fourier_features")([x, *sines])

@@ -11,9 +11,9 @@ from jax import lax
 from jax.extend import core
 from jax.extend.core import primitives
 
-from ganjax.networks.convolution.batch_last import batch_last_rule, has_form
-from ganjax.networks.convolution.strided import is_readable, is_strided, strided_rule
-from ganjax.networks.interpreter import array_type, contains, evaluate, rewritten, settle
+from ganjax.networks.convolution.batch_last import batch_last_rule, has_plan
+from ganjax.networks.convolution.strided import is_strided, is_supported, strided_rule
+from ganjax.networks.interpreter import array_type, contains, evaluate, rewritten, unwrap
 from ganjax.networks.sines import sine_and_cosine
 
 
@@ -34,20 +34,20 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
             Anything that is not an array (flags, models) belongs in its closure.
 
     Returns:
-        A function of the same arguments and results, up to rounding. Derivatives must be taken
-        of the *returned* function. It composes with ``jit``, ``vmap``, ``grad`` and ``vjp`` to any
+        A function with the same arguments and results, up to rounding. Derivatives must be taken
+        of the *returned* function. It works with ``jit``, ``vmap``, ``grad`` and ``vjp`` of any
         order (reverse over reverse), and with sharded inputs. Forward-mode derivatives (``jvp``)
-        raise JAX's TypeError about custom_vjp when ``function`` has such a convolution; without
-        one, the function's own jaxpr is evaluated as it is.
+        raise JAX's TypeError about custom_vjp if a convolution of ``function`` was replaced;
+        otherwise they work, as the program is unchanged.
 
-    Rewritten are ungrouped convolutions (``keras.layers.Conv*D``, ``Conv*DTranspose``) in any layout,
-    also inside ``jit``, ``cond`` and ``checkpoint``. Grouped, atrous and mixed-precision ones, and
-    those inside loops or custom derivative rules, are left as they are.
+    Ungrouped convolutions (``keras.layers.Conv*D``, ``Conv*DTranspose``) in any layout are replaced,
+    also inside ``jit``, ``cond`` and ``checkpoint``. Grouped, dilated and mixed-precision ones, and
+    those inside loops or custom derivative rules, are left unchanged.
 
-    The platform that runs the function, known when it is lowered, decides what they become. On a CPU
-    it is Winograd's form with the images' batch last (batch_last.py), where there is one. Strided and
-    transposed ones without it, and all of these elsewhere, stay native, their derivatives written as
-    native ones too (operations.py).
+    What replaces them depends on the platform for which the function is lowered. On a CPU they become
+    Winograd convolutions with the batch as the images' last axis (batch_last.py), if they fit into
+    tiles. Other strided and transposed ones, and all of these on other platforms, become native
+    convolutions whose derivatives are native convolutions too (operations.py).
     """
 
     def run(closed: core.ClosedJaxpr, operands: Sequence[jax.Array]) -> Sequence[jax.Array]:
@@ -55,9 +55,10 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
             return evaluate(closed, operands, is_strided, strided_rule)
 
         def batch_last(*operands: Any) -> list[Any]:
-            return settle(evaluate(closed, operands, is_readable, batch_last_rule))
+            return unwrap(evaluate(closed, operands, is_supported, batch_last_rule))
 
-        if contains(closed.jaxpr, has_form):
+        # lax.platform_dependent chooses when the function is lowered for a platform, not when it is traced.
+        if contains(closed.jaxpr, has_plan):
             return lax.platform_dependent(*operands, cpu=batch_last, default=native)
         return native(*operands)
 

@@ -13,29 +13,27 @@ from ganjax.runs.record import Record
 from ganjax.runs.run_folder import RunFolder
 from ganjax.system.errors import DamagedError
 
-MINUTE = Interval(seconds=60)
-
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointPolicy:
-    """How a run is kept safe.
+    """How often a run's checkpoints are written, and how many are kept.
 
     Attributes:
-        every: how often a checkpoint is written, beside the one at the end.
-        last: how many of them stay while the run goes on. A finished run keeps its last state and its best:
-            which others there were depends on how long things took.
+        every: how often a checkpoint is written. One more is written at the end.
+        last: how many of the latest checkpoints are kept while the run goes on. A finished run keeps only its
+            last state and its best one: which others there were depends on how long things took.
     """
 
-    every: Interval = MINUTE
+    every: Interval = Interval(seconds=60)  # noqa: RUF009  (frozen)
     last: int = 2
 
 
 class Checkpointer:
-    """A context that writes checkpoints in a thread of its own, one after another.
+    """Context manager that writes checkpoints one after another, in its own thread.
 
     Args:
-        folder: the run's.
-        keep: how many of the last checkpoints stay. The best states they speak of stay beside them.
+        folder: of the run.
+        keep: how many of the latest checkpoints are kept, each with the best state that it refers to.
     """
 
     def __init__(self, folder: RunFolder, keep: int) -> None:
@@ -52,19 +50,19 @@ class Checkpointer:
             self.wait()
 
     def save(self, checkpoint: Checkpoint, best: Checkpoint | None) -> None:
-        """Begin to write `checkpoint`, and the best state it speaks of where that is not there yet.
+        """Begin to write `checkpoint`, and the best state it refers to if that is not on disk yet.
 
         Raises:
-            OSError: the one before could not be written.
+            OSError: the previous checkpoint could not be written.
         """
         self.wait()
         self._writing = self._thread.submit(self._write, checkpoint, best)
 
     def wait(self) -> None:
-        """Return when everything is written.
+        """Wait until everything is written.
 
         Raises:
-            OSError: it could not be.
+            OSError: something could not be written.
         """
         writing, self._writing = self._writing, None
         if writing:
@@ -72,7 +70,7 @@ class Checkpointer:
 
     def _write(self, checkpoint: Checkpoint, best: Checkpoint | None) -> None:
         if best:
-            # First, since a checkpoint without the best state it speaks of is of no use.
+            # First: a checkpoint without the best state it refers to is useless.
             path = self.folder.best_path(best.record["step"])
             if not path.exists():
                 checkpoints.write(path, best)
@@ -80,18 +78,18 @@ class Checkpointer:
         self.keep_last(self.keep)
 
     def keep_last(self, count: int) -> None:
-        """Remove all but the last `count` checkpoints, and the best states none of them speaks of."""
+        """Remove all but the latest `count` checkpoints, and best states that none of these refers to."""
         paths = self.folder.checkpoints()
         for path in paths[:-count]:
             path.unlink(missing_ok=True)
-        spoken_of = {self._best_of(path) for path in paths[-count:]}
+        needed = {self._best_of(path) for path in paths[-count:]}
         for path in self.folder.best_states():
-            if path not in spoken_of:
+            if path not in needed:
                 path.unlink(missing_ok=True)
 
     def _best_of(self, path: Path) -> Path | None:
         try:
             best = Record.from_json(checkpoints.read_record(path)["written"]).best
         except (DamagedError, KeyError, TypeError, ValueError):
-            return None  # an older one that nobody can go on from
+            return None  # damaged: no run can be resumed from it
         return self.folder.best_path(best["step"]) if best else None

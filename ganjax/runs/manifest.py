@@ -1,4 +1,4 @@
-"""What a manifest says of a run: what was asked for, on what it ran, and when."""
+"""What a manifest says about a run: what was asked for, by which command, on which machine, and when."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ganjax.system.environment import differences, environment
 from ganjax.system.errors import DamagedError, UserError
 from ganjax.system.progress import Clock
 
-# Settings that say where things lie and how they are reached: another machine has others.
+# Settings that say where files are and how they are reached: these differ between machines.
 PLACES = ("data", "cache_dir", "offline")
-# What is said of a run's data and not compared: the same pictures may have been downloaded elsewhere, or have
-# had other files beside them.
+# What is recorded of a run's data but not compared: the same pictures may have been downloaded elsewhere, or
+# other files may have been beside them.
 NOT_COMPARED = ("origin", "skipped", "skipped_files")
 
 
 def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a run the run it is, as JSON values: equal descriptions give equal bits.
+    """Everything that determines a run, as JSON values: equal descriptions give equal bits.
 
     Args:
         experiment: a dataclass with a `name` and a `gan`, whose latent distribution is a dataclass too.
-        key: the run's PRNG key, from which the initial weights and every step draw.
-        data: what the experiment says of its real data.
+        key: PRNG key of the run, from which the initial weights and every step are drawn.
+        data: the experiment's description of its real data.
     """
     settings = {field.name: getattr(experiment, field.name) for field in dataclasses.fields(experiment)}
     values = {
@@ -41,13 +41,13 @@ def describe(experiment: Any, key: jax.Array, data: Mapping[str, Any]) -> dict[s
         "key": jax.random.key_data(key).tolist(),
         "data": dict(data),
     }
-    return json.loads(json.dumps(values, default=str))  # as it reads when it comes back from a file
+    return json.loads(json.dumps(values, default=str))  # as it will be read from a file
 
 
 def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
-    """The first thing in which two descriptions are of different runs, in words; None where they agree."""
+    """The first difference between two descriptions of runs, in words; None if they agree."""
     if mine.get("population") != its.get("population"):
-        return f"it is {company(its)}, not {company(mine)}"
+        return f"it is {describe_population(its)}, not {describe_population(mine)}"
     for part, value in mine.items():
         other = its.get(part)
         if part == "settings" and isinstance(other, Mapping):
@@ -56,17 +56,17 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
                     return f"its {name} is {other.get(name)!r}, not {value.get(name)!r}"
         elif part == "data" and isinstance(other, Mapping):
             if _compared(value) != _compared(other):
-                return f"its data are {_data(other)}, and these are {_data(value)}"
+                return f"its data are {_data_in_words(other)}, not {_data_in_words(value)}"
         elif value != other:
             return f"its {part} is {other!r}, not {value!r}"
     return None
 
 
 def population_of(description: Mapping[str, Any]) -> list[int]:
-    """Seeds of the population a run is a member of, in their order; none for a run of its own.
+    """Seeds of the population that a run belongs to, in order; empty for a single run.
 
     Raises:
-        UserError: what is said of a population makes no sense.
+        UserError: the description of the population is not valid.
     """
     population = description.get("population")
     if population is None:
@@ -74,121 +74,33 @@ def population_of(description: Mapping[str, Any]) -> list[int]:
     seeds = population.get("seeds") if isinstance(population, Mapping) else None
     if not isinstance(seeds, list) or not seeds or not all(isinstance(seed, int) for seed in seeds):
         raise UserError(
-            f"a population is named by its seeds, not by {population!r}: the manifest was changed"
+            f"the manifest was changed: a population is described by its seeds, not by {population!r}"
         )
     return seeds
 
 
-def company(description: Mapping[str, Any]) -> str:
-    """Whether a run is one of a population, and of which, in words."""
+def describe_population(description: Mapping[str, Any]) -> str:
+    """Whether a run belongs to a population, and to which one, in words."""
     seeds = population_of(description)
     if not seeds:
-        return "a run of its own"
+        return "a single run"
     command = f"ganjax train {description.get('experiment')} --seeds {seeds_as_text(seeds)}"
-    return f"one of the population `{command}`"
+    return f"a member of the population `{command}`"
 
 
 def seeds_as_text(seeds: Sequence[int]) -> str:
-    """Seeds as `--seeds` takes them: `0:10` where they follow one another, else `0,3,7`."""
+    """Seeds in the form of `--seeds`: `0:10` if they are consecutive, else `0,3,7`."""
     if len(seeds) > 1 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
         return f"{seeds[0]}:{seeds[-1] + 1}"
     return ",".join(map(str, seeds))
 
 
-class Manifest:
-    """The manifest of a run that is going on. Times, dates and process numbers stand in its sessions alone.
-
-    Attributes:
-        folder: the run's.
-        values: what `manifest.json` says.
-    """
-
-    def __init__(self, folder: RunFolder, values: dict[str, Any]) -> None:
-        self.folder, self.values = folder, values
-
-    @classmethod
-    def begin(
-        cls,
-        folder: RunFolder,
-        description: Mapping[str, Any],
-        first: int,
-        last: int,
-        say: Callable[[str], None],
-    ) -> Manifest:
-        """Open a session of this process: steps `first` to `last` of the run that `description` is of.
-
-        Args:
-            say: told where this process runs on something else than the one before.
-        """
-        earlier = earlier_manifest(folder) if first else {}
-        here = environment()
-        before = earlier.get("environment", here)
-        session: dict[str, Any] = {
-            "started": _now(),
-            "process": os.getpid(),
-            "host": platform.node(),
-            "from_step": first,
-        }
-        changes = differences(before, here)
-        if changes:
-            session["environment"] = here
-            say(f"this run began elsewhere, so it may end with other bits: {'; '.join(changes)}")
-        values = {
-            **description,
-            "steps": last,
-            "status": "running",
-            "steps_done": first,
-            "environment": before,
-            "digests": earlier.get("digests", {}),
-            "sessions": [*earlier.get("sessions", []), session],
-        }
-        manifest = cls(folder, values)
-        manifest.write()
-        return manifest
-
-    def note(self, step: int, digests: Mapping[str, str]) -> None:
-        """So many steps are done, and these digests are known; written when there is a new one."""
-        new = digests != self.values["digests"]
-        self.values |= {"steps_done": step, "digests": dict(digests)}
-        if new:
-            self.write()
-
-    def end(self, status: str, clock: Clock, **values: Any) -> None:
-        """Close the session, and with it the run for now."""
-        self.values["sessions"][-1] |= {"ended": _now(), "seconds": clock.seconds}
-        self.values |= {"status": status, **values}
-        self.write()
-
-    def write(self) -> None:
-        self.folder.write_manifest(self.values)
-
-
-def earlier_manifest(folder: RunFolder) -> dict[str, Any]:
-    """What the manifest of a run says that is resumed; nothing where it is missing or damaged."""
-    try:
-        return folder.read_manifest() if folder.manifest_path.exists() else {}
-    except DamagedError:
-        return {}
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def _compared(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name not in NOT_COMPARED}
-
-
-def _data(data: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value!r}" for name, value in data.items())
-
-
 def command_of(experiment: Any, seeds: Sequence[int] = ()) -> str:
-    """`ganjax train NAME` with a flag for every setting that is not the default one.
+    """`ganjax train NAME` with a flag for every setting that differs from its default.
 
     Args:
         experiment: a dataclass with a `name`.
-        seeds: of the population it is a member of.
+        seeds: of the population that the run belongs to, if any.
     """
     words = ["ganjax", "train", experiment.name]
     if seeds:
@@ -203,3 +115,91 @@ def command_of(experiment: Any, seeds: Sequence[int] = ()) -> str:
             several = value if isinstance(value, list | tuple) else [value]
             words += [f"--{flag}", *map(str, several)]
     return shlex.join(words)
+
+
+class Manifest:
+    """The manifest of a run in progress. Times, dates and process numbers are in its sessions only.
+
+    Attributes:
+        folder: of the run.
+        values: the content of `manifest.json`.
+    """
+
+    def __init__(self, folder: RunFolder, values: dict[str, Any]) -> None:
+        self.folder, self.values = folder, values
+
+    @classmethod
+    def begin(
+        cls,
+        folder: RunFolder,
+        description: Mapping[str, Any],
+        first: int,
+        last: int,
+        say: Callable[[str], None],
+    ) -> Manifest:
+        """Begin a session: this process does steps `first` to `last` of the run described by `description`.
+
+        Args:
+            say: called with a message if this environment differs from the one in which the run began.
+        """
+        earlier = earlier_manifest(folder) if first else {}
+        here = environment()
+        before = earlier.get("environment", here)
+        session: dict[str, Any] = {
+            "started": _now(),
+            "process": os.getpid(),
+            "host": platform.node(),
+            "from_step": first,
+        }
+        changes = differences(before, here)
+        if changes:
+            session["environment"] = here
+            say(f"this run began in another environment, so its bits may differ: {'; '.join(changes)}")
+        values = {
+            **description,
+            "steps": last,
+            "status": "running",
+            "steps_done": first,
+            "environment": before,
+            "digests": earlier.get("digests", {}),
+            "sessions": [*earlier.get("sessions", []), session],
+        }
+        manifest = cls(folder, values)
+        manifest.write()
+        return manifest
+
+    def note(self, step: int, digests: Mapping[str, str]) -> None:
+        """Record that `step` steps are done, and the digests so far. The file is written if one is new."""
+        new = digests != self.values["digests"]
+        self.values |= {"steps_done": step, "digests": dict(digests)}
+        if new:
+            self.write()
+
+    def end(self, status: str, clock: Clock, **values: Any) -> None:
+        """End the session, with its `status` and other values."""
+        self.values["sessions"][-1] |= {"ended": _now(), "seconds": clock.seconds}
+        self.values |= {"status": status, **values}
+        self.write()
+
+    def write(self) -> None:
+        self.folder.write_manifest(self.values)
+
+
+def earlier_manifest(folder: RunFolder) -> dict[str, Any]:
+    """The manifest of a run that is resumed; empty if it is missing or damaged."""
+    try:
+        return folder.read_manifest() if folder.manifest_path.exists() else {}
+    except DamagedError:
+        return {}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _compared(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in NOT_COMPARED}
+
+
+def _data_in_words(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in data.items())

@@ -1,4 +1,4 @@
-"""What a run has written so far, by digest: checkpoints carry it; resuming compares the folder with it."""
+"""Digests of what a run has written so far: stored in checkpoints, and checked when a run is resumed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ganjax.system.errors import naming
 
 @dataclasses.dataclass
 class Record:
-    """What stands in a run's folder at a step.
+    """What a run's folder contains at a step.
 
     Attributes:
         metrics: length in bytes and SHA-256 of metrics.csv, without `end`.
-        end: what stands behind that in metrics.csv only because the run ended there: a row off the rhythm, or
-            nothing. A run that is made longer loses it.
-        pictures: SHA-256 of the pictures in samples/ by name, `final.png` aside.
-        digests: of the state, at the named steps (`training.digests`).
-        best: step and value of the best state so far, where the experiment selects one.
+        end: last row of metrics.csv if it is there only because the run ended at that step (not a multiple of
+            `log_every`), otherwise "". It is removed when the run is made longer.
+        pictures: SHA-256 of the pictures in samples/ by name, without `final.png`.
+        digests: of the state, by step (`ganjax.runs.digests`).
+        best: step and value of the best state so far, if the experiment selects one.
     """
 
     metrics: tuple[int, str] = (0, hashlib.sha256().hexdigest())
@@ -34,7 +34,7 @@ class Record:
     best: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values; equal records give equal values."""
+        """The record as JSON values."""
         return {
             "metrics": {"bytes": self.metrics[0], "sha256": self.metrics[1], "end": self.end},
             "pictures": dict(self.pictures),
@@ -44,15 +44,15 @@ class Record:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Record:
-        """The record that `as_json` gave these values of.
+        """The record from the values that `as_json` returned.
 
         Raises:
-            KeyError, TypeError, ValueError: these are not values of a record.
+            KeyError, TypeError, ValueError: these are not the values of a record.
         """
         metrics, best = values["metrics"], values["best"]
         pictures = {str(name): str(digest) for name, digest in dict(values["pictures"]).items()}
         if not all(re.fullmatch(r"step_[0-9]+\.png", name) for name in pictures):
-            raise ValueError("a picture of no step")
+            raise ValueError("a picture without a step in its name")
         return cls(
             metrics=(_natural(metrics["bytes"]), str(metrics["sha256"])),
             end=str(metrics["end"]),
@@ -62,10 +62,10 @@ class Record:
         )
 
     def missing_from(self, folder: RunFolder) -> str | None:
-        """What of all this is no longer in `folder`, in words; None if everything is."""
+        """What is missing from `folder` or has changed, in words; None if nothing is."""
         size, digest = self.metrics
         if sha256_of(folder.metrics_path, size) != digest:
-            return "metrics.csv no longer begins as it did then"
+            return "the beginning of metrics.csv was changed"
         for name, expected in self.pictures.items():
             if sha256_of(folder.samples / name) != expected:
                 return f"samples/{name} is missing or changed"
@@ -73,7 +73,7 @@ class Record:
 
 
 def sha256_of(path: Path, size: int | None = None) -> str | None:
-    """SHA-256 of a file, or of its first `size` bytes; None where there is no such file or it is shorter."""
+    """SHA-256 of a file, or of its first `size` bytes; None if the file is missing or shorter."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -84,15 +84,15 @@ def sha256_of(path: Path, size: int | None = None) -> str | None:
 
 
 class MetricsWriter:
-    """Appends rows to metrics.csv: a header, then one flushed row per logged step.
+    """Writes metrics.csv: a header, then one row per logged step, flushed at once.
 
     Args:
         path: the file.
-        size: how many of the bytes that are there already belong to the run; the rest is cut off.
-        end: what comes behind them, only because the run ends there.
+        size: number of existing bytes to keep; the rest is cut off.
+        end: what to append to them: see `Record.end`.
 
     Attributes:
-        end: that, or what `write` was told so of.
+        end: rows written only because the run ends: see `Record.end`.
     """
 
     def __init__(self, path: Path, size: int = 0, end: str = "") -> None:
@@ -106,17 +106,17 @@ class MetricsWriter:
         self._append(end)
 
     def secure(self) -> tuple[int, str]:
-        """Wait until all rows are on the disk; returns length and SHA-256 of the file without `end`."""
+        """Wait until all rows are on disk. Returns length and SHA-256 of the file without `end`."""
         with naming(self.path):
             os.fsync(self._file.fileno())
         return self._size, self._digest.hexdigest()
 
     def write(self, row: dict[str, float], *, ends: bool = False) -> None:
-        """Append one row; the first row's names are the header.
+        """Append one row. The names of the first row are the header.
 
         Args:
             row: numbers by name.
-            ends: it is there only because the run ends here.
+            ends: it is written only because the run ends here.
         """
         header = "" if self._names else ",".join(row) + "\n"
         self._names = self._names or list(row)
@@ -140,16 +140,16 @@ class MetricsWriter:
 
 def _best(step: Any, score: Any, value: Any) -> dict[str, Any]:
     if type(value) is not float:
-        raise ValueError(f"{value!r} where a number should be")
+        raise ValueError(f"{value!r} is not a number")
     return {"step": _natural(step), "score": str(score), "value": value}
 
 
 def _natural(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{value!r} where a count should be")
+        raise ValueError(f"{value!r} is not a count")
     return value
 
 
 def _number(value: float) -> str:
-    # Nine significant digits give back every float32 exactly.
+    # Nine significant digits are enough to restore every float32 exactly.
     return str(value) if isinstance(value, int) else f"{value:.9g}"

@@ -1,4 +1,4 @@
-"""Where a run goes on from: its last checkpoint that is whole, and whose files are all still there."""
+"""How a run is resumed: from its latest undamaged checkpoint whose files are all unchanged."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ganjax.system.lock import Lock
 
 @dataclasses.dataclass(frozen=True)
 class Resumed:
-    """A run as it was when its checkpoint was written.
+    """What a checkpoint says about a run.
 
     Attributes:
-        step: how far it was.
+        step: number of steps done.
         state: the whole state.
-        record: what it had written.
-        witnesses: a few values of its states at the named steps.
-        best: its best state until then, where the experiment selects one.
+        record: what the run had written.
+        witnesses: a few values of earlier states, by step (`ganjax.runs.digests`).
+        best: the best state so far, if the experiment selects one.
     """
 
     step: int
@@ -47,23 +47,23 @@ def resume_from(
     description: Mapping[str, Any],
     say: Callable[[str], None],
 ) -> Resumed | None:
-    """The latest checkpoint to go on from, the folder put back to what it was then; None to begin anew.
+    """Read the latest usable checkpoint and remove newer files; None if training starts at the first step.
 
-    A checkpoint that is damaged, or some of whose files are gone or changed, is passed over: what came after
-    the one before will be made again, the same.
+    A checkpoint is skipped if it is damaged, or if one of its run's files is missing or changed. What came
+    after the checkpoint before it is then computed again, with the same result.
 
     Args:
-        folder: the run's, locked by this process.
-        gan: the GAN whose state it must be.
-        description: of the run that is to go on, from `manifest.describe`.
-        say: told what is passed over, and why.
+        folder: of the run, locked by this process.
+        gan: the GAN of the state.
+        description: of the run to resume, from `manifest.describe`.
+        say: called with a message for each checkpoint that is skipped.
 
     Raises:
         UserError: the checkpoints are of another run, network or version of ganjax, or the run diverged.
         OSError: the folder cannot be read or written.
     """
-    found = resume_together([folder], gan, [description], say)
-    return found[0] if found else None
+    resumed = resume_together([folder], gan, [description], say)
+    return resumed[0] if resumed else None
 
 
 def resume_together(
@@ -72,55 +72,56 @@ def resume_together(
     descriptions: Sequence[Mapping[str, Any]],
     say: Callable[[str], None],
 ) -> list[Resumed] | None:
-    """`resume_from` for runs of one GAN that go on as one: the latest step all have a whole checkpoint of.
+    """`resume_from` for runs of one GAN that train together: the latest step of which all have a checkpoint.
 
-    None to begin all of them anew. For arguments and errors see there.
+    None if all of them start at the first step. Arguments and errors are those of `resume_from`.
     """
     runs = list(zip(folders, descriptions, strict=True))
-    earlier = [_refuse_another(folder, description) for folder, description in runs]
+    earlier = [_check_same_run(folder, description) for folder, description in runs]
     paths = [{step_of(path): path for path in folder.checkpoints()} for folder in folders]
     for step in sorted(set.intersection(*map(set, paths)), reverse=True):
         try:
-            found = [
+            resumed = [
                 _read(folder, its[step], gan, description)
                 for (folder, description), its in zip(runs, paths, strict=True)
             ]
         except DamagedError as error:
-            say(f"{error}: going on from the one before")
+            say(f"{error}: using the checkpoint before it")
             continue
         for folder in folders:
-            _forget_what_came_after(folder, step)
-        return found
+            _remove_after(folder, step)
+        return resumed
     for folder, manifest in zip(folders, earlier, strict=True):
         if manifest.get("status") == "finished":
-            raise UserError(f"{folder.path} has no checkpoint left to go on from: --overwrite trains it anew")
-    where = f"{folders[0].path} has no checkpoint"
+            raise UserError(f"{folder.path} has no usable checkpoint left: --overwrite trains it again")
+    where = f"{folders[0].path} has no usable checkpoint"
     if len(folders) > 1:
-        where = f"{folders[0].path} to {folders[-1].path} have no checkpoint in common"
-    say(f"{where} to go on from: beginning with the first step")
+        where = f"{folders[0].path} to {folders[-1].path} have no usable checkpoint of the same step"
+    say(f"{where}: starting at the first step")
     for folder in folders:
-        _forget_what_came_after(folder, -1)
+        _remove_after(folder, -1)
     return None
 
 
-def tidy(folder: RunFolder) -> None:
-    """Remove what a process has left that was killed in its last instant, when all was written.
+def remove_leftovers(folder: RunFolder) -> None:
+    """Remove temporary files of a process that was killed just before its end.
 
     Raises:
-        UserError: another process is running in the folder.
-        OSError: it cannot be written.
+        UserError: another process is training in the folder.
+        OSError: the folder cannot be written.
     """
     with Lock(folder.path):
         remove_unfinished(folder.path)
 
 
-def what_ran(path: Path) -> dict[str, Any]:
-    """The manifest of a run, given its folder or the manifest itself.
+def manifest_of(path: Path) -> dict[str, Any]:
+    """The manifest of a run, given the folder of the run or the file itself.
 
-    Where a folder's manifest is missing or damaged, what its last whole checkpoint says of the run.
+    If the manifest in a folder is missing or damaged: the description of the run in its latest undamaged
+    checkpoint.
 
     Raises:
-        UserError: neither is there, or it is of another version of ganjax.
+        UserError: there is neither of the two, or it is of another version of ganjax.
     """
     if path.is_file():
         return _current(read_manifest(path), path)
@@ -138,61 +139,61 @@ def what_ran(path: Path) -> dict[str, Any]:
             return dict(checkpoints.read(checkpoint).record["run"])
         except (DamagedError, KeyError, TypeError, ValueError):
             continue
-    raise damaged or UserError(f"{path} has neither a manifest nor a checkpoint that can be read: train anew")
+    raise damaged or UserError(f"{path} has no readable manifest and no readable checkpoint: train it again")
 
 
 def _current(manifest: dict[str, Any], path: Path) -> dict[str, Any]:
     if manifest.get("schema", MANIFEST_SCHEMA) < MANIFEST_SCHEMA:
         raise UserError(
-            f"{path} is a run of an older ganjax: `ganjax sample` and `explore` read it, but it can be "
-            "neither resumed nor reproduced"
+            f"{path} was written by an older ganjax: `ganjax sample` and `explore` can read it, but it "
+            "cannot be resumed or reproduced"
         )
     return manifest
 
 
-def _refuse_another(folder: RunFolder, description: Mapping[str, Any]) -> dict[str, Any]:
-    """What the manifest of the run says; nothing where it is missing or damaged."""
+def _check_same_run(folder: RunFolder, description: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest in `folder`, after a check that it is of this run; empty if it is missing or damaged."""
     earlier = _current(earlier_manifest(folder), folder.path)
     other = mismatch(description, earlier) if earlier else None
     if other:
         raise UserError(f"{folder.path} is another run: {other}")
     if earlier.get("status") == "diverged":
-        raise UserError(f"{folder.path} diverged, and would again: {earlier.get('reason')}")
+        raise UserError(f"{folder.path} diverged, and would diverge again: {earlier.get('reason')}")
     return earlier
 
 
 def _read(folder: RunFolder, path: Path, gan: GAN, description: Mapping[str, Any]) -> Resumed:
-    checkpoint, state = _whole(path, gan, description)
+    checkpoint, state = _read_state(path, gan, description)
     if "diverged" in checkpoint.record:
-        raise DamagedError(f"{path} is of no use: the run diverged behind it")
+        raise DamagedError(f"{path} cannot be used: the run diverged after it")
     try:
         record = Record.from_json(checkpoint.record["written"])
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(
-            f"{path} is no checkpoint of ganjax: what it says was written is {error}"
+            f"{path} is not a checkpoint of ganjax: its record is not valid: {error}"
         ) from error
     best = None
     if record.best:
         best_path = folder.best_path(record.best["step"])
         if not best_path.exists():
-            raise DamagedError(f"{path} is of no use: {best_path.name} is missing")
-        _, best = _whole(best_path, gan, description)
+            raise DamagedError(f"{path} cannot be used: {best_path.name} is missing")
+        _, best = _read_state(best_path, gan, description)
     missing = record.missing_from(folder)
     if missing:
-        raise DamagedError(f"{path} is of no use: {missing}")
+        raise DamagedError(f"{path} cannot be used: {missing}")
     return Resumed(step_of(path), state, record, checkpoint.witnesses, best)
 
 
-def _whole(path: Path, gan: GAN, description: Mapping[str, Any]) -> tuple[Checkpoint, GANState]:
+def _read_state(path: Path, gan: GAN, description: Mapping[str, Any]) -> tuple[Checkpoint, GANState]:
     checkpoint = checkpoints.read(path)
     try:
         its, step = checkpoint.record["run"], checkpoint.record["step"]
         sha256 = checkpoint.record["state_sha256"]
     except KeyError as error:
-        raise DamagedError(f"{path} is no checkpoint of ganjax: its record lacks {error}") from error
+        raise DamagedError(f"{path} is not a checkpoint of ganjax: its record lacks {error}") from error
     if step != step_of(path) or sha256 != arrays_digest(checkpoint.arrays):
         raise DamagedError(f"{path} is damaged: its record is of another state")
-    other = mismatch(description, its) if isinstance(its, Mapping) else "it does not say of which"
+    other = mismatch(description, its) if isinstance(its, Mapping) else "it does not say which one"
     if other:
         raise UserError(f"{path} is of another run: {other}")
     try:
@@ -201,7 +202,7 @@ def _whole(path: Path, gan: GAN, description: Mapping[str, Any]) -> tuple[Checkp
         raise UserError(f"{path} is of another network: {error}") from error
 
 
-def _forget_what_came_after(folder: RunFolder, step: int) -> None:
+def _remove_after(folder: RunFolder, step: int) -> None:
     for path in [*folder.pictures(), *folder.checkpoints(), *folder.best_states()]:
         if step_of(path) > step:
             path.unlink()

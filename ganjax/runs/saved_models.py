@@ -1,4 +1,4 @@
-"""The generator a run left behind: plain Keras, loaded without executing any code the file may carry."""
+"""The Keras models that a run has saved, loaded without running any code that the files may contain."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ganjax.latents import Normal, NormalAndSigns
 from ganjax.runs.run_folder import RunFolder
 from ganjax.system.errors import UserError
 
-BATCH = 256  # latents decoded at once, so that any number fits in memory
+BATCH = 256  # latents decoded at once: any number of samples then fits in memory
 
-# What Keras's refusals of code say (`keras.src.saving.serialization_lib` has no class for them).
-FOREIGN_CODE = ("safe_mode", "unsafe", "Could not locate", "Could not deserialize", "Cannot deserialize")
+# Texts of Keras's errors about code in a file (`keras.src.saving.serialization_lib` has no class for them).
+CODE_ERRORS = ("safe_mode", "unsafe", "Could not locate", "Could not deserialize", "Cannot deserialize")
 
 
 class SavedGenerator:
@@ -29,13 +29,13 @@ class SavedGenerator:
     Attributes:
         model: the Keras model.
         latent: `(key, shape) -> float32 latents`.
-        condition: what its labels mean, in a conditional run; otherwise None.
+        condition: the meaning of the labels, in a conditional run; otherwise None.
         latent_shape: shape of one latent.
         sample_shape: shape of one sample.
 
     Raises:
-        UserError: the run has no generator yet, or its file is damaged or carries code, or the manifest does
-            not say how latents are drawn, or what labels mean.
+        UserError: the run has no generator yet, or its file is damaged or contains code, or the manifest does
+            not say how latents are drawn or what labels mean.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -64,14 +64,14 @@ class SavedGenerator:
 
         Args:
             latents: `(n, *latent_shape)`.
-            labels: `(n, size)` float32, in a conditional run, from its `condition`; None asks for the most
-                usual value of every attribute.
+            labels: `(n, size)` float32, in a conditional run, encoded by its `condition`; None stands for the
+                most frequent value of every attribute.
         """
         if self.condition and labels is None:
             labels = self.condition.encode(self.condition.usual(len(latents)))
         arrays = [latents] if labels is None else [latents, labels]
         n = len(latents)
-        # Every batch is of one size, so that one compilation serves all.
+        # All batches have the same size, so that one compilation is enough.
         size = min(n, BATCH)
         padded = [np.concatenate([x, np.repeat(x[-1:], -n % size, axis=0)]) for x in arrays]
         parts = [
@@ -86,14 +86,14 @@ class SavedGenerator:
 
 
 def _latent(described: Mapping[str, Any]) -> Normal | NormalAndSigns:
-    # The manifest holds a distribution's fields alone, and these tell the two apart.
+    # The manifest holds only the fields of a distribution, which differ between these two.
     if set(described) == {"signs"}:
         return NormalAndSigns(int(described["signs"]))
     return Normal(**{name: float(value) for name, value in described.items()})
 
 
 def _condition(folder: RunFolder, label_shape: tuple[int, ...] | None) -> Condition | None:
-    """What the labels of the run mean, if its generator takes any."""
+    """The meaning of the run's labels, if its generator takes any."""
     if label_shape is None:
         return None
     try:
@@ -106,31 +106,31 @@ def _condition(folder: RunFolder, label_shape: tuple[int, ...] | None) -> Condit
 
 
 def load_model(folder: RunFolder, role: str) -> keras.Model:
-    """The run's `"generator"` or `"discriminator"`, in Keras's safe mode; it has one output.
+    """The run's `"generator"` or `"discriminator"`, loaded in Keras's safe mode; it has one output.
 
     Raises:
-        UserError: there is none, or its file is damaged, carries code, or is not the one this run wrote.
+        UserError: the file is missing, damaged, contains code, or is not the one that this run wrote.
     """
     path = folder.model_path(role)
     if not path.exists():
-        raise UserError(f"{folder.path} has no {path.name}: the run did not get that far")
+        raise UserError(f"{folder.path} has no {path.name}: the run has not finished")
     try:
         model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)  # type: ignore[assignment]
-        stateless.output_shape(model)  # it has one output, and one input or labels too
-    except Exception as error:  # in a damaged file Keras stumbles over anything
-        raise UserError(f"{path} cannot be loaded: {_reason(error)}; {_again(folder)}") from error
+        stateless.output_shape(model)  # raises unless it has one output, and one input or labels too
+    except Exception as error:  # Keras raises many kinds of error for a damaged file
+        raise UserError(f"{path} cannot be loaded: {_reason(error)}; {_how_to_repair(folder)}") from error
     written = folder.read_manifest().get("models")
     if isinstance(written, dict) and written.get(path.name) != folder.model_digests()[path.name]:
-        raise UserError(f"{path} is not the file that this run wrote: {_again(folder)}")
+        raise UserError(f"{path} is not the file that this run wrote: {_how_to_repair(folder)}")
     return model
 
 
-def _again(folder: RunFolder) -> str:
-    return f"`ganjax resume {folder.path}` writes it anew"
+def _how_to_repair(folder: RunFolder) -> str:
+    return f"`ganjax resume {folder.path}` writes it again"
 
 
 def _reason(error: Exception) -> str:
     said = str(error)
-    if any(sign in said for sign in FOREIGN_CODE):
-        return "it carries or asks for code beyond Keras's own layers, which is not run"
+    if any(sign in said for sign in CODE_ERRORS):
+        return "it contains or needs code other than Keras's own layers, and ganjax does not run such code"
     return textwrap.shorten(said or type(error).__name__, 200, placeholder=" ...")

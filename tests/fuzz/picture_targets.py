@@ -1,4 +1,4 @@
-"""Readers of pictures: a folder, a .zip, a .tar, a cached set."""
+"""Targets that read pictures: a folder, a .zip, a .tar, a cached set."""
 
 import bz2
 import functools
@@ -24,7 +24,7 @@ from .inputs import altered, altered_json, files, repacked, summed
 
 @functools.cache
 def pictures():
-    """Small pictures of every kind, as files."""
+    """Encoded small pictures of every kind."""
     gradient = Image.linear_gradient("L").resize((9, 7))
     color = Image.merge("RGB", (gradient, gradient.rotate(180), gradient))
     kinds = {
@@ -153,7 +153,7 @@ def cached_sets():
 
 
 def read_set(folder, scratch):
-    # Whatever was done to it, it comes out as it was made: opened where it is sound, else built anew.
+    # The result is always the original set: a damaged one is built again.
     found = _open_set(folder)
     np.testing.assert_array_equal(found.images, SET)
     np.testing.assert_array_equal(found.labels["hair"], [1, 0, 1])

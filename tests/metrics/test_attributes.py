@@ -1,4 +1,4 @@
-"""Scores of labels against counting by hand."""
+"""Scores of labels against values computed by hand."""
 
 import numpy as np
 import pytest
@@ -49,15 +49,15 @@ def test_one_repeated_face_has_one_value_of_each_attribute():
     np.testing.assert_array_equal(entropies(fake, COUNTS), 0)
 
 
-def test_only_values_that_are_common_in_the_data_are_asked_for():
+def test_only_values_that_are_common_in_the_data_count():
     real = column(*[0] * 97, *[1] * 2, 2)
     assert share_produced(real, column(0, 0), [4]) == 0.5  # 0 and 1: 2 is in 1 % of the data, 3 in none
     assert share_produced(real, column(0, 1), [4]) == 1
     assert share_produced(real, column(0, 1), [4], common=0.01) == pytest.approx(2 / 3)
-    assert share_produced(real, column(0, 3), [4]) == 0.5  # what the data have not is worth nothing
+    assert share_produced(real, column(0, 3), [4]) == 0.5  # a value that is not in the data does not count
 
 
-def test_the_stricter_criterion_asks_for_a_part_of_the_frequency():
+def test_the_stricter_criterion_needs_a_part_of_the_frequency():
     real = column(*[0] * 60, *[1] * 40)
     fake = column(*[0] * 91, *[1] * 9)
     assert share_produced(real, fake, [2]) == 1
@@ -65,12 +65,12 @@ def test_the_stricter_criterion_asks_for_a_part_of_the_frequency():
     assert share_produced(real, fake, [2], at_least=0.2) == 1
 
 
-def test_a_value_that_was_not_read_shows_nothing_while_its_face_still_counts():
+def test_a_missing_label_counts_as_no_value_but_its_face_counts():
     real = column(*[0] * 50, *[1] * 50)
     fake = column(*[-1] * 90, *[0] * 9, 1)
     assert share_produced(real, fake, [2]) == 1
     assert share_produced(real, fake, [2], at_least=0.1) == 0.5
-    # Common in the data means in 2 % of all faces, also of those to which the attribute does not apply.
+    # Common means 2 % of all faces, including those to which the attribute does not apply.
     hidden = column(*[-1] * 98, 0, 1)
     assert missing_values(hidden, column(-1), [2], common=0.01) == [(0, 0), (0, 1)]
     with pytest.raises(ValueError, match="no value is as common as"):
@@ -110,7 +110,7 @@ def test_variation_of_equal_and_of_disjoint_sets():
     np.testing.assert_array_equal(total_variation(column(-1), column(0), [3]), 1)
 
 
-def test_a_face_is_confident_when_every_part_that_applies_is():
+def test_a_face_is_confident_if_every_attribute_that_applies_is():
     confidences = np.array([[0.9, 0.8], [0.9, 0.4], [0.4, 0.9], [0.2, 0.1]], np.float32)
     applies = np.array([[True, True], [True, False], [True, True], [False, False]])
     assert share_confident(confidences, 0.5) == 0.25
@@ -118,7 +118,7 @@ def test_a_face_is_confident_when_every_part_that_applies_is():
     assert share_confident(confidences, 0) == 1
 
 
-def test_mistakes_are_said_in_one_line():
+def test_wrong_arguments_are_refused_in_one_line():
     labels = drawn(0, 9)
     for call, message in [
         (

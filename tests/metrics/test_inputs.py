@@ -1,4 +1,4 @@
-"""What scores are given becomes NumPy arrays of one kind, without needless copies."""
+"""Arguments of scores become NumPy arrays of one type, without needless copies."""
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ def test_features_of_any_floats_become_float64(dtype):
         np.testing.assert_array_equal(found, np.arange(6).reshape(3, 2))
 
 
-def test_bytes_stay_bytes_in_their_place():
+def test_bytes_stay_bytes_without_a_copy():
     pictures = np.zeros((4, 16, 16, 3), np.uint8)
     assert np.shares_memory(inputs.as_samples("samples", pictures), pictures)
     assert inputs.as_pictures("pictures", pictures, 16) is pictures
@@ -32,14 +32,14 @@ def test_one_nan_is_found_wherever_it_is():
             inputs.as_features("features", features)
 
 
-def test_labels_keep_what_does_not_apply():
+def test_labels_may_be_minus_one():
     labels = np.array([[0, -1], [2, 1]], np.int8)
     found = inputs.as_labels("labels", labels, np.array([3, 2]))
     assert found.dtype == np.int64
     np.testing.assert_array_equal(found, labels)
 
 
-def test_one_key_is_one_stream_of_random_numbers():
+def test_a_key_decides_the_random_numbers():
     first, again, old, other = (
         inputs.generator(key).random(5)
         for key in (jax.random.key(3), jax.random.key(3), jax.random.PRNGKey(3), jax.random.key(4))

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage against double loops, and on sets with known answers."""
+"""Precision, recall, density and coverage against double loops, and on sets with known scores."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def radius(points, i, k):
 
 
 def inside(x, points, k):
-    """In which balls x lies, a ball at a time."""
+    """In which balls x lies."""
     return [np.linalg.norm(x - points[i]) <= radius(points, i, k) + 1e-9 for i in range(len(points))]
 
 
@@ -32,8 +32,8 @@ def scores(real, fake, k):
 
 
 @given(seed=st.integers(0, 2**31), n=st.integers(4, 12), m=st.integers(4, 12), k=st.integers(1, 3))
-def test_agree_with_double_loops_also_where_distances_are_equal(seed, n, m, k):
-    """On a coarse lattice most samples are copies, or as far as a neighbour exactly: every edge matters."""
+def test_scores_agree_with_double_loops_also_for_equal_distances(seed, n, m, k):
+    """On a coarse lattice many samples are copies or lie exactly on the edge of a ball."""
     for grain in (0.0, 1.0):
         real, fake = (drawn(seed + i, size) for i, size in enumerate((n, m)))
         if grain:
@@ -45,19 +45,21 @@ def test_agree_with_double_loops_also_where_distances_are_equal(seed, n, m, k):
         np.testing.assert_allclose(moved, found, atol=1e-12)
 
 
-def test_features_far_from_zero_lose_nothing():
-    """Squares of such numbers are rounded by more than all the distances there are."""
+def test_features_far_from_zero_get_the_same_scores():
+    """Squares of these numbers are rounded by more than the distances."""
     real, fake = np.round(drawn(0, 40)), np.round(drawn(1, 40))
     assert scores(real + 2.0**40, fake + 2.0**40, 2) == scores(real, fake, 2)
 
 
-def test_equal_sets_are_all_there_and_disjoint_ones_nowhere():
+def test_equal_and_disjoint_sets():
     real = drawn(0, 60).astype(np.float32)
-    assert scores(real, real, 3) == pytest.approx((1, 1, 4 / 3, 1))  # a ball's own centre, and k on and in it
+    assert scores(real, real, 3) == pytest.approx(
+        (1, 1, 4 / 3, 1)
+    )  # a ball holds its own centre and k others
     assert scores(real, real + 100, 3) == (0, 0, 0, 0)
 
 
-def test_half_of_the_modes_missing_is_half_the_recall_and_half_the_coverage():
+def test_missing_half_of_the_modes_halves_recall_and_coverage():
     random = np.random.default_rng(0)
     centers = 100 * np.arange(4.0)[:, None] * np.ones(2)
     real = np.concatenate([c + random.normal(size=(100, 2)) for c in centers])
@@ -65,20 +67,20 @@ def test_half_of_the_modes_missing_is_half_the_recall_and_half_the_coverage():
     precision, recall, density, coverage = scores(real, fake, 5)
     assert precision > 0.9
     assert recall == pytest.approx(0.5, abs=0.03)
-    assert density == pytest.approx(1, abs=0.1)  # every fake is where real samples are: all that density sees
+    assert density == pytest.approx(1, abs=0.1)  # density only says that fakes are where real samples are
     assert coverage == pytest.approx(0.5, abs=0.01)
 
 
-def test_one_repeated_sample_is_precise_and_covers_next_to_nothing():
+def test_one_repeated_sample_is_precise_and_covers_very_little():
     real = drawn(0, 100)
     precision, recall, _, coverage = scores(real, np.repeat(real[:1], 100, axis=0), 3)
     assert precision == 1
-    assert recall == 0.01  # the one copied
+    assert recall == 0.01  # the sample that is repeated
     assert coverage < 0.15
 
 
-def test_noise_is_off_the_manifold_while_a_fake_outlier_widens_recall_but_not_coverage():
-    """Naeem et al. 2020, figure 2: one ball of far outliers holds every real sample."""
+def test_noise_is_outside_the_manifold_and_fake_outliers_raise_recall_but_not_coverage():
+    """Naeem et al. 2020, figure 2: the ball of an outlier contains all real samples."""
     real = drawn(0, 100, d=8)
     noise = 30 * drawn(1, 100, d=8)
     precision, recall, density, coverage = scores(real, noise, 3)
@@ -86,7 +88,7 @@ def test_noise_is_off_the_manifold_while_a_fake_outlier_widens_recall_but_not_co
     assert recall > 0.9
 
 
-def test_real_against_real_is_as_the_docstring_says():
+def test_real_samples_get_what_the_docstring_says():
     n, k = 100, 5
     found = [density_coverage(drawn(2 * s, n), drawn(2 * s + 1, n), k) for s in range(40)]
     density, coverage = np.mean(found, axis=0)
@@ -96,7 +98,7 @@ def test_real_against_real_is_as_the_docstring_says():
     assert coverage == pytest.approx(expected, abs=0.01)
 
 
-def test_blocks_leave_no_trace(monkeypatch):
+def test_the_size_of_blocks_does_not_matter(monkeypatch):
     real, fake = drawn(0, 50), drawn(1, 41)
     whole = scores(real, fake, 3)
     monkeypatch.setattr(manifold, "_BLOCK", 7)
@@ -104,7 +106,7 @@ def test_blocks_leave_no_trace(monkeypatch):
 
 
 @pytest.mark.parametrize("score", [precision_recall, density_coverage])
-def test_mistakes_are_said_in_one_line(score):
+def test_wrong_arguments_are_refused_in_one_line(score):
     a = drawn(0, 6)
     for k in (0, 5, 2.5):
         with pytest.raises(ValueError, match=rf"^k must be a whole number in 1\.\.4 \(.*\), got {k}$"):
@@ -113,5 +115,7 @@ def test_mistakes_are_said_in_one_line(score):
         score(a.astype(int), a)
     with pytest.raises(ValueError, match=r"^fake holds NaN or infinity"):
         score(a, np.full_like(a, np.inf))
-    with pytest.raises(ValueError, match=r"^real and fake must be of one width, got 3 and 2"):
+    with pytest.raises(
+        ValueError, match=r"^real and fake must have the same number of features, got 3 and 2"
+    ):
         score(a, a[:, :2])

@@ -1,4 +1,4 @@
-"""Scores of modes against samples made by hand, the definitions written out in NumPy, and SciPy."""
+"""Scores of modes: simple cases, the definitions written out in NumPy, and SciPy."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ CENTERS = jnp.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [10.0, 10.0]])
 
 
 def by_definition(samples, centers, sigma, weights=None):
-    """One sample at a time, in float64."""
+    """One sample after the other, in float64."""
     centers = np.asarray(centers, np.float64)
     weights = np.ones(len(centers)) if weights is None else np.asarray(weights, np.float64)
     weights = weights / weights.sum()
@@ -61,10 +61,12 @@ def test_all_samples_in_one_mode_are_a_collapse():
 def test_a_sample_is_good_up_to_three_sigma_in_a_circle():
     assert scores((3, 0)).high_quality == 1
     assert scores((3.001, 0)).high_quality == 0
-    assert scores((2.9, 2.9)).high_quality == 0  # within three sigma of each coordinate, yet too far
+    assert (
+        scores((2.9, 2.9)).high_quality == 0
+    )  # within three sigma along each axis, but too far from the centre
 
 
-def test_bad_samples_capture_no_mode_and_weigh_nothing_in_the_histogram():
+def test_bad_samples_capture_no_mode_and_are_not_in_the_histogram():
     found = scores((0, 0), (10, 0), (5, 5), (100, 100))
     assert found[:3] == pytest.approx((2, 0.5, np.log(2)))
 
@@ -78,7 +80,7 @@ def test_without_a_good_sample_nothing_is_captured():
     assert weighted.reverse_kl == pytest.approx(np.log(10))
 
 
-def test_a_width_is_about_the_modes_own_mean_and_pooled_over_modes():
+def test_widths_are_about_the_mean_of_each_mode_and_pooled():
     found = scores((0, 1), (2, 1), (10, 1), (10, 3), (0, 11))  # a variance of 2 along one axis of two, twice
     assert found.deviation == pytest.approx(1)
     assert scores((1, 1), (1, 1), (9, 9)).deviation == 0
@@ -92,13 +94,13 @@ def test_bridges_widen_all_samples_but_not_those_of_high_quality():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30])
-def test_what_is_not_finite_is_of_no_quality(bad):
+def test_samples_that_are_not_finite_are_not_of_high_quality(bad):
     found = scores((0, 0), (2, 0), (bad, 0), (bad, bad), (10, 10))
     assert found[:2] == pytest.approx((2, 0.6))
     assert found.deviation == found.deviation_high_quality == pytest.approx(1)
 
 
-def test_a_mixture_of_one_mode_leaves_no_weights_to_test():
+def test_a_mixture_of_one_mode_has_no_weights_to_test():
     found = ModeScores(*map(float, mode_scores(jnp.zeros((5, 2)), jnp.zeros((1, 2)), 1.0)))
     assert found == pytest.approx((1, 1, 0, 0, 0, 1))
 
@@ -121,14 +123,14 @@ def test_agrees_with_the_definition(seed, n, k, dim, spread, weighted):
     assert {(x.shape, x.dtype.name) for x in found} == {((), "float32")}
 
 
-def test_many_samples_are_taken_a_block_at_a_time(key, monkeypatch):
+def test_the_size_of_blocks_does_not_matter(key, monkeypatch):
     samples, centers = toy.ring(key, 1000), toy.ring_centers()
     whole = mode_scores(samples, centers, toy.RING_SIGMA)
     monkeypatch.setattr(modes, "_DISTANCES", 300 * 8)  # four blocks, the last of them not full
     np.testing.assert_allclose(mode_scores(samples, centers, toy.RING_SIGMA), whole, rtol=1e-5)
 
 
-def test_the_width_of_a_tight_mode_far_from_its_centre_is_not_lost_in_rounding(key):
+def test_the_width_of_a_narrow_mode_far_from_its_centre_is_precise(key):
     samples = jnp.array([[2.9, 0.0]]) + 1e-3 * jax.random.normal(key, (2000, 2))
     found = mode_scores(samples, CENTERS, 1.0)
     assert found.deviation == pytest.approx(1e-3, rel=0.05)
@@ -141,7 +143,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("sample", "centers", "sigma"), CASES)
-def test_the_data_themselves_score_as_a_perfect_sampler(key, sample, centers, sigma):
+def test_samples_of_the_mixture_get_the_scores_of_a_perfect_sampler(key, sample, centers, sigma):
     """Mean and spread over 200 perfect samples of 2500, in one vmapped program."""
     once = jax.jit(jax.vmap(lambda key: mode_scores(sample(key, 2500), centers(), sigma)))
     found = ModeScores(*map(np.asarray, once(jax.random.split(key, 200))))
@@ -159,7 +161,7 @@ def test_the_data_themselves_score_as_a_perfect_sampler(key, sample, centers, si
 
 
 def ring_like(key, weights, shrunk=1.0, shift=0.0, n=2500):
-    """Ring samples with other weights, widths (all) and places (in sigma, all the same way)."""
+    """Samples of a ring with other weights, smaller widths, and a shift of all samples in sigma."""
     key_mode, key_noise = jax.random.split(key)
     mode = jax.random.choice(key_mode, 8, (n,), p=jnp.asarray(weights, jnp.float32) / sum(weights))
     noise = shrunk * jax.random.normal(key_noise, (n, 2)) + jnp.array([[shift, 0.0]])
@@ -171,7 +173,7 @@ def ring_scores(samples, weights=None):
     return ModeScores(*map(float, found))
 
 
-def test_a_dropped_mode_is_seen(key):
+def test_a_missing_mode_is_found(key):
     found = ring_scores(ring_like(key, [0] + [1] * 7))
     assert found.captured == 7
     assert found.reverse_kl == pytest.approx(np.log(8 / 7), abs=0.005)
@@ -179,7 +181,7 @@ def test_a_dropped_mode_is_seen(key):
     assert found.deviation_high_quality == pytest.approx(0.974, abs=0.02)
 
 
-def test_shrunk_modes_flatter_the_quality_and_show_in_the_width(key):
+def test_narrow_modes_raise_the_quality_and_lower_the_width(key):
     found = ring_scores(ring_like(key, [1] * 8, shrunk=0.7))
     assert found.high_quality > 0.997
     assert found.deviation == pytest.approx(0.7, abs=0.02)
@@ -213,7 +215,7 @@ def test_a_perfect_sampler_in_any_dimension(dim):
     assert expected.deviation_high_quality == pytest.approx(good.std(), rel=0.01)
 
 
-def test_how_many_modes_a_perfect_sampler_finds():
+def test_how_many_modes_a_perfect_sampler_captures():
     weights = jnp.array([1.0, 9.0])
     expected = perfect_mode_scores(10, 2, weights).captured
     q = 1 - np.exp(-4.5)

@@ -1,4 +1,4 @@
-"""Nearest neighbours against a search pair by pair, and memorisation where the answer is known."""
+"""Nearest neighbours against a search of all pairs, and memorisation in known cases."""
 
 import numpy as np
 import pytest
@@ -28,8 +28,8 @@ def by_pairs(queries, references):
     m=st.sampled_from([1, 24]),
     block=st.sampled_from([5, 64]),
 )
-def test_is_what_a_search_of_all_pairs_finds(seed, n, m, block):
-    # As far from zero as that, a product rounds by more than any distance.
+def test_nearest_agrees_with_a_search_of_all_pairs(seed, n, m, block):
+    # So far from zero, a product is rounded by more than the distances.
     queries, references = drawn(seed, n) + 4096, drawn(seed + 1, m) + 4096
     pairs = by_pairs(queries, references)
     found = nearest(queries, references, block=block)
@@ -39,8 +39,8 @@ def test_is_what_a_search_of_all_pairs_finds(seed, n, m, block):
     np.testing.assert_array_equal(turned.indices, found.indices)
 
 
-def test_copies_are_at_distance_zero_and_one_grey_level_is_told_from_them():
-    """One level in 3 072 numbers is less than float32 rounds of their squares' sum."""
+def test_copies_have_distance_zero_and_one_grey_level_is_found():
+    """One level in 3 072 numbers is less than the rounding error of their sum of squares in float32."""
     training = bytes_drawn(0, 30, size=32)
     almost, nearly = training.copy(), training.copy()
     almost[:, 0, 0, 0] ^= 1
@@ -69,7 +69,7 @@ def test_a_second_search_of_the_same_shapes_compiles_nothing():
 @given(
     st.lists(st.integers(0, 6), min_size=2, max_size=30), st.lists(st.integers(0, 6), min_size=2, max_size=30)
 )
-def test_z_is_mann_whitneys_with_ties(a, b):
+def test_z_agrees_with_scipy_also_with_ties(a, b):
     a, b = np.array(a, float), np.array(b, float)
     z = neighbours.mann_whitney(a, b)
     assert neighbours.mann_whitney(b, a) == pytest.approx(-z)
@@ -81,7 +81,7 @@ def test_z_is_mann_whitneys_with_ties(a, b):
 
 
 def test_fresh_samples_are_no_copies():
-    """Over draws, z has mean 0 and standard deviation 1, and the shares are what they are for real ones."""
+    """z has mean 0 and standard deviation 1 between draws, and the shares are those of real samples."""
     found = [memorisation(drawn(4 * s, 200), drawn(4 * s + 1, 200), drawn(4 * s + 2, 200)) for s in range(40)]
     z = np.array([each.z for each in found])
     assert abs(z.mean()) < 4 / np.sqrt(40)
@@ -91,7 +91,7 @@ def test_fresh_samples_are_no_copies():
     assert found[0].expected_preference == 0.5
 
 
-def test_training_pictures_fed_back_are_found():
+def test_copies_of_training_pictures_are_found():
     training, fresh = bytes_drawn(0, 60), bytes_drawn(1, 40)
     noise = np.random.default_rng(2).integers(-8, 9, size=(50, 4, 4, 3))
     nearly = np.clip(training[:50].astype(int) + noise, 0, 255).astype(np.uint8)
@@ -105,7 +105,7 @@ def test_training_pictures_fed_back_are_found():
 
 
 def test_a_few_copies_among_good_samples_are_found_by_their_share():
-    """The mean of all says nothing: a twentieth copied hardly moves z."""
+    """With one sample in twenty copied, z hardly changes."""
     training, fresh = drawn(0, 300), drawn(1, 300)
     samples = np.concatenate([training[:15], drawn(2, 285)])
     found = memorisation(samples, training, fresh)
@@ -122,7 +122,7 @@ def test_one_training_picture_repeated_is_found():
 
 
 def test_blur_lowers_z_but_prefers_no_set():
-    """What lies near the middle is near to everything: the comparison of two references sees through it."""
+    """Blurred samples are closer to both sets, so they are no closer to one than to the other."""
     found = memorisation(0.2 * drawn(2, 300), drawn(0, 300), drawn(1, 300))
     assert found.z < -8
     assert found.share_prefers_training == pytest.approx(0.5, abs=0.1)
@@ -134,13 +134,13 @@ def test_noise_is_further_away():
     assert found.share_closer < 0.02
 
 
-def test_where_all_is_one_picture_nothing_can_be_told():
+def test_if_all_pictures_are_equal_no_copies_are_found():
     same = np.repeat(bytes_drawn(0, 1), 10, axis=0)
     assert memorisation(same, same, same) == (0.0, 1.0, 0.5, 0.5, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("call", [nearest, lambda a, b: memorisation(b, a, b)])
-def test_mistakes_are_said_in_one_line(call):
+def test_wrong_arguments_are_refused_in_one_line(call):
     good = drawn(0, 5)
     for bad, message in [
         (
@@ -148,7 +148,7 @@ def test_mistakes_are_said_in_one_line(call):
             r"must be uint8 or floats of shape \(n, \.\.\.\), one sample a row, got float32 of shape \(6,\)$",
         ),
         (good.astype(int), r"must be uint8 or floats of shape \(n, \.\.\.\), one sample a row, got int64"),
-        (good[:, :5], r"must hold samples of one shape, got \(.*\) and \(.*\)$"),
+        (good[:, :5], r"must have the same shape, got \(.*\) and \(.*\)$"),
         (good[:0], r"^\w+ must "),
         (good * np.inf, "holds NaN or infinity"),
     ]:

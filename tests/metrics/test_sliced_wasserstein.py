@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance against its definition, and on pictures spoilt in known ways."""
+"""The sliced Wasserstein distance against its definition, and on pictures changed in known ways."""
 
 import importlib
 
@@ -12,14 +12,14 @@ from scipy import stats
 
 from ganjax.metrics import sliced_wasserstein, sliced_wasserstein_1
 
-# The package's attribute of this name is the function.
+# As an attribute of the package, this name is the function.
 module = importlib.import_module("ganjax.metrics.sliced_wasserstein")
 KEY = jax.random.key(0)
 FEW = {"patches": 16, "projections": 32}
 
 
 def pictures(seed, n=64, size=32):
-    """Discs of flat colours on one another, cartoons in their way: edges and areas. Floats in [-1, 1]."""
+    """Overlapping discs of one colour each, so that there are edges and areas. Floats in [-1, 1]."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:size, :size] / size
     images = np.empty((n, size, size, 3), np.float32)
@@ -35,7 +35,7 @@ def distance(real, fake, key=KEY, **options):
 
 
 def one_band(size):
-    """The paper's pyramid, written with SciPy's convolution: what its functions are to give."""
+    """The paper's pyramid, written with SciPy's convolution."""
     image = pictures(0, n=1, size=size)
     kernel = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256
 
@@ -55,8 +55,8 @@ def test_the_pyramid_is_that_of_the_paper():
     np.testing.assert_array_equal(module._band(image, 0, last=True), image)
 
 
-def test_along_one_direction_it_is_the_mean_distance_between_sorted_values():
-    """16-pixel pictures have one level: themselves. Written out again with one patch and one direction."""
+def test_along_one_direction_the_distance_is_that_of_sorted_values():
+    """Pictures of 16 pixels have a single level. Written out for one patch and one direction."""
     real, fake = pictures(0, size=16), pictures(1, size=16) ** 3
     found = distance(real, fake, patches=1, projections=1)[16]
     random = np.random.default_rng(np.asarray(jax.random.key_data(KEY)))
@@ -73,7 +73,7 @@ def test_along_one_direction_it_is_the_mean_distance_between_sorted_values():
 
 @settings(max_examples=5)
 @given(seed=st.integers(0, 2**31), size=st.sampled_from([16, 32, 64]))
-def test_equal_sets_are_at_zero_and_order_of_sets_does_not_matter(seed, size):
+def test_equal_sets_get_zero_and_the_distance_is_symmetric(seed, size):
     real, fake = pictures(seed, 8, size), pictures(seed + 1, 8, size) ** 3
     found = distance(real, fake)
     assert list(found) == [s for s in (64, 32, 16) if s <= size]  # the finest first
@@ -89,7 +89,7 @@ def test_bytes_and_floats_are_the_same_pictures():
     assert distance(real, floats[1]) == pytest.approx(distance(*floats), rel=1e-4)
 
 
-def test_grows_with_noise():
+def test_the_distance_grows_with_noise():
     real, other = pictures(0), pictures(1)
     noise = np.random.default_rng(2).normal(size=real.shape).astype(np.float32)
     found = [distance(real, other + amount * noise)[32] for amount in (0, 0.05, 0.5)]
@@ -97,7 +97,7 @@ def test_grows_with_noise():
     assert found[2] > 1.2 * found[1]
 
 
-def test_a_lost_finest_band_is_seen_there_and_not_below():
+def test_missing_details_change_the_finest_level_only():
     real, other = pictures(0), pictures(1)
     floor = distance(real, other)
     found = distance(real, module._expand(module._reduce(other)))
@@ -105,22 +105,22 @@ def test_a_lost_finest_band_is_seen_there_and_not_below():
     assert found[16] < 1.2 * floor[16]
 
 
-def test_one_flat_picture_repeated_has_empty_bands_and_no_rounding_blown_up():
+def test_a_repeated_flat_picture_has_empty_levels():
     real = pictures(0)
     flat = np.full_like(real, 0.1)
-    assert distance(flat, np.full_like(real, -0.7)) == {32: 0, 16: 0}  # a shift of colour is not seen
+    assert distance(flat, np.full_like(real, -0.7)) == {32: 0, 16: 0}  # a shift of colours has no effect
     found = distance(real, flat)
-    assert min(found.values()) > 0.2  # half of all that there is to see
+    assert min(found.values()) > 0.2  # half of the largest distance
 
 
-def test_real_against_real_falls_with_n():
+def test_what_real_pictures_get_falls_with_n():
     few, many = (
         np.mean([distance(pictures(s, n), pictures(s + 50, n))[32] for s in range(4)]) for n in (8, 128)
     )
     assert many < few / 2
 
 
-def test_is_pure_and_blocks_leave_no_trace(monkeypatch):
+def test_the_key_decides_and_the_size_of_blocks_does_not_matter(monkeypatch):
     real, fake = pictures(0), pictures(1)
     whole = distance(real, fake)
     assert distance(real, fake) == whole
@@ -150,10 +150,10 @@ def test_other_pictures_are_refused_in_one_line(shape, dtype):
     assert "\n" not in str(caught.value)
 
 
-def test_other_mistakes_are_said_in_one_line():
+def test_other_wrong_arguments_are_refused_in_one_line():
     real = pictures(0, 4)
     with pytest.raises(
-        ValueError, match=r"must have one shape, got .* leave out what the longer set has more$"
+        ValueError, match=r"must have the same shape, got .* leave out some pictures of the larger set$"
     ):
         distance(real, real[:3])
     with pytest.raises(ValueError, match=r"^fake_images holds NaN or infinity"):
@@ -177,8 +177,8 @@ def test_points_agree_with_scipy_direction_by_direction(seed, n, dim):
     assert sliced_wasserstein_1(y, x, key=key, projections=20) == pytest.approx(found, rel=1e-6)
 
 
-def test_points_that_are_shifted_are_as_far_as_their_shift_seen_from_all_sides(monkeypatch):
-    """By 2 / pi of it on average in the plane, be they small and far away."""
+def test_the_distance_of_shifted_points_is_the_mean_projection_of_the_shift(monkeypatch):
+    """In the plane this is 2 / pi of it, also for a small shift far from zero."""
     x = 1000 + 0.01 * np.random.default_rng(0).normal(size=(200, 2))
     shifted = x + np.array([0.03, 0.04])
     found = sliced_wasserstein_1(x, shifted, key=KEY, projections=4000)
@@ -188,11 +188,13 @@ def test_points_that_are_shifted_are_as_far_as_their_shift_seen_from_all_sides(m
     assert sliced_wasserstein_1(x, shifted, key=KEY, projections=4000) == pytest.approx(found)
 
 
-def test_mistakes_with_points_are_said_in_one_line():
+def test_wrong_points_are_refused_in_one_line():
     x = np.zeros((4, 2))
-    with pytest.raises(ValueError, match=r"^x and y must hold as many points, got 4 and 3: leave out"):
+    with pytest.raises(
+        ValueError, match=r"^x and y must hold the same number of points, got 4 and 3: leave out"
+    ):
         sliced_wasserstein_1(x, x[:3], key=KEY)
-    with pytest.raises(ValueError, match=r"^x and y must be of one width"):
+    with pytest.raises(ValueError, match=r"^x and y must have the same number of features"):
         sliced_wasserstein_1(x, np.zeros((4, 3)), key=KEY)
     with pytest.raises(ValueError, match=r"^y holds NaN or infinity"):
         sliced_wasserstein_1(x, x * np.nan, key=KEY)

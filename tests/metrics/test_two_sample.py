@@ -1,4 +1,4 @@
-"""Energy and kernel tests against their sums over pairs in NumPy, SciPy, and what a p-value promises."""
+"""Energy and kernel tests against sums over pairs in NumPy and SciPy, and properties of p-values."""
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ def mmd(x, y, bandwidth):
 
 @pytest.mark.parametrize(("n", "m", "dim"), [(30, 25, 1), (1, 40, 2), (25, 25, 7)])
 def test_statistics_are_sums_over_all_pairs(n, m, dim, key):
-    for seed in range(10):  # of one shape: nothing is compiled anew
+    for seed in range(10):  # all of one shape, so that it is compiled once
         random = np.random.default_rng(seed)
         x = random.normal(size=(n, dim)).astype(np.float32)
         y = random.uniform(0.2, 2) * random.normal(size=(m, dim)).astype(np.float32) + np.float32(0.1 * seed)
@@ -42,8 +42,8 @@ def test_statistics_are_sums_over_all_pairs(n, m, dim, key):
 
 
 @TESTS
-def test_p_values_are_uniform_where_the_distributions_are_equal(test, key):
-    """Of 500 pairs of sets, and so every threshold is passed as often as it says."""
+def test_p_values_are_uniform_if_the_distributions_are_equal(test, key):
+    """For 500 pairs of sets, every threshold is passed as often as it should be."""
 
     @jax.jit
     @jax.vmap
@@ -61,7 +61,7 @@ def test_p_values_are_uniform_where_the_distributions_are_equal(test, key):
 
 
 def drawn(key, sample):
-    """Two sets, each of the same shape in every test here, and a key."""
+    """Two sets, of the same shapes in all tests here, and a key."""
     ours, theirs, own = jax.random.split(jax.random.fold_in(key, 1), 3)
     return sample(ours, 100), sample(theirs, 100), {"key": own, "permutations": 99}
 
@@ -76,7 +76,7 @@ def normal(key, n):
     [
         lambda x: x + jnp.array([[1.0, 0.0]]),
         lambda x: 0.4 * x,
-        lambda x: jnp.where(x[:, :1] > 0, x, -x),  # a half of it dropped
+        lambda x: jnp.where(x[:, :1] > 0, x, -x),  # half of it is missing
     ],
     ids=["shifted", "shrunk", "dropped"],
 )
@@ -86,7 +86,7 @@ def test_differences_are_found(test, differ, key):
     assert test(x, differ(y), **options).p_value <= 0.02
 
 
-def test_a_small_bandwidth_sees_the_width_of_modes_far_apart(key):
+def test_a_small_bandwidth_finds_other_widths_of_modes_far_apart(key):
     x, y, options = drawn(key, toy.ring)
     angle = jnp.round(jnp.arctan2(y[:, 1], y[:, 0]) * 4 / jnp.pi) * jnp.pi / 4
     center = jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
@@ -97,8 +97,8 @@ def test_a_small_bandwidth_sees_the_width_of_modes_far_apart(key):
     assert found.statistic == pytest.approx(mmd(np.asarray(x), np.asarray(shrunk), 0.01), rel=1e-3)
 
 
-def test_what_is_small_and_far_from_the_origin_does_not_drown_in_rounding(key):
-    """Squares of these coordinates in float32 would leave nothing of distances of 0.01."""
+def test_small_distances_far_from_the_origin_are_precise(key):
+    """The squares of these coordinates in float32 are rounded by more than distances of 0.01."""
     x, y, options = drawn(key, lambda key, n: 100 + 0.01 * normal(key, n))
     y = y + 0.02
     found = energy_test(x, y, **options)
@@ -108,7 +108,7 @@ def test_what_is_small_and_far_from_the_origin_does_not_drown_in_rounding(key):
 
 
 @TESTS
-def test_equal_sets_are_as_near_as_can_be(test, key):
+def test_equal_sets_have_distance_zero(test, key):
     x, _, options = drawn(key, toy.ring)
     found = test(x, x, **options)
     assert found.statistic == pytest.approx(0, abs=1e-6)
@@ -118,14 +118,14 @@ def test_equal_sets_are_as_near_as_can_be(test, key):
 
 
 @TESTS
-def test_points_that_are_not_finite_are_far_from_all(test, key):
+def test_points_that_are_not_finite_give_the_smallest_p(test, key):
     x, y, options = drawn(key, toy.ring)
     found = test(x.at[3, 0].set(jnp.nan), y, **options)
     assert np.isnan(found.statistic)
     assert found.p_value == pytest.approx(0.01)
 
 
-def test_distances_are_taken_some_rows_at_a_time(key, monkeypatch):
+def test_the_size_of_blocks_does_not_matter(key, monkeypatch):
     monkeypatch.setattr(two_sample, "_ENTRIES", 1000)  # eight rows, and three left
     x, y = toy.moons(key, 61), toy.spiral(key, 62)
     expected = energy(np.asarray(x), np.asarray(y))
@@ -138,7 +138,7 @@ def test_a_key_decides_and_nothing_is_compiled_twice(test, key):
     compiled = {energy_test: two_sample._energy_test, mmd_test: two_sample._mmd_test}[test]
     first, count = test(x, y, **options), compiled._cache_size()
     assert test(x, y, **options) == first
-    assert test(y, x, **options).p_value != first.p_value  # dealt out the same way, but other points
+    assert test(y, x, **options).p_value != first.p_value  # the same permutations, but of other points
     assert compiled._cache_size() == count
 
 
@@ -159,7 +159,7 @@ def test_mistakes(test, x, y, permutations, said, key):
 
 @pytest.mark.parametrize("n", [500, 2500])
 def test_large_sets_give_what_numpy_gives(n, key):
-    """JAX 0.10.2 may compile a product that is multiplied and summed wrongly, from some thousand rows on."""
+    """JAX 0.10.2 may wrongly compile a product that is multiplied and summed over thousands of rows."""
     points = np.asarray(toy.ring(key, 2 * n), np.float64)
     x, y = points[:n], 1.1 * points[n:]
     found = energy_test(jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32), key=key, permutations=500)

@@ -1,4 +1,4 @@
-"""Dense networks compute what they say, and save as plain Keras files."""
+"""Dense networks compute what their docstrings say, and save as plain Keras files."""
 
 import subprocess
 import sys
@@ -51,12 +51,12 @@ def test_a_skip_adds_a_linear_map_of_the_scaled_input():
     np.testing.assert_allclose(model(x), 3 * expected, rtol=0, atol=1e-6)
 
 
-def test_a_skip_carries_the_fourier_features_too():
+def test_a_skip_includes_fourier_features():
     model = dense.mlp(2, [8], 1, fourier_features=16, skip=True)
     assert model.get_layer("output").kernel.shape == (2 + 2 * 16 + 8, 1)
 
 
-def test_fourier_features_are_the_point_and_sines_and_cosines_of_frozen_frequencies():
+def test_fourier_features_are_the_input_and_sines_of_frozen_frequencies():
     model = dense.mlp(2, [8], 1, fourier_features=500, fourier_scale=2.0)
     frequencies = model.get_layer("frequencies").kernel
     assert frequencies.shape == (2, 500)
@@ -72,7 +72,7 @@ def test_fourier_features_are_the_point_and_sines_and_cosines_of_frozen_frequenc
     )
 
 
-def test_several_scales_share_the_features_out():
+def test_several_scales_divide_the_features():
     model = dense.mlp(2, [8], 1, fourier_features=600, fourier_scale=[0.5, 8.0])
     for index, scale in enumerate([0.5, 8.0], start=1):
         frequencies = model.get_layer(f"frequencies_{index}").kernel
@@ -82,7 +82,7 @@ def test_several_scales_share_the_features_out():
     assert model.get_layer("fourier_features").output.shape == (None, 2 + 4 * 300)
 
 
-def test_scales_are_taken_off_the_input_and_put_on_the_output():
+def test_input_and_output_scales():
     model = dense.mlp(2, [], 2, input_scale=4.0, output_scale=3.0)
     kernel, bias = (np.array(v.value) for v in model.weights)
     x = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
@@ -119,11 +119,11 @@ def test_fourier_features_load_in_safe_mode_without_ganjax(tmp_path):
         ({"fourier_features": 2, "fourier_scale": 0.0}, "positive fourier_scale"),
         ({"fourier_features": 2, "fourier_scale": float("nan")}, "positive fourier_scale"),
         ({"fourier_features": 2, "fourier_scale": []}, "positive fourier_scale"),
-        ({"fourier_features": 3, "fourier_scale": [1.0, 2.0]}, "share out fourier_features=3 evenly"),
+        ({"fourier_features": 3, "fourier_scale": [1.0, 2.0]}, "divide fourier_features=3 evenly"),
         ({"input_scale": 0.0}, "positive scales"),
         ({"output_scale": float("inf")}, "positive scales"),
     ],
 )
-def test_mistakes_are_named(arguments, words):
+def test_wrong_arguments_are_named(arguments, words):
     with pytest.raises(ValueError, match=words):
         dense.mlp(**{"input_dim": 2, "widths": [4], "output_dim": 1, **arguments})

@@ -1,19 +1,22 @@
-"""A manifest holds, as JSON, what a run needs to be made again."""
+"""A manifest holds, as JSON, what is needed to repeat a run, and the command that does it."""
 
 import dataclasses
 import json
 import os
+import shlex
 from pathlib import Path
 
 import jax
 import pytest
 import small_runs
 
-from ganjax.system.errors import DamagedError, UserError
-from ganjax.training import RunFolder
-from ganjax.system.progress import Clock
+from ganjax.cli.parsing import parse
+from ganjax.experiments import EXPERIMENTS, OriginalToy, Ring
+from ganjax.runs.manifest import Manifest, command_of, describe, earlier_manifest, mismatch
 from ganjax.system.environment import environment
-from ganjax.runs.manifest import Manifest, describe, earlier_manifest, mismatch
+from ganjax.system.errors import DamagedError, UserError
+from ganjax.system.progress import Clock
+from ganjax.training import RunFolder
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +24,14 @@ class WithPaths(small_runs.Dots):
     data: Path | None = Path("faces")
     widths: tuple[int, ...] = (2, 3)
     cache: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fancy(small_runs.Dots):
+    data: str | None = None
+    flip: bool = False
+    mirror: bool = True
+    widths: tuple[int, ...] = (2, 3)
 
 
 def test_every_setting_is_in_it_as_json(key):
@@ -74,7 +85,7 @@ def test_where_data_were_downloaded_is_told_and_not_compared(key):
         (WithPaths(seed=1), {}, "its seed is 1, not 0"),
         (WithPaths(batch=8), {}, "its batch is 8, not 16"),
         (small_runs.Dots(), {}, "its widths is None, not [2, 3]"),
-        (WithPaths(), {"sha256": "b"}, "its data are sha256 'b', and these are"),
+        (WithPaths(), {"sha256": "b"}, "its data are sha256 'b', not "),
         (small_runs.Tiles(), {}, "its experiment is 'tiles', not 'dots'"),
     ],
 )
@@ -128,3 +139,25 @@ def test_a_damaged_manifest_is_as_good_as_none_and_a_newer_one_is_not(tmp_path):
     folder.manifest_path.write_text('{"schema": 99}')
     with pytest.raises(UserError, match="update ganjax"):
         earlier_manifest(folder)
+
+
+def test_the_command_has_no_flag_for_a_default():
+    assert command_of(Ring()) == "ganjax train ring"
+
+
+def test_the_command_of_a_population_has_its_seeds():
+    assert command_of(Ring(seed=4, steps=5), range(3, 8)) == "ganjax train ring --seeds 3:8 --steps 5"
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [
+        Ring(seed=3, learning_rate=1 / 3, log_every=7),
+        OriginalToy(picture_every=0),
+        Fancy(data="my 'own' pictures; rm -rf $HOME", flip=True, mirror=False, widths=(4, 5, 6)),
+    ],
+)
+def test_the_command_parsed_again_is_the_same_experiment(experiment):
+    program, command, name, *words = shlex.split(command_of(experiment))
+    assert (program, command, name) == ("ganjax", "train", experiment.name)
+    assert parse(EXPERIMENTS.get(name, type(experiment)), words, "ganjax train") == experiment

@@ -1,4 +1,4 @@
-"""DCGAN pairs: the course's, layer by layer, and the same architecture at other sizes and widths.
+"""DCGANs: the networks of the original notebook, and the same architecture at other sizes and widths.
 
 Radford, Metz and Chintala 2016, "Unsupervised representation learning with deep convolutional
 generative adversarial networks": strided 4x4 convolutions in place of pooling, ReLU in the
@@ -16,15 +16,16 @@ from keras import layers
 Normalization = Literal["spectral", "batch", "layer"]
 
 LEAKY_SLOPE = 0.2
+LAYOUT = "channels_last"  # whatever the user's Keras settings say
 SIZES = (32, 64, 128)
 
 
 def original_generator() -> keras.Model:
-    """The course's cartoon generator: latents (batch, 1, 1, 100) to images (batch, 64, 64, 3).
+    """The original notebook's cartoon generator: latents (batch, 1, 1, 100) to images (batch, 64, 64, 3).
 
-    Five transposed convolutions of 512, 256, 128, 64 and 3 channels, no biases, batch
-    normalisation and ReLU between them, tanh at the end: 3 578 624 parameters, the moving statistics
-    of batch normalisation included.
+    Five transposed convolutions with 512, 256, 128, 64 and 3 channels, without biases, with batch
+    normalisation and ReLU between them and tanh at the end: 3 578 624 parameters, including the
+    moving statistics of batch normalisation.
     """
     x = inputs = layers.Input((1, 1, 100), name="latent")
     x = _transposed(512, "project", strides=4, padding="valid")(x)
@@ -39,12 +40,12 @@ def original_generator() -> keras.Model:
 
 
 def original_discriminator() -> keras.Model:
-    """The course's cartoon discriminator: images (batch, 64, 64, 3) to logits (batch, 2, 2, 1).
+    """The original notebook's cartoon discriminator: images (batch, 64, 64, 3) to logits (batch, 2, 2, 1).
 
-    Five strided convolutions of 64, 128, 256, 512 and 1 channels, no biases, batch normalisation on
-    the second to the fourth, leaky ReLU of slope 0.2: 2 767 360 parameters, the moving statistics
-    included. Each logit judges one quarter of the image. The course's sigmoid at the end is left
-    out: the loss takes logits.
+    Five strided convolutions with 64, 128, 256, 512 and 1 channels, without biases, with batch
+    normalisation after the second to fourth and leaky ReLU of slope 0.2: 2 767 360 parameters,
+    including the moving statistics. There is one logit for each quarter of the image. The
+    notebook's sigmoid at the end is left out, since the loss takes logits.
     """
     x = inputs = layers.Input((64, 64, 3), name="image")
     for size, channels in ((32, 64), (16, 128), (8, 256), (4, 512)):
@@ -66,13 +67,13 @@ def dcgan_generator(
 ) -> keras.Model:
     """A DCGAN generator, (batch, latent) to (batch, size, size, channels) in [-1, 1].
 
-    A dense layer makes a 4x4 image; each transposed convolution doubles its side and halves its
+    A dense layer makes a 4x4 image. Each transposed convolution doubles its side and halves its
     channels, down to ``width`` at half the full size. Batch normalisation and ReLU follow every
-    layer but the last, which ends in tanh.
+    layer except the last one, which is followed by tanh.
 
     Args:
-        size: side of the image in pixels: 32, 64 or 128.
-        width: channels at half the full size; the 4x4 stage has ``width * size / 8``.
+        size: height and width of the image in pixels: 32, 64 or 128.
+        width: channels at half the full size; there are ``width * size / 8`` at 4x4.
         latent: size of the latent vector.
         channels: channels of the image.
         name: the model's name.
@@ -105,16 +106,17 @@ def dcgan_discriminator(
     """A DCGAN discriminator, (batch, size, size, channels) to one logit an image, (batch, 1).
 
     Each strided convolution halves the side, from ``width`` channels at half the full size to
-    ``width * size / 8`` at 4x4; a dense layer reads the logit from those.
+    ``width * size / 8`` at 4x4; a dense layer computes the logit from these.
 
     Args:
-        size: side of the image in pixels: 32, 64 or 128.
+        size: height and width of the image in pixels: 32, 64 or 128.
         width: channels after the first convolution.
         normalization: ``"spectral"`` divides every kernel by its largest singular value
             (Miyato et al. 2018, "Spectral normalization for generative adversarial networks");
-            ``"batch"`` is batch normalisation on all convolutions but the first; ``"layer"``
-            normalises each image by itself, as the WGAN-GP penalty needs (Gulrajani et al. 2017,
-            "Improved training of Wasserstein GANs", section 4); None is none.
+            ``"batch"`` is batch normalisation after all convolutions except the first;
+            ``"layer"`` normalises each image separately, as the WGAN-GP penalty requires
+            (Gulrajani et al. 2017, "Improved training of Wasserstein GANs", section 4); None
+            does not normalise.
         channels: channels of the image.
         name: the model's name.
 
@@ -135,7 +137,7 @@ def dcgan_discriminator(
         elif normed:
             x = layers.GroupNormalization(groups=1, name=f"norm_{side}")(x)
         x = layers.LeakyReLU(LEAKY_SLOPE, name=f"leaky_relu_{side}")(x)
-    x = layers.Flatten(name="flatten")(x)
+    x = layers.Flatten(data_format=LAYOUT, name="flatten")(x)
     logit = layers.Dense(1, kernel_initializer=_kernel(), name="logit")
     return keras.Model(inputs, (_spectral(logit) if spectral else logit)(x), name=name)
 
@@ -151,7 +153,7 @@ def _stages(size: int, width: int) -> list[tuple[int, int]]:
 
 def _check(size: int, **counts: int) -> None:
     if size not in SIZES:
-        raise ValueError(f"a DCGAN here is for images of 32, 64 or 128 pixels, not {size}")
+        raise ValueError(f"the DCGANs need a size of 32, 64 or 128 pixels, not {size}")
     for what, count in counts.items():
         if count < 1:
             raise ValueError(f"{what} must be at least 1, not {count}")
@@ -174,6 +176,7 @@ def _transposed(
         kernel_size=4,
         strides=strides,
         padding=padding,
+        data_format=LAYOUT,
         use_bias=use_bias,
         kernel_initializer=_kernel(),
         name=name,
@@ -186,6 +189,7 @@ def _strided(channels: int, name: str, *, use_bias: bool) -> layers.Layer:
         kernel_size=4,
         strides=2,
         padding="same",
+        data_format=LAYOUT,
         use_bias=use_bias,
         kernel_initializer=_kernel(),
         name=name,
@@ -193,8 +197,8 @@ def _strided(channels: int, name: str, *, use_bias: bool) -> layers.Layer:
 
 
 def _batch_norm(name: str) -> layers.Layer:
-    # The paper's values; the course's momentum of 0.1 and epsilon of 0.8 forget the statistics
-    # at every batch and hardly normalise.
+    # The paper's values. With the notebook's momentum of 0.1 the moving statistics would be almost
+    # those of the last batch, and with its epsilon of 0.8 the layer would hardly normalise.
     return layers.BatchNormalization(
         momentum=0.9,
         epsilon=1e-5,

@@ -12,16 +12,16 @@ from keras import ops
 class Maxout(keras.layers.Layer):
     """h_i(x) = max_j (x W_ij + b_ij) over `pieces` affine functions (equation in section 3).
 
-    `(..., d)` to `(..., units)`, by one product with a kernel `(d, pieces * units)`, pieces outermost. A file
-    that holds this layer loads where `ganjax.networks.maxout` is imported.
+    `(..., d)` to `(..., units)`, by one product with a kernel `(d, pieces * units)` whose columns are ordered
+    by piece first. To load a file with this layer, import `ganjax.networks.maxout` first.
 
     Args:
-        units: i, size of the output.
-        pieces: j, at least 1; 1 is a dense layer without activation.
-        kernel_initializer, bias_initializer: Keras initializers, of the kernel above and of its biases.
+        units: size of the output, the range of i.
+        pieces: the range of j, at least 1; 1 gives a dense layer without activation.
+        kernel_initializer, bias_initializer: Keras initializers of the kernel and of its biases.
 
     Raises:
-        ValueError: units or pieces are no whole numbers of at least 1.
+        ValueError: units or pieces are not whole numbers of at least 1.
     """
 
     samplewise = True  # see ganjax/discriminator_pass.py

@@ -1,6 +1,6 @@
-"""Networks on points of published experiments, with the initial weights these began with.
+"""The networks of published experiments on points, with their initializers.
 
-Gulrajani et al. 2017 and others use plain multilayer perceptrons: `dense.mlp`.
+Gulrajani et al. 2017 and others use multilayer perceptrons, see `dense.mlp`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ganjax.networks.maxout import Maxout
 def pacgan_generator(dim: int, width: int = 400) -> keras.Model:
     """`(batch, 2)` to `(batch, dim)`: four layers of `width`, each with BatchNormalization and ReLU.
 
-    Lin et al. 2018, section 4.1 and the authors' code: no biases but the last layer's, kernels from
-    N(0, 0.02^2), moving averages that forget 5 % a step.
+    Lin et al. 2018, section 4.1 and the authors' code: biases in the last layer only, kernels from
+    N(0, 0.02^2), and moving averages with a momentum of 0.95.
     """
     x = inputs = layers.Input((2,), name="latent")
     for i in range(1, 5):
@@ -32,7 +32,8 @@ def pacgan_generator(dim: int, width: int = 400) -> keras.Model:
 def pacgan_discriminator(dim: int, width: int = 200, *, pieces: int = 5) -> keras.Model:
     """`(batch, dim)` to a logit `(batch, 1)`: three `Maxout` layers of `width`, and a linear one.
 
-    Lin et al. 2018, section 4.1 and the authors' code; kernels from N(0, 0.02^2). `dim` is a whole pack's.
+    Lin et al. 2018, section 4.1 and the authors' code; kernels from N(0, 0.02^2). `dim` is that of a whole
+    pack of samples.
     """
     x = inputs = layers.Input((dim,), name="pack")
     for i in range(1, 4):
@@ -58,7 +59,7 @@ def spectral_discriminator(dim: int, widths: Sequence[int]) -> keras.Model:
 def unrolled_generator(dim: int, width: int = 128) -> keras.Model:
     """`(batch, 256)` to `(batch, dim)`: two ReLU layers of `width`, and a linear one.
 
-    Metz et al. 2017, appendix A: kernels orthogonal, times 0.8.
+    Metz et al. 2017, appendix A: orthogonal kernels with a gain of 0.8.
     """
     x = inputs = layers.Input((256,), name="latent")
     for i in (1, 2):
@@ -68,12 +69,13 @@ def unrolled_generator(dim: int, width: int = 128) -> keras.Model:
 
 
 def unrolled_discriminator(dim: int, width: int = 128) -> keras.Model:
-    """`(batch, dim)` to a logit `(batch, 1)`: a quarter of the input, and one ReLU layer of `width`.
+    """`(batch, dim)` to a logit `(batch, 1)`: the input divided by 4, one ReLU layer of `width`, a linear
+    one.
 
-    Metz et al. 2017, appendix A: kernels orthogonal, times 0.8.
+    Metz et al. 2017, appendix A: orthogonal kernels with a gain of 0.8.
     """
     inputs = layers.Input((dim,), name="point")
-    x = keras.ops.multiply(inputs, 0.25)  # `Rescaling` asks for TensorFlow
+    x = keras.ops.multiply(inputs, 0.25)  # `Rescaling` needs TensorFlow
     x = layers.Dense(width, "relu", kernel_initializer=_orthogonal(), name="hidden")(x)
     logit = layers.Dense(1, kernel_initializer=_orthogonal(), name="logit")(x)
     return keras.Model(inputs, logit, name="discriminator")

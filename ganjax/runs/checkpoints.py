@@ -1,8 +1,8 @@
-"""Checkpoints: a whole state and what its run had written by then, in one file that knows when it is damaged.
+"""Checkpoints: one file with a whole state and what its run had written by then; damage is detected.
 
-A checkpoint is a .zip file of arrays in NumPy's format, by the paths of `state_to_arrays`, and `record.json`
-(`np.load` and `unzip` read it as well). Its comment is a SHA-256 over all of it. The same state gives the
-same bytes: no clock, no host, no version is in it.
+A checkpoint is a .zip file of arrays in NumPy's format, named by the paths of `state_to_arrays`, and of
+`record.json` (`np.load` and `unzip` can read it too). The zip comment is a SHA-256 of all members. The same
+state gives the same bytes: the file holds no date, host name or version.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from ganjax.system.files import write_zip
 RECORD = "record.json"
 WITNESSES = "witnesses"
 
-# What zipfile says of a file that is none, or no longer.
+# What zipfile raises for a file that is not a zip archive, or is damaged.
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A state as plain arrays, and what goes with it.
+    """A state as plain arrays, and a record of its run.
 
     Attributes:
         arrays: by path, as `state_to_arrays` gives them.
-        record: JSON values: what the run is, how far it is, what it has written (`training.record`).
-        witnesses: by step, float32 `(leaves, values)`: a few values of each array at that step.
+        record: JSON values: which run, at which step, what it has written (`ganjax.runs.record`).
+        witnesses: by step, float32 `(leaves, values)`: a few values of each array at that step
+            (`ganjax.runs.digests`).
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -46,10 +47,10 @@ class Checkpoint:
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `checkpoint` to `path`, whole or not at all.
+    """Write `checkpoint` to `path` atomically.
 
     Raises:
-        OSError: it cannot be written; what was there before is still there.
+        OSError: it cannot be written; a previous file is unchanged.
     """
     members = {f"{name}.npy": _npy(array) for name, array in checkpoint.arrays.items()}
     members |= {f"{WITNESSES}/{step}.npy": _npy(array) for step, array in checkpoint.witnesses.items()}
@@ -62,7 +63,7 @@ def read(path: Path) -> Checkpoint:
     """The checkpoint in `path`.
 
     Raises:
-        DamagedError: one of its bytes is not what was written, or it is no checkpoint.
+        DamagedError: the file was changed after it was written, or it is not a checkpoint.
         OSError: it cannot be read.
     """
     members, seal = _members(path)
@@ -73,15 +74,15 @@ def read(path: Path) -> Checkpoint:
         arrays = {name.removesuffix(".npy"): _array(content) for name, content in members.items()}
         steps = {name: int(name.split("/")[1]) for name in arrays if name.startswith(f"{WITNESSES}/")}
         witnesses = {step: arrays.pop(name) for name, step in steps.items()}
-    except Exception as error:  # over a forged array's header NumPy stumbles in many ways
-        raise DamagedError(f"{path} is no checkpoint of ganjax: {error}") from error
+    except Exception as error:  # NumPy raises many kinds of error for a forged array header
+        raise DamagedError(f"{path} is not a checkpoint of ganjax: {error}") from error
     if not isinstance(record, dict):
-        raise DamagedError(f"{path} is no checkpoint of ganjax: its record is no JSON object")
+        raise DamagedError(f"{path} is not a checkpoint of ganjax: its record is not a JSON object")
     return Checkpoint(arrays, record, witnesses)
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record alone of the checkpoint in `path`.
+    """The record of the checkpoint in `path`, without its arrays.
 
     Raises:
         DamagedError, OSError: see `read`. Damage elsewhere in the file goes unnoticed.
@@ -90,7 +91,7 @@ def read_record(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read(RECORD))
     except DAMAGE as error:
-        raise DamagedError(f"{path} is no checkpoint of ganjax: {error}") from error
+        raise DamagedError(f"{path} is not a checkpoint of ganjax: {error}") from error
 
 
 def _members(path: Path) -> tuple[dict[str, bytes], bytes]:
@@ -98,8 +99,8 @@ def _members(path: Path) -> tuple[dict[str, bytes], bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                # A small file could claim to hold any amount of memory.
-                raise ValueError("it is compressed, which no checkpoint is")
+                # A small compressed file could fill any amount of memory.
+                raise ValueError("it is compressed, and checkpoints never are")
             return {name: archive.read(name) for name in archive.namelist()}, archive.comment
     except DAMAGE as error:
         raise DamagedError(f"{path} is damaged: {error}") from error

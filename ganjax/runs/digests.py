@@ -1,4 +1,4 @@
-"""How two runs are compared: digests of the state, and a few of its values, at named steps."""
+"""How two runs are compared: by digests of the state and by a few of its values, at fixed steps."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-VALUES = 64  # of each array in a witness, at most
+VALUES = 64  # at most so many values of each array are in a witness
 
 
-def next_named(step: int) -> int:
-    """The least of 1, 2, 5, 10, 20, 50, 100, ... above `step`."""
+def next_digest_step(step: int) -> int:
+    """The smallest of 1, 2, 5, 10, 20, 50, 100, ... that is greater than `step`."""
     power = 1
     while True:
         for leading in (1, 2, 5):
@@ -19,15 +19,15 @@ def next_named(step: int) -> int:
         power *= 10
 
 
-def is_named(step: int) -> bool:
-    """Whether a run notes its digest at `step`: 0, 1, 2, 5, 10, 20, 50, 100, ..."""
-    return step == 0 or next_named(step - 1) == step
+def is_digest_step(step: int) -> bool:
+    """Whether a run records its digest at `step`: 0, 1, 2, 5, 10, 20, 50, 100, ..."""
+    return step == 0 or next_digest_step(step - 1) == step
 
 
 def witness(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A few values of each array, float32 `(len(arrays), VALUES)`: evenly spaced ones, padded with NaN.
+    """A few values of each array, evenly spaced: float32 `(len(arrays), VALUES)`, padded with NaN.
 
-    A digest says that two states differ; witnesses say in which arrays, and by how much.
+    A digest says that two states differ; a witness says in which arrays, and by how much.
     """
     rows = np.full((len(arrays), VALUES), np.nan, np.float32)
     for row, array in zip(rows, arrays.values(), strict=True):
@@ -38,9 +38,9 @@ def witness(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def relative_differences(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """Of two witnesses `(leaves, VALUES)`: float64 `(leaves,)`, at least 0.
+    """Relative difference of two witnesses `(leaves, VALUES)` for each leaf: float64 `(leaves,)`, at least 0.
 
-    max|a - b| / max|b| over the values of a leaf; infinite where only one of the two is finite or b is 0.
+    max|a - b| / max|b| over the values of a leaf; infinite if only one of the two is finite or b is 0.
     """
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
     padding = np.isnan(a) & np.isnan(b)

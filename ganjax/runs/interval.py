@@ -1,4 +1,4 @@
-"""How often something is done: every so many seconds, or every so many steps."""
+"""How often something is done: every N seconds, or every N steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganjax.system.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """Every `seconds`, or every `steps`: one of the two is given, the other is 0."""
+    """Every `seconds` or every `steps`; the other one of the two is 0."""
 
     seconds: int = 0
     steps: int = 0
@@ -21,23 +21,25 @@ class Interval:
         """`"60s"` or `"500steps"`.
 
         Raises:
-            UserError: it is neither.
+            UserError: `text` is neither.
         """
-        found = re.fullmatch(r"([1-9][0-9]{0,8}) ?(s|steps)", text, re.ASCII)
-        if not found:
-            raise UserError(f"--checkpoint-every {text!r} is neither seconds (60s) nor steps (500steps)")
-        number, unit = int(found[1]), found[2]
+        match = re.fullmatch(r"([1-9][0-9]{0,8}) ?(s|steps)", text, re.ASCII)
+        if not match:
+            raise UserError(
+                f"--checkpoint-every {text!r} must be seconds, as in 60s, or steps, as in 500steps"
+            )
+        number, unit = int(match[1]), match[2]
         return cls(seconds=number) if unit == "s" else cls(steps=number)
 
 
 class IntervalTimer:
-    """Whether it is time again. Seconds are the monotonic clock's, which nobody sets."""
+    """Says when an `Interval` has passed. Seconds are measured by the monotonic clock, which is never set."""
 
     def __init__(self, interval: Interval) -> None:
         self.interval, self.last = interval, time.monotonic()
 
     def due(self, step: int) -> bool:
-        """Whether it is time at `step`; if so, seconds count anew."""
+        """Whether the interval has passed at `step`; if so, the seconds start again."""
         if self.interval.steps:
             return step % self.interval.steps == 0
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""The main job's pair has the stated shapes, parameter counts and names, and saves as plain Keras."""
+"""The cartoon networks have the stated shapes, parameter counts and names, and save as plain Keras."""
 
 import jax
 import keras
@@ -33,7 +33,7 @@ def test_default_pair_has_the_stated_parameter_counts():
     assert cartoon.cartoon_discriminator().count_params() == 240_785
 
 
-def test_labels_reach_both():
+def test_labels_are_used_by_both_networks():
     generator = cartoon.cartoon_generator(32, 2, latent=4, labels=3)
     discriminator = cartoon.cartoon_discriminator(32, 2, labels=3)
     assert generator.input_shape == [(None, 4), (None, 3)]
@@ -43,17 +43,17 @@ def test_labels_reach_both():
     assert not np.allclose(pictures[0], pictures[1])
     same = np.repeat(pictures[:1], 3, axis=0)
     assert len(np.unique(np.asarray(discriminator([same, labels])))) == 3
-    # Miyato and Koyama's equation 3: without a label nothing is left but the logit of the picture.
+    # Miyato and Koyama's equation 3: with a label of zeros, only the logit of the picture is left.
     plain = keras.Model(discriminator.inputs[0], discriminator.get_layer("logit").output)
     np.testing.assert_allclose(discriminator([same, 0 * labels]), plain(same), rtol=0, atol=1e-5)
 
 
-def test_spectral_and_batch_norm_go_where_they_are_said_to():
+def test_spectral_and_batch_norm_are_where_the_docstring_says():
     kinds = {"spectral": keras.layers.SpectralNormalization, "batch_norm": keras.layers.BatchNormalization}
     for name, kind in kinds.items():
         discriminator = cartoon.cartoon_discriminator(32, 2, **{name: True})
         count = sum(isinstance(layer, kind) for layer in discriminator.layers)
-        assert count == {"spectral": 6, "batch_norm": 2}[name]  # every kernel; every block but the first
+        assert count == {"spectral": 6, "batch_norm": 2}[name]  # every kernel; every block except the first
         other = next(each for each in kinds.values() if each is not kind)
         assert not any(isinstance(layer, other) for layer in discriminator.layers)
 
@@ -68,7 +68,7 @@ def test_halving_moves_each_square_of_pixels_into_channels():
             np.testing.assert_array_equal(halved[:, row, column], square.reshape(2, 12))
 
 
-def test_pictures_stay_in_range_and_each_is_judged_by_itself():
+def test_pictures_are_in_range_and_logits_do_not_depend_on_the_batch():
     latents = jax.random.normal(jax.random.key(0), (3, 4))
     pictures = np.asarray(cartoon.cartoon_generator(32, 2, latent=4)(latents, training=True))
     assert np.abs(pictures).max() <= 1
@@ -79,7 +79,7 @@ def test_pictures_stay_in_range_and_each_is_judged_by_itself():
 
 
 @pytest.mark.parametrize("make", [cartoon.cartoon_generator, cartoon.cartoon_discriminator])
-def test_mistakes_are_named(make):
+def test_wrong_arguments_are_named(make):
     with pytest.raises(ValueError, match="32, 64 or 128 pixels, not 48"):
         make(48, 8)
     with pytest.raises(ValueError, match="width must be at least 1, got 0"):
@@ -89,7 +89,7 @@ def test_mistakes_are_named(make):
 def test_names_do_not_depend_on_what_was_built_before():
     def names():
         models = [cartoon.cartoon_generator(32, 1, latent=2), cartoon.cartoon_discriminator(32, 1)]
-        # Keras numbers its own names: a second build would differ if any were left to it.
+        # Keras numbers the names that it chooses, so a second build would differ if it chose any.
         return [
             [model.name, *(layer.name for layer in model.layers), *(v.path for v in model.variables)]
             for model in models

@@ -1,4 +1,4 @@
-"""The DCGAN pairs have the stated shapes, parameter counts and names, and save as plain Keras."""
+"""The DCGANs have the stated shapes, parameter counts and names, and save as plain Keras."""
 
 import jax
 import keras
@@ -19,7 +19,7 @@ def original():
     return dcgan.original_generator(), dcgan.original_discriminator()
 
 
-def test_original_pair_has_the_courses_shapes_and_parameter_counts(original):
+def test_the_original_networks_have_the_notebooks_shapes_and_parameter_counts(original):
     generator, discriminator = original
     assert generator.input_shape == (None, 1, 1, 100)
     assert generator.output_shape == discriminator.input_shape == (None, 64, 64, 3)
@@ -28,7 +28,7 @@ def test_original_pair_has_the_courses_shapes_and_parameter_counts(original):
     assert discriminator.count_params() == 2_767_360
 
 
-def test_original_pair_uses_sane_batch_norm_and_ends_in_tanh_and_logits(original):
+def test_the_original_networks_have_usual_batch_norm_and_end_in_tanh_and_logits(original):
     for model in original:
         norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
         assert norms
@@ -70,11 +70,11 @@ def test_normalizations(normalization, kind):
     )
     found = [layer for layer in model.layers if isinstance(layer, kinds)]
     assert all(isinstance(layer, kind) for layer in found)
-    # Spectral: three convolutions and the logit. The others: all convolutions but the first.
+    # Spectral: three convolutions and the logit. The others: all convolutions except the first.
     assert len(found) == {"spectral": 4, None: 0}.get(normalization, 2)
 
 
-def test_layer_normalization_judges_each_image_by_itself():
+def test_layer_normalization_treats_each_image_separately():
     model = dcgan.dcgan_discriminator(32, 2, "layer")
     images = np.random.default_rng(0).uniform(-1, 1, (3, 32, 32, 3)).astype("float32")
     together = model(images, training=True)
@@ -83,7 +83,7 @@ def test_layer_normalization_judges_each_image_by_itself():
 
 
 @pytest.mark.parametrize("make", [dcgan.dcgan_generator, dcgan.dcgan_discriminator])
-def test_mistakes_are_named(make):
+def test_wrong_arguments_are_named(make):
     with pytest.raises(ValueError, match="32, 64 or 128 pixels, not 48"):
         make(48, 8)
     with pytest.raises(ValueError, match="width must be at least 1, not 0"):
@@ -102,7 +102,7 @@ def test_names_do_not_depend_on_what_was_built_before():
             dcgan.dcgan_discriminator(32, 1),
             dcgan.dcgan_discriminator(32, 1, "layer"),
         ]
-        # Keras numbers its own names: a second build would differ if any were left to it.
+        # Keras numbers the names that it chooses, so a second build would differ if it chose any.
         return [
             [model.name, *(layer.name for layer in model.layers), *(v.path for v in model.variables)]
             for model in models

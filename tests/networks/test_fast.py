@@ -1,4 +1,4 @@
-"""Rewritten convolutions equal the stock ones, and their derivatives are never of the slow kind."""
+"""Replaced convolutions equal the stock ones, and their derivatives contain no slow convolution."""
 
 import collections
 import re
@@ -33,7 +33,7 @@ def normal(seed, shape):
 
 
 def penalty(function):
-    """A scalar whose gradient needs second derivatives in every operand, as R1's does."""
+    """A scalar whose gradient needs second derivatives with respect to all operands, as that of R1."""
 
     def of(*operands):
         gradients = jax.grad(lambda *o: jnp.sum(jnp.sin(function(*o))), argnums=(0, 1))(*operands)
@@ -62,7 +62,7 @@ def convolutions_in(jaxpr):
 
 
 def slow_convolutions(function, *operands):
-    """How many convolutions are doubly dilated, or are kernel gradients that read a dilated input.
+    """How many convolutions are doubly dilated, or are kernel gradients with a dilated input.
 
     A kernel gradient contracts the batch, which stands first in every array of these tests.
     """
@@ -194,12 +194,12 @@ def test_keras_models_agree_with_stock(make):
     fast = fast_convolutions(function)
     # Through batch normalisation over twelve values, float32 keeps about four digits of a second derivative.
     assert_close(everything(fast)(trainable, x), everything(function)(trainable, x), tolerance=2e-4)
-    # Control: the stock derivatives do have what the rewritten ones lack.
+    # Control: the stock derivatives do contain slow convolutions.
     assert slow_convolutions(everything(function), trainable, x) > 0
     assert slow_convolutions(everything(fast), trainable, x) == 0
 
 
-def test_lowered_for_cuda_every_convolution_is_native_and_none_slow_convolutions():
+def test_for_cuda_all_convolutions_are_native_and_none_is_slow():
     function, trainable, state = describe(small_generator())
     z = normal(0, (2, 1, 1, 3))
 
@@ -261,7 +261,7 @@ def scanned(x, kernel):
 
 
 @pytest.mark.parametrize(
-    ("function", "is_mended"),
+    ("function", "is_replaced"),
     [
         (jax.jit(transpose_once), True),
         (jax.checkpoint(transpose_once), True),
@@ -276,7 +276,7 @@ def scanned(x, kernel):
     ],
     ids=["jit", "checkpoint", "cond", "scan", "platform"],
 )
-def test_inside_other_transformations(function, is_mended):
+def test_inside_other_transformations(function, is_replaced):
     operands = normal(0, (2, 4, 4, 3)), normal(1, (4, 4, 3, 2))
     fast = fast_convolutions(function)
     assert_close(fast(*operands), function(*operands))
@@ -285,7 +285,7 @@ def test_inside_other_transformations(function, is_mended):
         return jax.grad(lambda *o: jnp.sum(jnp.sin(f(*o))), (0, 1))
 
     assert_close(gradient(fast)(*operands), gradient(function)(*operands))
-    assert (slow_convolutions(gradient(fast), *operands) == 0) is is_mended
+    assert (slow_convolutions(gradient(fast), *operands) == 0) is is_replaced
     assert slow_convolutions(gradient(function), *operands) > 0
 
 
@@ -313,7 +313,7 @@ def test_inside_other_transformations(function, is_mended):
     ],
     ids=["none", "unstrided without a form", "grouped", "atrous", "mixed"],
 )
-def test_what_it_does_not_rewrite_it_leaves_equation_for_equation(function):
+def test_other_functions_are_unchanged_equation_for_equation(function):
     operands = normal(0, (2, 4, 4, 3)), normal(1, (3, 3, 3, 3))
     assert str(jax.make_jaxpr(fast_convolutions(function))(*operands)) == str(
         jax.make_jaxpr(function)(*operands)
@@ -331,7 +331,7 @@ def test_arguments_and_results_keep_their_pytrees():
     )
 
 
-def test_results_nobody_reads_are_no_trouble():
+def test_unused_results():
     def function(x, kernel):
         largest, _ = lax.top_k(transpose_once(x, kernel), 1)
         return largest
@@ -367,7 +367,7 @@ def test_is_pure_and_compiles_once():
         np.testing.assert_array_equal(a, b)
 
 
-def test_forward_mode_says_no_only_where_something_was_rewritten():
+def test_forward_mode_is_refused_only_if_something_was_replaced():
     x, kernel = normal(0, (2, 4, 4, 3)), normal(1, (4, 4, 3, 2))
     with pytest.raises(TypeError, match="forward-mode"):
         jax.jvp(fast_convolutions(transpose_once), (x, kernel), (x, kernel))

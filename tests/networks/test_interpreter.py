@@ -1,4 +1,4 @@
-"""Evaluating a jaxpr with a rule: what is entered, what is left alone, and what carried values become."""
+"""Evaluating a jaxpr with a rule: which programs are evaluated, which are left alone, and wrapped values."""
 
 import jax
 import jax.numpy as jnp
@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ganjax.networks.interpreter import Carried, contains, evaluate, settle
+from ganjax.networks.interpreter import Wrapped, contains, evaluate, unwrap
 
 X = np.array([0.5, -1.0, 2.0], np.float32)
 
 
-class Halved(Carried):
-    """A number carried as its half."""
+class Halved(Wrapped):
+    """An array represented by its half."""
 
     def __init__(self, half):
         self.half = half
 
-    def settled(self):
+    def unwrapped(self):
         return 2 * self.half
 
 
@@ -26,13 +26,13 @@ def is_sine(equation):
 
 
 def sine_by_cosine(equation, inputs):
-    """Every sine as a cosine instead, so that what was rewritten is seen in the result."""
-    return [jnp.cos(*settle(inputs))] if is_sine(equation) else None
+    """Replace every sine by a cosine, so that results show what was replaced."""
+    return [jnp.cos(*unwrap(inputs))] if is_sine(equation) else None
 
 
 def run(function, *operands, rule=sine_by_cosine):
     closed = jax.make_jaxpr(function)(*operands)
-    return settle(evaluate(closed, operands, is_sine, rule))
+    return unwrap(evaluate(closed, operands, is_sine, rule))
 
 
 def sine(x):
@@ -91,7 +91,7 @@ def test_entered(name):
 
 
 @pytest.mark.parametrize("name", LEFT_ALONE)
-def test_left_alone_beside_what_is_rewritten(name):
+def test_left_alone_while_other_equations_are_replaced(name):
     function = LEFT_ALONE[name]
     alone, beside = run(lambda x: (function(x), jnp.sin(x)), X)
     np.testing.assert_allclose(alone, function(X), rtol=1e-6)
@@ -99,25 +99,25 @@ def test_left_alone_beside_what_is_rewritten(name):
 
 
 @pytest.mark.parametrize("function", [with_jvp, with_vjp])
-def test_a_derivative_of_its_own_is_kept(function):
+def test_a_custom_derivative_is_kept(function):
     def total(x):
         return jnp.sum(run(lambda x: function(x) + jnp.sin(x), x)[0])
 
-    # The rule says one, whatever the function is; the sine beside it became a cosine.
+    # The custom derivative is one, whatever the function is; the other sine became a cosine.
     np.testing.assert_allclose(jax.grad(total)(X), 1 - np.sin(X), rtol=1e-6)
 
 
-def test_checkpoint_stays_one():
+def test_checkpoint_is_kept():
     rewritten = str(jax.make_jaxpr(lambda x: run(jax.checkpoint(sine), x))(X))
     assert "checkpoint" in rewritten or "remat" in rewritten
 
 
-def test_a_program_without_a_match_is_left_whole():
+def test_a_program_without_a_match_is_unchanged():
     def function(x):
         return jax.jit(jnp.exp)(x) + 1
 
     def never(equation, inputs):
-        raise AssertionError("asked about a program that has no match")
+        raise AssertionError("the rule was called for a program without a match")
 
     np.testing.assert_array_equal(run(function, X, rule=never)[0], function(X))
     assert str(jax.make_jaxpr(lambda x: run(function, x, rule=never)[0])(X)) == str(
@@ -126,19 +126,19 @@ def test_a_program_without_a_match_is_left_whole():
 
 
 @pytest.mark.parametrize("name", ENTERED)
-def test_contains_looks_where_evaluation_goes(name):
+def test_contains_finds_equations_that_evaluate_would_replace(name):
     assert contains(jax.make_jaxpr(ENTERED[name][0])(X).jaxpr, is_sine)
 
 
 @pytest.mark.parametrize("name", LEFT_ALONE)
-def test_contains_does_not_look_into_what_is_left_alone(name):
+def test_contains_ignores_programs_that_are_left_alone(name):
     assert not contains(jax.make_jaxpr(LEFT_ALONE[name])(X).jaxpr, is_sine)
 
 
 def halving(equation, inputs):
-    """Sines are carried, negations keep them so, all else asks for arrays."""
+    """The results of sines are wrapped and negations keep them wrapped; all other operations need arrays."""
     if is_sine(equation):
-        return [Halved(jnp.sin(*settle(inputs)) / 2)]
+        return [Halved(jnp.sin(*unwrap(inputs)) / 2)]
     if equation.primitive.name == "neg" and isinstance(inputs[0], Halved):
         return [Halved(-inputs[0].half)]
     assert not any(isinstance(value, Halved) and equation.primitive.name == "neg" for value in inputs)
@@ -158,30 +158,30 @@ def halving(equation, inputs):
         with_jvp,
         with_vjp,
     ],
-    ids=["result", "carried", "op", "jit", "checkpoint", "cond", "loop", "custom_jvp", "custom_vjp"],
+    ids=["result", "wrapped", "op", "jit", "checkpoint", "cond", "loop", "custom_jvp", "custom_vjp"],
 )
-def test_carried_values_settle_wherever_an_array_is_needed(after):
+def test_wrapped_values_are_unwrapped_where_an_array_is_needed(after):
     def function(x):
         return after(jnp.sin(x))
 
     np.testing.assert_allclose(run(function, X, rule=halving)[0], function(X), rtol=1e-6)
 
 
-def test_carried_values_go_into_jit_as_they_are():
+def test_wrapped_values_stay_wrapped_inside_jit():
     closed = jax.make_jaxpr(lambda x: jax.jit(jnp.negative)(jnp.sin(x)))(X)
     (result,) = evaluate(closed, [X], is_sine, halving)
     assert isinstance(result, Halved)
-    np.testing.assert_allclose(result.settled(), -np.sin(X), rtol=1e-6)
+    np.testing.assert_allclose(result.unwrapped(), -np.sin(X), rtol=1e-6)
 
 
-def test_a_carried_operand_is_followed_into_a_program_without_a_match():
+def test_a_wrapped_operand_stays_wrapped_in_a_program_without_a_match():
     closed = jax.make_jaxpr(jnp.negative)(X)
     (result,) = evaluate(closed, [Halved(X / 2)], is_sine, halving)
     assert isinstance(result, Halved)
-    np.testing.assert_array_equal(result.settled(), -X)
+    np.testing.assert_array_equal(result.unwrapped(), -X)
 
 
-def test_effects_happen_once(capsys):
+def test_effects_occur_once(capsys):
     def function(x):
         jax.debug.print("{}", jnp.sin(x[0]), ordered=False)
         return jax.jit(lambda x: jnp.sin(x))(x)

@@ -1,4 +1,4 @@
-"""ganjax/networks/maxout.py"""
+"""The maxout layer."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ def test_each_unit_is_the_largest_of_its_affine_functions():
     assert network.output_shape == (None, 3)
 
 
-def test_of_one_piece_it_is_linear():
+def test_with_one_piece_it_is_linear():
     network = model(pieces=1)
     kernel, bias = (np.array(v.value) for v in network.weights)
     x = np.random.default_rng(0).normal(size=(5, 2)).astype("float32")
@@ -30,7 +30,7 @@ def test_of_one_piece_it_is_linear():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras, when it saves
-def test_it_is_built_again_saved_and_loaded(tmp_path):
+def test_it_can_be_rebuilt_saved_and_loaded(tmp_path):
     network = model()
     assert [v.shape for v in stateless.rebuild(network).variables] == [(2, 12), (12,)]
     network.save(tmp_path / "model.keras")
@@ -40,6 +40,6 @@ def test_it_is_built_again_saved_and_loaded(tmp_path):
 
 
 @pytest.mark.parametrize(("units", "pieces", "name"), [(0, 1, "units"), (1, 0, "pieces"), (1, 2.0, "pieces")])
-def test_mistakes_are_named(units, pieces, name):
+def test_wrong_arguments_are_named(units, pieces, name):
     with pytest.raises(ValueError, match=f"needs {name} to be a whole number of at least 1"):
         Maxout(units, pieces)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ganjax.runs import checkpoints
-from ganjax.runs.checkpoints import Checkpoint
 from ganjax.runs.checkpointer import Checkpointer, CheckpointPolicy
+from ganjax.runs.checkpoints import Checkpoint
 from ganjax.runs.record import Record
 from ganjax.runs.run_folder import RunFolder
 
@@ -91,4 +91,5 @@ def test_another_error_is_not_hidden_by_it(folder, monkeypatch):
 
 
 def test_by_default_a_checkpoint_a_minute_and_two_of_them():
-    assert (CheckpointPolicy().every.seconds, CheckpointPolicy().every.steps, CheckpointPolicy().last) == (60, 0, 2)
+    policy = CheckpointPolicy()
+    assert (policy.every.seconds, policy.every.steps, policy.last) == (60, 0, 2)

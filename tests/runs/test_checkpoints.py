@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganjax.system.errors import DamagedError
 from ganjax.runs import checkpoints
 from ganjax.runs.checkpoints import Checkpoint
+from ganjax.system.errors import DamagedError
 
 CHECKPOINT = Checkpoint(
     arrays={"generator/params/0": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.int32(4)},
@@ -101,7 +101,7 @@ def test_any_other_file_is_none(tmp_path, content):
 @pytest.mark.parametrize("record", [None, "text", [1]])
 def test_a_record_that_is_no_object_is_refused(tmp_path, record):
     checkpoints.write(tmp_path / "a.npz", Checkpoint({}, record))
-    with pytest.raises(DamagedError, match="no JSON object"):
+    with pytest.raises(DamagedError, match="not a JSON object"):
         checkpoints.read(tmp_path / "a.npz")
 
 

@@ -1,23 +1,24 @@
-"""Named steps, and how far two states are apart."""
+"""Steps with digests, and relative differences of two states."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganjax.runs.digests import VALUES, is_named, next_named, relative_differences, witness
+from ganjax.runs.digests import VALUES, is_digest_step, next_digest_step, relative_differences, witness
 
 
-def test_the_named_steps():
-    assert [step for step in range(1001) if is_named(step)] == [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+def test_the_steps_with_digests():
+    steps = [step for step in range(1001) if is_digest_step(step)]
+    assert steps == [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 
 @given(st.integers(0, 2**31))
-def test_the_next_is_named_and_none_lies_between(step):
-    after = next_named(step)
+def test_the_next_step_with_a_digest(step):
+    after = next_digest_step(step)
     assert after > step
-    assert is_named(after)
-    assert next_named(after - 1) == after
+    assert is_digest_step(after)
+    assert next_digest_step(after - 1) == after
     assert after <= max(1, 2.5 * step)
 
 

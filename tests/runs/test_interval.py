@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganjax.runs.interval import Interval, IntervalTimer
 from ganjax.system.errors import UserError
-from ganjax.runs.interval import IntervalTimer, Interval
 
 
 @given(st.integers(1, 999_999_999), st.sampled_from(["", " "]))

@@ -15,12 +15,12 @@ import pytest
 import small_runs
 
 from ganjax.datasets import batches, toy
-from ganjax.system.errors import UserError
 from ganjax.gan import GAN
-from ganjax.training import CheckpointPolicy, RunFolder, fit
-from ganjax.runs.manifest import Manifest
-from ganjax.system.progress import Progress
 from ganjax.runs.interval import Interval
+from ganjax.runs.manifest import Manifest
+from ganjax.system.errors import UserError
+from ganjax.system.progress import Progress
+from ganjax.training import CheckpointPolicy, RunFolder, fit
 
 EVERY_3 = CheckpointPolicy(Interval(steps=3))
 EXPERIMENT = small_runs.Nearest(steps=20)
@@ -113,7 +113,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(run, whole, caps
     assert resumed(run) == whole
     said = capsys.readouterr().err
     assert "step_0000015.npz is" in said
-    assert "going on from the one before" in said
+    assert "using the checkpoint before it" in said
     assert run.read_manifest()["sessions"][-1]["from_step"] == 12
 
 
@@ -121,7 +121,7 @@ def test_where_all_are_damaged_it_begins_anew(run, whole, capsys):
     for path in run.checkpoints():
         flip(path)
     assert resumed(run) == whole
-    assert "beginning with the first step" in capsys.readouterr().err
+    assert "starting at the first step" in capsys.readouterr().err
     assert run.read_manifest()["sessions"][-1]["from_step"] == 0
 
 
@@ -254,7 +254,7 @@ def test_a_finished_run_without_its_checkpoint_stays_as_it_is(dots, tmp_path):
 
 
 def test_a_run_that_has_gone_further_is_not_cut_short(run):
-    with pytest.raises(UserError, match="has 15 steps already"):
+    with pytest.raises(UserError, match="has done 15 steps already"):
         fit(EXPERIMENT, run, resume=True, steps=14, quiet=True)
 
 

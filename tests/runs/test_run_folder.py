@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+from ganjax.runs.run_folder import MANIFEST_SCHEMA, RunFolder, step_of
 from ganjax.system.errors import UserError
 from ganjax.system.lock import Lock
-from ganjax.runs.run_folder import MANIFEST_SCHEMA, RunFolder, step_of
 
 
 def a_run(path):

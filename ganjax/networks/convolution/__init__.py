@@ -1,10 +1,10 @@
-"""Convolutions whose values and derivatives are fast: what `ganjax.networks.fast` puts under a network.
+"""Convolutions with fast values and derivatives, which `ganjax.networks.fast` puts into networks.
 
-The networks stay stock Keras layers and know nothing of it: `fast_convolutions` (../fast.py) traces the
-function that calls them and evaluates its program equation by equation (../interpreter.py), with other
-convolutions in the place of some (strided.py):
+The networks stay stock Keras layers. `fast_convolutions` (../fast.py) traces the function that calls them,
+evaluates its program equation by equation (../interpreter.py), and replaces convolutions (strided.py):
 
-- native ones that are each other's derivatives (operations.py), on a GPU or TPU;
-- on a CPU Winograd's (winograd.py; transforms.py, plans.py, minimal_filtering.py), with a batch-last layout
-  carried from one to the next (batch_last.py).
+- on a GPU or TPU by native ones that are each other's derivatives (operations.py);
+- on a CPU by Winograd convolutions (winograd.py, transforms.py, plans.py, minimal_filtering.py). Images keep
+a
+  batch-last layout from one to the next (batch_last.py).
 """

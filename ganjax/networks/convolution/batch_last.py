@@ -1,8 +1,8 @@
-"""Carries images with their batch as the last axis from one Winograd convolution to the next.
+"""Keeps images in a layout with the batch as the last axis from one Winograd convolution to the next.
 
-A convolution makes an image batch-last; elementwise operations, reductions, padding and the like keep it
-so, each by its line of the table at the end; whatever has no line gets the image back as the program has it.
-Images never change their values, only their place in memory.
+A convolution returns a batch-last image. The table at the end has a rule for elementwise operations,
+reductions, padding and so on, which keep the layout; for all other operations the image is transposed back.
+Only the layout in memory changes, never a value.
 """
 
 from __future__ import annotations
@@ -18,50 +18,50 @@ from jax.extend import core
 
 from ganjax.networks.convolution import winograd
 from ganjax.networks.convolution.plans import Plan, plan_for
-from ganjax.networks.convolution.strided import Strided, is_readable, read, strided_rule
-from ganjax.networks.interpreter import Carried, array_type, bind, settle
+from ganjax.networks.convolution.strided import Convolution, is_supported, parse, strided_rule
+from ganjax.networks.interpreter import Wrapped, array_type, bind, unwrap
 
 
-class Image(Carried):
-    """An image of the program, `array` being its axes in the order `axes`."""
+class Image(Wrapped):
+    """An image of the program in another layout: `array` has the program's axes in the order `axes`."""
 
     def __init__(self, array: jax.Array, axes: Sequence[int]) -> None:
         self.array, self.axes = array, tuple(axes)
 
-    def settled(self) -> jax.Array:
+    def unwrapped(self) -> jax.Array:
         return self.array.transpose(np.argsort(self.axes))
 
 
-def has_form(equation: core.JaxprEqn) -> bool:
-    """Whether the equation is a convolution that Winograd's form serves."""
-    return is_readable(equation) and _plan(equation, read(equation)) is not None
+def has_plan(equation: core.JaxprEqn) -> bool:
+    """Whether the equation is a convolution for which there is a Winograd plan."""
+    return is_supported(equation) and _plan(equation, parse(equation)) is not None
 
 
 def batch_last_rule(equation: core.JaxprEqn, inputs: Sequence[Any]) -> Sequence[Any] | None:
-    """The equation on batch-last images, where there is a way."""
-    if is_readable(equation):
+    """The equation computed on batch-last images, or None if there is no rule for it."""
+    if is_supported(equation):
         return _convolution(equation, inputs)
     images = [value for value in inputs if isinstance(value, Image)]
     rule = RULES.get(equation.primitive.name)
     return rule(equation, inputs, images[0].axes) if images and rule else None
 
 
-def _plan(equation: core.JaxprEqn, what: Strided) -> Plan | None:
+def _plan(equation: core.JaxprEqn, convolution: Convolution) -> Plan | None:
     if array_type(equation.outvars[0]).dtype != jnp.float32:
         return None
-    return plan_for(what.geometry, what.channels, what.batch)
+    return plan_for(convolution.geometry, convolution.channels, convolution.batch)
 
 
 def _convolution(equation: core.JaxprEqn, inputs: Sequence[Any]) -> Sequence[Any] | None:
-    what = read(equation)
-    plan = _plan(equation, what)
+    convolution = parse(equation)
+    plan = _plan(equation, convolution)
     if plan is None:
-        return strided_rule(equation, settle(inputs))
+        return strided_rule(equation, unwrap(inputs))
     left, right = inputs
-    operation = winograd.spread if what.transposed else winograd.convolve
-    (right,) = settle([right])
-    result = operation(plan, _placed(left, _batch_last(what.left)), what.oriented(right))
-    return [Image(result, _batch_last(what.out))]
+    operation = winograd.convolve_transpose if convolution.transposed else winograd.convolve
+    (right,) = unwrap([right])
+    result = operation(plan, _placed(left, _batch_last(convolution.left)), convolution.oriented(right))
+    return [Image(result, _batch_last(convolution.out))]
 
 
 def _batch_last(channels_last: Sequence[int]) -> tuple[int, ...]:
@@ -70,9 +70,9 @@ def _batch_last(channels_last: Sequence[int]) -> tuple[int, ...]:
 
 
 def _placed(value: Any, axes: tuple[int, ...]) -> Any:
-    """The value's array with its axes in this order; scalars as they are."""
+    """The value as an array with its axes in this order; scalars are unchanged."""
     if isinstance(value, Image):
-        return value.array if value.axes == axes else value.settled().transpose(axes)
+        return value.array if value.axes == axes else value.unwrapped().transpose(axes)
     return value if jnp.ndim(value) == 0 else jnp.transpose(value, axes)
 
 
@@ -86,30 +86,33 @@ def _elementwise(equation: core.JaxprEqn, inputs: Sequence[Any], axes: tuple[int
 def _custom_derivative(
     equation: core.JaxprEqn, inputs: Sequence[Any], axes: tuple[int, ...]
 ) -> list[Any] | None:
-    """An activation with a derivative of its own, as relu has.
+    """An activation with a custom derivative rule, such as relu.
 
-    It acts on every number alone, so it may be given the numbers in any order: under the shape it knows.
+    If it is elementwise, the order of the numbers does not matter: they are given to it in the layout's
+    order, reshaped to the shape that it expects.
     """
     shape = array_type(equation.outvars[0]).shape
-    alike = all(
+    same_shape = all(
         array_type(atom).shape == (shape if isinstance(value, Image) else ())
         for atom, value in zip(equation.invars, inputs, strict=True)
     )
-    if len(equation.outvars) != 1 or not alike or not _acts_on_numbers(equation.params["call_jaxpr"], shape):
+    if len(equation.outvars) != 1 or not same_shape:
+        return None
+    if not _is_elementwise(equation.params["call_jaxpr"], shape):
         return None
     placed = [_placed(value, axes) for value in inputs]
     (result,) = bind(equation, [x if jnp.ndim(x) == 0 else x.reshape(shape) for x in placed])
     return [Image(result.reshape([shape[axis] for axis in axes]), axes)]
 
 
-def _acts_on_numbers(closed: core.ClosedJaxpr, shape: tuple[int, ...]) -> bool:
-    """Whether every equation is elementwise on arrays of one shape, scalars aside."""
+def _is_elementwise(closed: core.ClosedJaxpr, shape: tuple[int, ...]) -> bool:
+    """Whether all equations are elementwise operations on scalars and arrays of one shape."""
     return all(
         all(atom.aval.shape in ((), shape) for atom in [*equation.invars, *equation.outvars])
         and (
             equation.primitive.name in ELEMENTWISE
             or equation.primitive.name == "broadcast_in_dim"
-            or ("jaxpr" in equation.params and _acts_on_numbers(equation.params["jaxpr"], shape))
+            or ("jaxpr" in equation.params and _is_elementwise(equation.params["jaxpr"], shape))
         )
         for equation in closed.jaxpr.eqns
     )

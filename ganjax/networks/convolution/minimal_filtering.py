@@ -1,13 +1,13 @@
 """The matrices of Winograd's minimal filtering, computed exactly.
 
-F(tile, taps) computes `tile` neighbouring outputs of a filter of `taps` coefficients with
-`points = tile + taps - 1` multiplications in place of `tile * taps`:
+F(tile, taps) computes `tile` neighbouring outputs of a filter with `taps` coefficients by
+`points = tile + taps - 1` multiplications instead of `tile * taps`:
 
     outputs = A^T [(G filter) * (B^T inputs)]
 
 (Winograd 1980, "Arithmetic complexity of computations"; for convolutions Lavin and Gray 2016, equation 5,
-https://arxiv.org/abs/1509.09308). A product of two polynomials is fixed by its values at as many points as it
-has coefficients, which is Cook and Toom's algorithm; filtering is the transpose of that product.
+https://arxiv.org/abs/1509.09308). The Cook-Toom algorithm computes the product of two polynomials from its
+values at as many points as it has coefficients; filtering is the transpose of this product.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POINTS = {
     (2, 3): (0, 1, -1),
     (4, 3): (0, 1, -1, 2, Fraction(-1, 2)),
 }
-"""Where F(tile, taps) evaluates, besides infinity: of the small numbers those that round best."""
+"""The points of F(tile, taps) besides infinity: those small numbers that give the least rounding error."""
 
 Rows = list[list[Fraction]]
 
@@ -36,7 +36,7 @@ def minimal_filtering(tile: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.
     points = tile + taps - 1
     inverse = _inverse(_evaluation(tile, taps, points))
     interpolation = [list(column) for column in zip(*inverse, strict=True)]
-    # Whole numbers in B, which multiplies every image; their denominators go to G.
+    # The denominators of B are moved to G, so that B, which multiplies every image, has whole numbers.
     scales = [Fraction(math.lcm(*(entry.denominator for entry in row))) for row in interpolation]
     return (
         _scaled(_evaluation(tile, taps, tile), [Fraction(1)] * points),
@@ -46,7 +46,7 @@ def minimal_filtering(tile: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def _evaluation(tile: int, taps: int, coefficients: int) -> Rows:
-    """What takes a polynomial of so many coefficients to its values at the points, infinity last."""
+    """The matrix from a polynomial's coefficients to its values at the points, with infinity last."""
     finite = [Fraction(point) for point in POINTS[tile, taps]]
     powers = [[point**power for power in range(coefficients)] for point in finite]
     return [*powers, [Fraction(0)] * (coefficients - 1) + [Fraction(1)]]
@@ -58,7 +58,7 @@ def _scaled(rows: Rows, factors: Sequence[Fraction]) -> np.ndarray:
 
 
 def _inverse(matrix: Rows) -> Rows:
-    """Gauss and Jordan's elimination, in fractions."""
+    """Gauss-Jordan elimination in fractions."""
     size = len(matrix)
     rows = [[*row, *(Fraction(i == j) for j in range(size))] for i, row in enumerate(matrix)]
     for i in range(size):

@@ -1,20 +1,20 @@
 """A strided convolution and its two gradients, as three operations that are each other's derivatives.
 
-The convolution, its gradient with respect to the image (which is what Keras calls a transposed
-convolution) and its gradient with respect to the kernel are three faces of one trilinear form,
+The convolution, its gradient with respect to the image (Keras's transposed convolution) and its gradient
+with respect to the kernel belong to one trilinear form,
 
-    <features, convolve(image, kernel)> = <image, spread(features, kernel)>
-                                        = <kernel, correlate(image, features)>,
+    <features, convolve(image, kernel)> = <image, convolve_transpose(features, kernel)>
+                                        = <kernel, kernel_gradient(image, features)>,
 
-so both derivatives of each one are the other two. Automatic differentiation does not see that: it
-writes the kernel gradient of a transposed convolution as a convolution of the features with zeros put
-between them and a window as large as the image, which XLA runs as a naive loop on CPUs and does not
-recognise as one of cuDNN's three operations on GPUs. The second derivative of an ordinary strided
-convolution, which R1 and WGAN-GP penalties need, contains the same.
+so the two derivatives of each one are the other two. Automatic differentiation does not find them. It
+writes the kernel gradient of a transposed convolution as a convolution with zeros between the features
+and with a window as large as the image. XLA runs this as a naive loop on CPUs, and does not recognise
+it as one of cuDNN's three operations on GPUs. The second derivative of an ordinary strided convolution,
+which R1 and WGAN-GP penalties need, contains such a convolution too.
 
 Images are (batch, *image_size, image_channels), features (batch, *feature_size, feature_channels) and
-kernels (*kernel_size, image_channels, feature_channels), with any number of spatial axes and one
-floating dtype for all.
+kernels (*kernel_size, image_channels, feature_channels), with any number of spatial axes and the same
+floating dtype.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from jax import lax
 
 
 class Geometry(NamedTuple):
-    """What the three operations share besides their operands, one entry per spatial axis.
+    """Sizes, strides and padding of the three operations, one entry per spatial axis.
 
     ``padding`` is the (low, high) padding of the image, negative where it is cropped; ``precision`` is
-    what `jax.lax.conv_general_dilated` takes.
+    that of `jax.lax.conv_general_dilated`.
     """
 
     image_size: tuple[int, ...]
@@ -44,7 +44,7 @@ class Geometry(NamedTuple):
 
     @property
     def feature_size(self) -> tuple[int, ...]:
-        """What :func:`convolve` makes of an image of this size."""
+        """Size of the features that :func:`convolve` returns."""
         axes = zip(self.image_size, self.kernel_size, self.strides, self.padding, strict=True)
         return tuple((size + sum(pads) - window) // stride + 1 for size, window, stride, pads in axes)
 
@@ -64,26 +64,26 @@ def convolve(geometry: Geometry, image: jax.Array, kernel: jax.Array) -> jax.Arr
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def spread(geometry: Geometry, features: jax.Array, kernel: jax.Array) -> jax.Array:
+def convolve_transpose(geometry: Geometry, features: jax.Array, kernel: jax.Array) -> jax.Array:
     """The transposed convolution: features and kernel to an image.
 
-    Every feature vector is spread over the window of the image that :func:`convolve` would have read it
-    from; overlapping windows add.
+    Each feature vector, multiplied by the kernel, is added to the window of the image from which
+    :func:`convolve` computes it.
     """
-    dilated = functools.partial(_spread_dilated, geometry)
+    dilated = functools.partial(_transpose_dilated, geometry)
     divisible = all(k % s == 0 for k, s in zip(geometry.kernel_size, geometry.strides, strict=True))
     if not divisible or math.prod(features.shape[1:-1]) == 1:
         return dilated(features, kernel)
-    blockwise = functools.partial(_spread_blockwise, geometry)
+    blockwise = functools.partial(_transpose_blockwise, geometry)
     return lax.platform_dependent(features, kernel, cpu=blockwise, default=dilated)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def correlate(geometry: Geometry, image: jax.Array, features: jax.Array) -> jax.Array:
+def kernel_gradient(geometry: Geometry, image: jax.Array, features: jax.Array) -> jax.Array:
     """The kernel gradient: image and features to a kernel.
 
-    It is a convolution too: the features are its window, the batch is what it contracts and the image's
-    channels are its batch.
+    This is a convolution too: the features are its kernel, the sum is over the batch, and the image's
+    channels take the place of the batch.
     """
     axes = _axis_letters(geometry)
     padding = [
@@ -110,26 +110,26 @@ def _with_operands(operation: Any) -> Callable[..., Any]:
 
 def _convolve_pullback(geometry: Geometry, operands: tuple[jax.Array, jax.Array], features: jax.Array):
     image, kernel = operands
-    return spread(geometry, features, kernel), correlate(geometry, image, features)
+    return convolve_transpose(geometry, features, kernel), kernel_gradient(geometry, image, features)
 
 
-def _spread_pullback(geometry: Geometry, operands: tuple[jax.Array, jax.Array], image: jax.Array):
+def _convolve_transpose_pullback(geometry: Geometry, operands: tuple[jax.Array, jax.Array], image: jax.Array):
     features, kernel = operands
-    return convolve(geometry, image, kernel), correlate(geometry, image, features)
+    return convolve(geometry, image, kernel), kernel_gradient(geometry, image, features)
 
 
-def _correlate_pullback(geometry: Geometry, operands: tuple[jax.Array, jax.Array], kernel: jax.Array):
+def _kernel_gradient_pullback(geometry: Geometry, operands: tuple[jax.Array, jax.Array], kernel: jax.Array):
     image, features = operands
-    return spread(geometry, features, kernel), convolve(geometry, image, kernel)
+    return convolve_transpose(geometry, features, kernel), convolve(geometry, image, kernel)
 
 
 convolve.defvjp(_with_operands(convolve), _convolve_pullback)
-spread.defvjp(_with_operands(spread), _spread_pullback)
-correlate.defvjp(_with_operands(correlate), _correlate_pullback)
+convolve_transpose.defvjp(_with_operands(convolve_transpose), _convolve_transpose_pullback)
+kernel_gradient.defvjp(_with_operands(kernel_gradient), _kernel_gradient_pullback)
 
 
-def _spread_dilated(geometry: Geometry, features: jax.Array, kernel: jax.Array) -> jax.Array:
-    """:func:`spread` as the convolution that cuDNN knows as the gradient of the image."""
+def _transpose_dilated(geometry: Geometry, features: jax.Array, kernel: jax.Array) -> jax.Array:
+    """:func:`convolve_transpose` as the convolution that cuDNN recognises as the gradient of the image."""
     axes = _axis_letters(geometry)
     padding = [
         (window - 1 - low, size - extent + low)
@@ -146,11 +146,11 @@ def _spread_dilated(geometry: Geometry, features: jax.Array, kernel: jax.Array) 
     )
 
 
-def _spread_blockwise(geometry: Geometry, features: jax.Array, kernel: jax.Array) -> jax.Array:
-    """:func:`spread` where the strides divide the window, without multiplying by inserted zeros.
+def _transpose_blockwise(geometry: Geometry, features: jax.Array, kernel: jax.Array) -> jax.Array:
+    """:func:`convolve_transpose` without inserted zeros, if the strides divide the window.
 
-    Cut the image into blocks of one stride a side, and the window covers a few whole blocks. So an
-    ordinary convolution computes all pixels of a block as channels; they are then laid out side by side.
+    The image is divided into blocks as large as the strides, so that a window covers whole blocks. An
+    ordinary convolution computes all pixels of a block as channels, which are then put in their places.
     """
     axes, strides = _axis_letters(geometry), geometry.strides
     rank, channels = len(axes), kernel.shape[-2]
@@ -172,7 +172,7 @@ def _spread_blockwise(geometry: Geometry, features: jax.Array, kernel: jax.Array
     interleaved = [axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]
     image = blocks.reshape(-1, *counts, *strides, channels).transpose(0, *interleaved, 2 * rank + 1)
     sizes = [count * stride for count, stride in zip(counts, strides, strict=True)]
-    # The blocks span what the windows reach of the padded image: drop padding, add what none reached.
+    # The blocks cover all windows in the padded image: remove the padding, and add pixels in no window.
     margins = [
         (-low, wanted - size + low, 0)
         for wanted, size, (low, _) in zip(geometry.image_size, sizes, geometry.padding, strict=True)
@@ -186,6 +186,6 @@ def _axis_letters(geometry: Geometry) -> str:
 
 
 def _per_axis(geometry: Geometry, features: jax.Array) -> zip:
-    """Per spatial axis: image size, kernel size, padding, and the extent of the features once dilated."""
+    """For each spatial axis: image size, kernel size, padding, and the extent of the dilated features."""
     extents = [s * (n - 1) + 1 for s, n in zip(geometry.strides, features.shape[1:-1], strict=True)]
     return zip(geometry.image_size, geometry.kernel_size, geometry.padding, extents, strict=True)

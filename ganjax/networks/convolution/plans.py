@@ -1,4 +1,4 @@
-"""How a convolution is cut into tiles for Winograd's form, and which convolutions are."""
+"""Plans that divide a convolution into tiles for Winograd's algorithm, and the choice of such a plan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from ganjax.networks.convolution.operations import Geometry
 
 
 class Axis(NamedTuple):
-    """One spatial axis of a convolution cut into tiles."""
+    """One spatial axis of a convolution that is divided into tiles.
+
+    Attributes:
+        tile: outputs in a tile.
+        taps: window / stride.
+        stride: of the convolution.
+        tiles: number of tiles.
+        size: of the image.
+        low: padding of the image at its low end, negative where it is cropped.
+    """
 
     tile: int
     taps: int
@@ -24,7 +33,7 @@ class Axis(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        """Strides that the padded image is long."""
+        """Length of the padded image in strides."""
         return self.tile * self.tiles + self.taps - 1
 
     @property
@@ -42,14 +51,15 @@ class Axis(NamedTuple):
 
 Plan = tuple[Axis, Axis]
 
-LEAST_CHANNELS = 3  # a convolution to the one channel of a logit has nothing to share between products
+LEAST_CHANNELS = 3  # with fewer channels, such as the one of a logit, transforms cost more than they save
 
 
 def plan_for(geometry: Geometry, channels: tuple[int, int], batch: int) -> Plan | None:
-    """How to cut this convolution into tiles, or None where Winograd's form does not exist or does not pay.
+    """The plan for a convolution, or None if it does not fit into tiles or Winograd's algorithm is not
+    faster.
 
-    Of the tiles that fit, the one that leaves the fewest numbers to transform: large tiles for large images
-    of few channels, small ones where the kernel is what is large.
+    Of the tile sizes that fit, it has the one with the fewest numbers to transform: large tiles for large
+    images with few channels, small tiles for large kernels.
     """
     image_channels, feature_channels = channels
     if len(geometry.image_size) != 2 or min(channels) < LEAST_CHANNELS or batch == 0:

@@ -1,4 +1,4 @@
-"""Which convolutions of a jaxpr are strided or transposed, and how they read in terms of `operations`."""
+"""Finds the strided and transposed convolutions of a jaxpr, and describes them in terms of `operations`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,21 @@ from jax import lax
 from jax.extend import core
 from jax.extend.core import primitives
 
-from ganjax.networks.convolution.operations import Geometry, convolve, spread
+from ganjax.networks.convolution.operations import Geometry, convolve, convolve_transpose
 from ganjax.networks.interpreter import array_type
 
 
-class Strided(NamedTuple):
-    """A convolution, or the transpose of one.
+class Convolution(NamedTuple):
+    """A convolution or a transposed one.
 
-    `image` is what the underlying convolution reads: the output, if transposed. `left` and `out` give the
-    axes of the operand and of the result as batch, spatial axes, channels; `kernel` brings the kernel's to
-    spatial axes, image channels, feature channels, after which a transposed one's window is mirrored.
+    Attributes:
+        geometry: its image is the operand of a convolution, and the result of a transposed one.
+        transposed: whether it is a transposed convolution.
+        channels: of the image and of the features.
+        batch: size of the batch.
+        left, out: the axes of operand and result in the order batch, spatial axes, channels.
+        kernel: the kernel's axes in the order spatial axes, image channels, feature channels. The window of a
+            transposed convolution must also be mirrored, see `oriented`.
     """
 
     geometry: Geometry
@@ -33,19 +38,19 @@ class Strided(NamedTuple):
     kernel: tuple[int, ...]
 
     def oriented(self, kernel: jax.Array) -> jax.Array:
-        """The equation's kernel as (*window, image channels, feature channels)."""
+        """The equation's kernel as `operations` takes it: (*window, image channels, feature channels)."""
         kernel = kernel.transpose(self.kernel)
         return lax.rev(kernel, range(kernel.ndim - 2)) if self.transposed else kernel
 
 
 def is_strided(equation: core.JaxprEqn) -> bool:
-    """Whether this is a convolution that :func:`read` reads, with a stride or a dilated input."""
-    return is_readable(equation) and max(equation.params["window_strides"], default=1) != max(
+    """Whether this is a convolution that :func:`parse` supports, with a stride or a dilated input."""
+    return is_supported(equation) and max(equation.params["window_strides"], default=1) != max(
         equation.params["lhs_dilation"], default=1
     )
 
 
-def is_readable(equation: core.JaxprEqn) -> bool:
+def is_supported(equation: core.JaxprEqn) -> bool:
     """Whether this is an ungrouped float convolution with a dense window, strided, transposed or neither."""
     if equation.primitive is not primitives.conv_general_dilated_p:
         return False
@@ -64,8 +69,8 @@ def is_readable(equation: core.JaxprEqn) -> bool:
     )
 
 
-def read(equation: core.JaxprEqn) -> Strided:
-    """The equation, of which :func:`is_readable` holds, as a convolution or the transpose of one."""
+def parse(equation: core.JaxprEqn) -> Convolution:
+    """The convolution of an equation for which :func:`is_supported` is true."""
     params = equation.params
     layout = params["dimension_numbers"]
     left, right = (array_type(atom).shape for atom in equation.invars)
@@ -75,8 +80,8 @@ def read(equation: core.JaxprEqn) -> Strided:
     padding = tuple(map(tuple, params["padding"]))
     transposed = max(params["lhs_dilation"]) > 1
     if transposed:
-        # Seen from the convolution it transposes, its output is the image and its window is mirrored, with
-        # the two kinds of channels exchanged.
+        # For the convolution that is transposed, the output here is the image, the window is mirrored, and
+        # the two kinds of channels are exchanged.
         image_size = tuple(out[axis] for axis in layout.out_spec[2:])
         strides = params["lhs_dilation"]
         padding = tuple((k - 1 - low, k - 1 - high) for k, (low, high) in zip(window, padding, strict=True))
@@ -85,7 +90,7 @@ def read(equation: core.JaxprEqn) -> Strided:
         image_size = tuple(left[axis] for axis in layout.lhs_spec[2:])
         strides = params["window_strides"]
         kernel = (*spatial, in_features, out_features)
-    return Strided(
+    return Convolution(
         Geometry(image_size, window, tuple(strides), padding, params["precision"]),
         transposed,
         (right[kernel[-2]], right[kernel[-1]]),
@@ -97,13 +102,13 @@ def read(equation: core.JaxprEqn) -> Strided:
 
 
 def strided_rule(equation: core.JaxprEqn, inputs: Sequence[jax.Array]) -> list[jax.Array] | None:
-    """A strided or transposed convolution by `operations.convolve` or `spread`."""
+    """A strided or transposed convolution by `operations.convolve` or `convolve_transpose`."""
     if not is_strided(equation):
         return None
-    what, (left, right) = read(equation), inputs
-    operation: Any = spread if what.transposed else convolve
-    result = operation(what.geometry, left.transpose(what.left), what.oriented(right))
-    return [result.transpose(np.argsort(what.out))]
+    convolution, (left, right) = parse(equation), inputs
+    operation: Any = convolve_transpose if convolution.transposed else convolve
+    result = operation(convolution.geometry, left.transpose(convolution.left), convolution.oriented(right))
+    return [result.transpose(np.argsort(convolution.out))]
 
 
 def _channels_last(spec: Sequence[int]) -> tuple[int, ...]:

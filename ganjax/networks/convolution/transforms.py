@@ -1,7 +1,7 @@
-"""The linear maps of Winograd's form, between what they transform and its tiles, each with its adjoint.
+"""The linear maps of Winograd's algorithm from images, features and kernels to tiles, and their adjoints.
 
-Every map goes over one axis, is finished, and goes over the other; both have the batch innermost, so XLA
-makes straight loops of them. Shapes as in winograd.py.
+Every map transforms one spatial axis completely before the other. The batch is always the innermost axis, so
+that XLA makes simple loops. Shapes are those of winograd.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ganjax.networks.convolution.minimal_filtering import minimal_filtering
 from ganjax.networks.convolution.plans import Axis, Plan
 
 
-def _apart(function: Callable[[Plan, jax.Array], jax.Array]) -> Callable[[Plan, jax.Array], jax.Array]:
-    """A step that is computed once and kept: XLA would compute it again in everything that reads it."""
+def _unfused(function: Callable[[Plan, jax.Array], jax.Array]) -> Callable[[Plan, jax.Array], jax.Array]:
+    """Keep XLA from fusing the function into all users of its result: each would compute it again."""
     compiled = jax.jit(function, static_argnums=0)
 
     @functools.wraps(function)
@@ -35,7 +35,7 @@ def _apart(function: Callable[[Plan, jax.Array], jax.Array]) -> Callable[[Plan, 
 def _combine(matrix: np.ndarray, parts: Sequence[jax.Array], axis: int = 0) -> jax.Array:
     """The matrix `(m, n)` times n arrays, as one array with a new axis of size m.
 
-    Written so that XLA makes one loop of it without a branch, which stacking m sums would give.
+    XLA makes a single loop without branches of this; a stack of m sums would have branches.
     """
     total: Any = 0.0
     for column, part in zip(matrix.T, parts, strict=True):
@@ -46,7 +46,7 @@ def _combine(matrix: np.ndarray, parts: Sequence[jax.Array], axis: int = 0) -> j
 
 
 def _every(axis: Axis, x: jax.Array, dimension: int) -> list[jax.Array]:
-    """For each point of a tile, the blocks that stand there in all tiles."""
+    """For each point of a tile, the blocks at this point in all tiles."""
     last = axis.tile * (axis.tiles - 1) + 1
     return [lax.slice_in_dim(x, k, k + last, axis.tile, dimension) for k in range(axis.points)]
 
@@ -58,7 +58,7 @@ def _image_to_tiles(plan: Plan, image: jax.Array) -> jax.Array:
     return tiles.reshape(_points(plan), -1, height.tiles * width.tiles * image.shape[-1])
 
 
-@_apart
+@_unfused
 def _tile_rows(plan: Plan, image: jax.Array) -> jax.Array:
     """(c, length, length, batch) to (points, stride, c, tiles, length * batch)."""
     height, _ = plan
@@ -67,7 +67,7 @@ def _tile_rows(plan: Plan, image: jax.Array) -> jax.Array:
     return _combine(minimal_filtering(height.tile, height.taps)[2], parts)
 
 
-@_apart
+@_unfused
 def _tile_columns(plan: Plan, rows: jax.Array) -> jax.Array:
     """(points, stride, c, tiles, length * batch) to the tiles of both axes."""
     height, width = plan
@@ -99,7 +99,7 @@ def _points(plan: Plan) -> int:
 
 
 def _overlapping(axis: Axis) -> np.ndarray:
-    """(tile, 2 * points): what a tile and the one before it give to the blocks of the tile."""
+    """(tile, 2 * points): the contributions of a tile and of the one before it to the tile's blocks."""
     B = minimal_filtering(axis.tile, axis.taps)[2]
     before = np.zeros_like(B[:, : axis.tile])
     before[:, : axis.taps - 1] = B[:, axis.tile :]
@@ -107,7 +107,7 @@ def _overlapping(axis: Axis) -> np.ndarray:
 
 
 def _with_neighbours(axis: Axis, parts: Sequence[jax.Array], dimension: int) -> list[jax.Array]:
-    """Every part as it is and moved on by one tile, one tile longer."""
+    """Every part unchanged and every part shifted by one tile; all are one tile longer."""
 
     def moved(part: jax.Array, by: int) -> jax.Array:
         padding = [(0, 0, 0)] * part.ndim
@@ -117,7 +117,7 @@ def _with_neighbours(axis: Axis, parts: Sequence[jax.Array], dimension: int) -> 
     return [moved(part, 0) for part in parts] + [moved(part, 1) for part in parts]
 
 
-@_apart
+@_unfused
 def _untile_columns(plan: Plan, tiles: jax.Array) -> jax.Array:
     """The adjoint of :func:`_tile_columns`, cropped to the image's width."""
     height, width = plan
@@ -134,7 +134,7 @@ def _untile_columns(plan: Plan, tiles: jax.Array) -> jax.Array:
     return _cropped(width, rows, 4)
 
 
-@_apart
+@_unfused
 def _untile_rows(plan: Plan, rows: jax.Array) -> jax.Array:
     """The adjoint of :func:`_tile_rows`, cropped to the image's height."""
     height, width = plan
@@ -154,11 +154,13 @@ def _cropped(axis: Axis, x: jax.Array, dimension: int) -> jax.Array:
 
 
 def _features_to_tiles(plan: Plan, features: jax.Array) -> jax.Array:
-    return _spread_columns(plan, _spread_rows(plan, features)).reshape(_points(plan), features.shape[0], -1)
+    return _tile_feature_columns(plan, _tile_feature_rows(plan, features)).reshape(
+        _points(plan), features.shape[0], -1
+    )
 
 
-@_apart
-def _spread_rows(plan: Plan, features: jax.Array) -> jax.Array:
+@_unfused
+def _tile_feature_rows(plan: Plan, features: jax.Array) -> jax.Array:
     """(d, height, width, batch) to (points, d, tiles, width * batch)."""
     height, _ = plan
     rows = features.reshape(features.shape[0], height.tiles, height.tile, -1)
@@ -166,8 +168,8 @@ def _spread_rows(plan: Plan, features: jax.Array) -> jax.Array:
     return _combine(minimal_filtering(height.tile, height.taps)[0], parts)
 
 
-@_apart
-def _spread_columns(plan: Plan, rows: jax.Array) -> jax.Array:
+@_unfused
+def _tile_feature_columns(plan: Plan, rows: jax.Array) -> jax.Array:
     """(points, d, tiles, width * batch) to (points, points * d * tiles, tiles, batch)."""
     _, width = plan
     columns = rows.reshape(-1, width.tiles, width.tile, rows.shape[-1] // width.features)
@@ -178,11 +180,11 @@ def _spread_columns(plan: Plan, rows: jax.Array) -> jax.Array:
 def _tiles_to_features(plan: Plan, tiles: jax.Array) -> jax.Array:
     height, width = plan
     tiles = tiles.reshape(width.points, height.points, -1, height.tiles, width.tiles, _places(plan, tiles))
-    return _gather_rows(plan, _gather_columns(plan, tiles))
+    return _untile_feature_rows(plan, _untile_feature_columns(plan, tiles))
 
 
-@_apart
-def _gather_columns(plan: Plan, tiles: jax.Array) -> jax.Array:
+@_unfused
+def _untile_feature_columns(plan: Plan, tiles: jax.Array) -> jax.Array:
     """(points, points, d, tiles, tiles, batch) to (points, d, tiles, width, batch)."""
     _, width = plan
     A = minimal_filtering(width.tile, width.taps)[0]
@@ -190,8 +192,8 @@ def _gather_columns(plan: Plan, tiles: jax.Array) -> jax.Array:
     return rows.reshape(*rows.shape[:3], width.features, rows.shape[-1])
 
 
-@_apart
-def _gather_rows(plan: Plan, rows: jax.Array) -> jax.Array:
+@_unfused
+def _untile_feature_rows(plan: Plan, rows: jax.Array) -> jax.Array:
     """(points, d, tiles, width, batch) to (d, height, width, batch)."""
     height, _ = plan
     A = minimal_filtering(height.tile, height.taps)[0]
@@ -199,7 +201,7 @@ def _gather_rows(plan: Plan, rows: jax.Array) -> jax.Array:
     return features.reshape(features.shape[0], height.features, *features.shape[-2:])
 
 
-@_apart
+@_unfused
 def kernel_to_tiles(plan: Plan, kernel: jax.Array) -> jax.Array:
     """(height, width, c, d) to (points, stride * stride * c, d)."""
     tiles = _kernel_tiles(plan, kernel).transpose(0, 1, 3, 2, 4, 5)
@@ -211,12 +213,12 @@ def kernel_to_tiles_by_features(plan: Plan, kernel: jax.Array) -> jax.Array:
     return _transposed_kernel_to_tiles(plan, _transposed(plan, kernel))
 
 
-@_apart
+@_unfused
 def _transposed(plan: Plan, kernel: jax.Array) -> jax.Array:
     return kernel.swapaxes(2, 3)
 
 
-@_apart
+@_unfused
 def _transposed_kernel_to_tiles(plan: Plan, transposed: jax.Array) -> jax.Array:
     tiles = _kernel_tiles(plan, transposed).transpose(0, 1, 4, 3, 2, 5)
     return tiles.reshape(_points(plan), transposed.shape[2], -1)
@@ -231,7 +233,7 @@ def _kernel_tiles(plan: Plan, kernel: jax.Array) -> jax.Array:
     return _combine(minimal_filtering(width.tile, width.taps)[1], columns)
 
 
-@_apart
+@_unfused
 def tiles_to_kernel(plan: Plan, tiles: jax.Array) -> jax.Array:
     """The adjoint of :func:`kernel_to_tiles`."""
     height, width = plan
@@ -245,12 +247,12 @@ def tiles_to_kernel(plan: Plan, tiles: jax.Array) -> jax.Array:
 
 
 def _adjoint(forward: Callable[..., jax.Array], backward: Callable[..., jax.Array]) -> Any:
-    """Two linear maps that are each other's pullback."""
-    there = jax.custom_vjp(forward, nondiff_argnums=(0,))
-    back = jax.custom_vjp(backward, nondiff_argnums=(0,))
-    there.defvjp(lambda plan, x: (there(plan, x), None), lambda plan, _, y: (back(plan, y),))
-    back.defvjp(lambda plan, y: (back(plan, y), None), lambda plan, _, x: (there(plan, x),))
-    return there, back
+    """Two linear maps, each of which is the vector-Jacobian product of the other."""
+    f = jax.custom_vjp(forward, nondiff_argnums=(0,))
+    g = jax.custom_vjp(backward, nondiff_argnums=(0,))
+    f.defvjp(lambda plan, x: (f(plan, x), None), lambda plan, _, y: (g(plan, y),))
+    g.defvjp(lambda plan, y: (g(plan, y), None), lambda plan, _, x: (f(plan, x),))
+    return f, g
 
 
 image_to_tiles, tiles_to_image = _adjoint(_image_to_tiles, _tiles_to_image)

@@ -1,17 +1,17 @@
-"""Convolutions with fewer multiplications, for images whose batch is the last axis.
+"""Winograd convolutions: fewer multiplications, for images whose batch is the last axis.
 
-Winograd's minimal filtering (minimal_filtering.py) once along the height and once along the width. A strided
-convolution whose stride divides its window is one of stride 1 with window / stride taps on the pixels
-gathered stride by stride, so the 4x4 one of stride 2 that DCGANs are made of takes F(4, 2): 25 products in
-place of 64. All that stands between the transforms (transforms.py) is one batch of matrix products, and with
-the batch last each of them reads both its operands along their rows.
+Minimal filtering (minimal_filtering.py) is applied along height and width. A strided convolution whose stride
+divides its window is equal to one with stride 1 and window / stride taps on blocks of stride x stride pixels.
+So the 4x4 convolution with stride 2 of DCGANs can use F(4, 2): 25 products instead of 64. Between the
+transforms (transforms.py) there is only a batch of matrix products, and with the batch last each of them
+reads both its operands along rows.
 
-Convolution, input gradient (the transposed convolution) and kernel gradient are each other's derivatives on
-tiles too, as they are in operations.py: they share the tiles they have in common, to any order.
+As in operations.py, convolution, transposed convolution and kernel gradient are each other's derivatives,
+here as operations on tiles: derivatives of any order use the same tiles again.
 
 Shapes: images (c, height, width, batch), features (d, height, width, batch), kernels (height, width, c, d),
-tiles (points, channels, places), where `points` counts those of both axes, the channels of an image's tiles
-are stride * stride * c and `places` are tiles down * tiles across * batch. All float32.
+tiles (points, channels, places), where `points` is the product over both axes, the channels of an image's
+tiles are stride * stride * c, and `places` is tiles down * tiles across * batch. All float32.
 """
 
 from __future__ import annotations
@@ -38,26 +38,26 @@ def convolve(plan: Plan, image: jax.Array, kernel: jax.Array) -> jax.Array:
     return tiles_to_features(plan, _convolve(plan, image_to_tiles(plan, image), kernel))
 
 
-def spread(plan: Plan, features: jax.Array, kernel: jax.Array) -> jax.Array:
+def convolve_transpose(plan: Plan, features: jax.Array, kernel: jax.Array) -> jax.Array:
     """The transposed convolution: features `(d, height, width, batch)` and kernel to an image `(c, ...)`."""
-    return tiles_to_image(plan, _spread(plan, features_to_tiles(plan, features), kernel))
+    return tiles_to_image(plan, _convolve_transpose(plan, features_to_tiles(plan, features), kernel))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def _convolve(plan: Plan, image: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Tiles (points, c, places) of an image and a kernel to those of features, (points, d, places)."""
+    """Tiles (points, c, places) of an image, and a kernel, to tiles of features (points, d, places)."""
     return _products(kernel_to_tiles_by_features(plan, kernel), image, 2, 1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _spread(plan: Plan, features: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Tiles (points, d, places) of features and a kernel to those of an image, (points, c, places)."""
+def _convolve_transpose(plan: Plan, features: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Tiles (points, d, places) of features, and a kernel, to tiles of an image (points, c, places)."""
     return _products(kernel_to_tiles(plan, kernel), features, 2, 1)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _correlate(plan: Plan, image: jax.Array, features: jax.Array) -> jax.Array:
-    """Tiles (points, c, places) and (points, d, places) to a kernel."""
+def _kernel_gradient(plan: Plan, image: jax.Array, features: jax.Array) -> jax.Array:
+    """Tiles of an image (points, c, places) and of features (points, d, places) to a kernel."""
     return tiles_to_kernel(plan, _products(image, features, 2, 2))
 
 
@@ -68,21 +68,21 @@ def _products(left: jax.Array, right: jax.Array, left_axis: int, right_axis: int
 _convolve.defvjp(
     lambda plan, image, kernel: (_convolve(plan, image, kernel), (image, kernel)),
     lambda plan, operands, features: (
-        _spread(plan, features, operands[1]),
-        _correlate(plan, operands[0], features),
+        _convolve_transpose(plan, features, operands[1]),
+        _kernel_gradient(plan, operands[0], features),
     ),
 )
-_spread.defvjp(
-    lambda plan, features, kernel: (_spread(plan, features, kernel), (features, kernel)),
+_convolve_transpose.defvjp(
+    lambda plan, features, kernel: (_convolve_transpose(plan, features, kernel), (features, kernel)),
     lambda plan, operands, image: (
         _convolve(plan, image, operands[1]),
-        _correlate(plan, image, operands[0]),
+        _kernel_gradient(plan, image, operands[0]),
     ),
 )
-_correlate.defvjp(
-    lambda plan, image, features: (_correlate(plan, image, features), (image, features)),
+_kernel_gradient.defvjp(
+    lambda plan, image, features: (_kernel_gradient(plan, image, features), (image, features)),
     lambda plan, operands, kernel: (
-        _spread(plan, operands[1], kernel),
+        _convolve_transpose(plan, operands[1], kernel),
         _convolve(plan, operands[0], kernel),
     ),
 )

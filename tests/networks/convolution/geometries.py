@@ -1,4 +1,4 @@
-"""Random geometries of convolutions that Winograd's form serves, for the property tests."""
+"""Random geometries of convolutions that fit into tiles, for the property tests."""
 
 from hypothesis import strategies as st
 
@@ -6,12 +6,12 @@ from ganjax.networks.convolution.minimal_filtering import POINTS
 from ganjax.networks.convolution.operations import Geometry
 
 CHANNELS = (3, 4)
-"""Of the images and of the features: not the same, so that neither is taken for the other."""
+"""Of the images and of the features: different numbers, so that tests notice if they are exchanged."""
 
 
 @st.composite
 def tiled(draw):
-    """A geometry with a plan: height and width of their own in size, stride, window and padding."""
+    """A geometry with a plan; size, stride, window and padding differ between height and width."""
     axes = [draw(_tiled_axis()) for _ in range(2)]
     return Geometry(*zip(*axes, strict=True))
 

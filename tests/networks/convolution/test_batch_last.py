@@ -1,4 +1,4 @@
-"""Images stay batch-last from one convolution to the next, and nothing that is computed on them changes."""
+"""Images stay batch-last from one convolution to the next, and no result changes."""
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +11,18 @@ from ganjax.networks.convolution.batch_last import (
     RULES,
     Image,
     batch_last_rule,
-    has_form,
+    has_plan,
 )
-from ganjax.networks.convolution.strided import is_readable, is_strided
+from ganjax.networks.convolution.strided import is_strided, is_supported
 from ganjax.networks.fast import fast_convolutions
-from ganjax.networks.interpreter import contains, evaluate, settle
+from ganjax.networks.interpreter import contains, evaluate, unwrap
 
 pytestmark = pytest.mark.usefixtures("keras_promotion")
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 NCHW = ("NCHW", "OIHW", "NCHW")
 SHAPE = (2, 4, 4, 5)
-"""Of the images that come out of `downsample`: no two unlike axes of one size but height and width."""
+"""Shape of the images from `downsample`: only height and width are equal."""
 
 
 def normal(seed, shape):
@@ -42,14 +42,14 @@ def upsample(x, kernel):
 
 
 def on_images(after):
-    """The function that applies `after` to what a convolution gives."""
+    """The function that applies `after` to the result of a convolution."""
     return lambda x, kernel: after(downsample(x, kernel))
 
 
-def carried(function, *operands):
-    """What evaluation on batch-last images gives, images not settled."""
+def wrapped_results(function, *operands):
+    """The results of evaluation with batch-last images, still wrapped."""
     closed = jax.make_jaxpr(function)(*operands)
-    return evaluate(closed, operands, is_readable, batch_last_rule)
+    return evaluate(closed, operands, is_supported, batch_last_rule)
 
 
 def assert_close(actual, expected, tolerance=2e-5):
@@ -64,7 +64,7 @@ def assert_close(actual, expected, tolerance=2e-5):
 
 
 def assert_same_function(function, *operands, tolerance=2e-5):
-    """Values, and where they are real numbers gradients, are those of the plain function."""
+    """Values, and gradients of floating-point values, are those of the plain function."""
 
     def everything(function):
         value = function(*operands)
@@ -127,8 +127,8 @@ EVERY = {**UNARY, **{name: lambda y, f=f: f(y, OTHER) for name, f in BINARY.item
 VALUES_ONLY = {"nextafter"}
 
 
-def test_every_rule_is_tried_below():
-    # stop_gradient is no primitive that a jaxpr shows.
+def test_every_rule_is_tested_below():
+    # stop_gradient does not appear in a jaxpr.
     assert set(RULES) - set(EVERY) <= {"stop_gradient"}
 
 
@@ -137,11 +137,11 @@ def test_rule_agrees_with_the_plain_function(name):
     function = on_images(EVERY[name])
     jaxpr = jax.make_jaxpr(function)(PIXELS, KERNEL).jaxpr
     assert contains(jaxpr, lambda equation: equation.primitive.name == name) or name == "custom_jvp_call"
-    (result,) = carried(function, PIXELS, KERNEL)
+    (result,) = wrapped_results(function, PIXELS, KERNEL)
     reduces = name in ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod")
     assert isinstance(result, Image) is not reduces
     if name in VALUES_ONLY:
-        assert_close(settle([result])[0], function(PIXELS, KERNEL))
+        assert_close(unwrap([result])[0], function(PIXELS, KERNEL))
     else:
         assert_same_function(function, PIXELS, KERNEL)
 
@@ -165,7 +165,7 @@ def test_rule_agrees_with_the_plain_function(name):
     ids=["cumsum", "argmax", "rev", "dense", "gather", "sort", "pool", "loop", "checkpoint", "cond",
          "logaddexp", "expand"],
 )  # fmt: skip
-def test_what_has_no_rule_gets_the_image_back(after):
+def test_operations_without_a_rule_get_the_original_layout(after):
     assert_same_function(on_images(after), PIXELS, KERNEL)
 
 
@@ -181,11 +181,11 @@ def test_what_has_no_rule_gets_the_image_back(after):
     ],
     ids=["batch of one", "mean", "channel", "bias", "scalar", "both"],
 )
-def test_axes_of_one_are_stretched(after):
+def test_axes_of_size_one_are_broadcast(after):
     assert_same_function(on_images(after), PIXELS, KERNEL)
 
 
-def test_images_with_axes_in_different_orders_are_joined():
+def test_images_with_different_layouts():
     def function(x, kernel):
         y = downsample(x, kernel)
         turned = lax.conv_general_dilated(
@@ -197,7 +197,7 @@ def test_images_with_axes_in_different_orders_are_joined():
     assert_same_function(function, PIXELS, KERNEL)
 
 
-def test_an_activation_that_reads_another_image_of_another_shape():
+def test_an_activation_with_a_second_image_of_another_shape():
     @jax.custom_jvp
     def twice(y, unread):
         return 2 * y
@@ -206,7 +206,7 @@ def test_an_activation_that_reads_another_image_of_another_shape():
     assert_same_function(on_images(lambda y: twice(y, y[:, :1])), PIXELS, KERNEL)
 
 
-def test_an_activation_that_tells_places_apart_is_not_rearranged():
+def test_an_activation_that_is_not_elementwise_gets_the_original_layout():
     weights = np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE) / 100
 
     @jax.custom_jvp
@@ -232,7 +232,7 @@ def test_empty_results(shape):
     [(jax.nn.relu, 0.0), (lambda y: jax.nn.leaky_relu(y, 0.2), 1.0)],
     ids=["relu", "leaky relu"],
 )
-def test_gradients_at_exactly_zero_are_the_activations_own(activation, slope_at_zero):
+def test_gradients_at_exactly_zero_are_those_of_the_activation(activation, slope_at_zero):
     def total(bias):
         function = on_images(lambda y: activation(y + bias))
         return jnp.sum(fast_convolutions(function)(jnp.zeros_like(PIXELS), KERNEL))
@@ -242,20 +242,20 @@ def test_gradients_at_exactly_zero_are_the_activations_own(activation, slope_at_
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_other_dtypes_have_no_form(dtype):
+def test_other_dtypes_have_no_plan(dtype):
     x, kernel = PIXELS.astype(dtype), KERNEL.astype(dtype)
     jaxpr = jax.make_jaxpr(downsample)(x, kernel).jaxpr
     assert contains(jaxpr, is_strided)
-    assert not contains(jaxpr, has_form)
+    assert not contains(jaxpr, has_plan)
     assert fast_convolutions(downsample)(x, kernel).dtype == dtype
-    assert contains(jax.make_jaxpr(downsample)(PIXELS, KERNEL).jaxpr, has_form)
+    assert contains(jax.make_jaxpr(downsample)(PIXELS, KERNEL).jaxpr, has_plan)
 
 
-def test_float64_has_no_form():
+def test_float64_has_no_plan():
     with jax.enable_x64(True):
         x, kernel = jnp.asarray(np.ones((2, 8, 8, 3))), jnp.asarray(np.ones((4, 4, 3, 5)))
         assert x.dtype == np.float64
-        assert not contains(jax.make_jaxpr(downsample)(x, kernel).jaxpr, has_form)
+        assert not contains(jax.make_jaxpr(downsample)(x, kernel).jaxpr, has_plan)
         np.testing.assert_array_equal(fast_convolutions(downsample)(x, kernel), downsample(x, kernel))
 
 
@@ -268,7 +268,7 @@ def rank_four_transposes(jaxpr):
 
 
 def test_images_are_not_transposed_between_two_convolutions():
-    """Two convolutions with statistics, noise of one number a channel, and relu between them."""
+    """Two convolutions with statistics, one noise value for each channel, and relu between them."""
 
     def function(x, first, second, scale):
         y = downsample(x, first)
@@ -277,8 +277,8 @@ def test_images_are_not_transposed_between_two_convolutions():
         return upsample(y, second)
 
     operands = PIXELS, KERNEL, KERNEL, jnp.ones(5)
-    turned = jax.make_jaxpr(lambda *o: settle(carried(function, *o)))(*operands)
+    turned = jax.make_jaxpr(lambda *o: unwrap(wrapped_results(function, *o)))(*operands)
     shapes = list(rank_four_transposes(turned.jaxpr))
-    # The pixels on their way in and on their way out; the rest are kernels and one number a channel.
+    # The pixels at the beginning and at the end; the others are kernels and numbers per channel.
     large = [shape for shape in shapes if int(np.prod(shape)) > KERNEL.size or shape in (SHAPE, SHAPE[::-1])]
     assert sorted(large) == sorted([PIXELS.shape, (3, 8, 8, 2)])

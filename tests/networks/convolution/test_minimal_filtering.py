@@ -56,6 +56,6 @@ def test_known_matrices_of_the_smallest_form():
     np.testing.assert_array_equal(A.T @ ((G @ f) * (B @ x)), [2 * 3 - 5, 2 * 5 - 7])
 
 
-def test_a_form_without_points_is_refused():
+def test_sizes_without_points_are_refused():
     with pytest.raises(KeyError):
         minimal_filtering(5, 5)

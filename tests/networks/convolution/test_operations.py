@@ -1,4 +1,4 @@
-"""The three operations are one trilinear form, and the form for CPUs is the native one in other words."""
+"""The three operations are one trilinear form, and both ways to compute a transposed convolution agree."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganjax.networks.convolution import operations
-from ganjax.networks.convolution.operations import Geometry, convolve, correlate, spread
+from ganjax.networks.convolution.operations import Geometry, convolve, convolve_transpose, kernel_gradient
 
 
 @st.composite
@@ -20,7 +20,7 @@ def geometries(draw, *, divisible=False):
     else:
         kernel_size = tuple(draw(st.integers(1, 5)) for _ in range(rank))
     padding = tuple((draw(st.integers(-1, 3)), draw(st.integers(-1, 3))) for _ in range(rank))
-    # At least one whole window fits, and the last one need not end at the border.
+    # At least one window fits, and the last one need not end at the border.
     image_size = tuple(
         max(1, window - low - high) + draw(st.integers(0, 5))
         for window, (low, high) in zip(kernel_size, padding, strict=True)
@@ -38,12 +38,12 @@ def operands(geometry):
 
 @settings(max_examples=10)
 @given(geometries())
-def test_three_faces_of_one_trilinear_form(geometry):
+def test_the_operations_are_one_trilinear_form(geometry):
     image, kernel, features = operands(geometry)
     values = [
         jnp.sum(features * convolve(geometry, image, kernel)),
-        jnp.sum(image * spread(geometry, features, kernel)),
-        jnp.sum(kernel * correlate(geometry, image, features)),
+        jnp.sum(image * convolve_transpose(geometry, features, kernel)),
+        jnp.sum(kernel * kernel_gradient(geometry, image, features)),
     ]
     # A sum of at most a few thousand float32 products of order one.
     np.testing.assert_allclose(values, values[0], rtol=1e-5, atol=1e-3)
@@ -51,21 +51,21 @@ def test_three_faces_of_one_trilinear_form(geometry):
 
 @settings(max_examples=10)
 @given(geometries(divisible=True))
-def test_blockwise_spread_is_the_dilated_one(geometry):
+def test_the_blockwise_transposed_convolution_is_the_dilated_one(geometry):
     _, kernel, features = operands(geometry)
-    native = operations._spread_dilated(geometry, features, kernel)
-    blockwise = operations._spread_blockwise(geometry, features, kernel)
+    native = operations._transpose_dilated(geometry, features, kernel)
+    blockwise = operations._transpose_blockwise(geometry, features, kernel)
     assert blockwise.shape == native.shape == (2, *geometry.image_size, 3)
     np.testing.assert_allclose(blockwise, native, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("platform", "is_dilated"), [("cpu", False), ("cuda", True)])
-def test_each_platform_is_lowered_to_its_own_form(platform, is_dilated):
+def test_each_platform_has_its_own_transposed_convolution(platform, is_dilated):
     geometry = Geometry((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)))
     _, kernel, features = operands(geometry)
-    lowered = jax.export.export(jax.jit(lambda f, k: spread(geometry, f, k)), platforms=(platform,))(
-        features, kernel
-    )
+    lowered = jax.export.export(
+        jax.jit(lambda f, k: convolve_transpose(geometry, f, k)), platforms=(platform,)
+    )(features, kernel)
     text = lowered.mlir_module()
     assert text.count("stablehlo.convolution") == 1
     assert ("lhs_dilate = [2, 2]" in text) is is_dilated

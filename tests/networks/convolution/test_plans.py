@@ -1,4 +1,4 @@
-"""Which convolutions are cut into tiles, and that the tiles cover exactly what the convolution reads."""
+"""Which convolutions have a plan, and that the tiles cover exactly what the convolution uses."""
 
 import pytest
 from geometries import CHANNELS, tiled
@@ -14,7 +14,7 @@ def square(size, kernel, stride, padding=(1, 1)):
 
 
 @given(tiled())
-def test_tiles_fit_what_the_convolution_reads_and_gives(geometry):
+def test_tiles_cover_what_the_convolution_uses_and_returns(geometry):
     plan = plan_for(geometry, CHANNELS, batch=2)
     assert plan is not None
     per_axis = zip(
@@ -31,7 +31,7 @@ def test_tiles_fit_what_the_convolution_reads_and_gives(geometry):
         assert axis.points == axis.tile + axis.taps - 1
         assert axis.features == axis.tile * axis.tiles == features
         assert axis.taps * stride == window
-        # From the first pixel that a window reads to the last, and so at most the stride short of the whole.
+        # From the first to the last pixel in a window: at most a stride less than the whole image.
         assert axis.length == axis.stride * axis.blocks == stride * (features - 1) + window
         assert 0 <= size + low + high - axis.length < stride
         before, after, between = axis.padding
@@ -52,7 +52,7 @@ def test_tiles_fit_what_the_convolution_reads_and_gives(geometry):
     ],
     ids=lambda value: str(value) if isinstance(value, set) else None,
 )
-def test_served(geometry, forms):
+def test_convolutions_with_a_plan(geometry, forms):
     plan = plan_for(geometry, (16, 16), batch=8)
     assert plan is not None
     assert {(axis.tile, axis.taps) for axis in plan} <= forms
@@ -89,12 +89,12 @@ def test_served(geometry, forms):
         "no images",
     ],
 )
-def test_not_served(geometry, channels, batch):
+def test_convolutions_without_a_plan(geometry, channels, batch):
     assert plan_for(geometry, channels, batch) is None
 
 
-def test_the_tile_is_chosen_by_what_is_to_be_transformed():
-    """25 products for 16 outputs win where images are large, 9 for 4 where the kernel is what is large."""
+def test_the_tile_gives_the_fewest_numbers_to_transform():
+    """25 products for 16 outputs are better for large images, 9 products for 4 outputs for large kernels."""
     large_images = plan_for(square(64, 4, 2), (8, 8), batch=64)
     large_kernel = plan_for(square(8, 4, 2), (512, 512), batch=1)
     assert large_images is not None
@@ -103,8 +103,8 @@ def test_the_tile_is_chosen_by_what_is_to_be_transformed():
     assert {axis.tile for axis in large_kernel} == {2}
 
 
-def test_both_axes_take_one_tile():
-    """Four features down and two across: both are multiples of two."""
+def test_both_axes_have_the_same_tile():
+    """Heights and widths of 4 and 2 features are both multiples of two."""
     plan = plan_for(Geometry((8, 4), (4, 4), (2, 2), ((1, 1), (1, 1))), CHANNELS, batch=2)
     assert plan is not None
     assert [axis.tile for axis in plan] == [2, 2]

@@ -1,4 +1,4 @@
-"""One training step is lowered to each platform's own convolutions, whatever machine traces it."""
+"""A training step is lowered to each platform's own convolutions, whichever machine traces it."""
 
 import re
 
@@ -16,7 +16,7 @@ BATCH = 4
 
 
 def small_dcgan():
-    """Two strided convolutions a network, at 8 pixels a side."""
+    """Networks with two strided convolutions each, for 8 x 8 pixels."""
     z = Input((5,))
     x = layers.Reshape((2, 2, 4))(layers.Dense(16)(z))
     x = layers.Conv2DTranspose(4, 4, strides=2, padding="same")(x)
@@ -30,7 +30,7 @@ def small_dcgan():
 
 @pytest.fixture(scope="module")
 def exported():
-    """What a step with a gradient penalty, and so with second derivatives, is exported to, by platforms."""
+    """A step with a gradient penalty, and so with second derivatives, exported for each platform."""
     gan = ganjax.GAN(*small_dcgan(), penalties=(ganjax.R1(1.0),))
     state = jax.eval_shape(lambda key: ganjax.init_state(gan, key), jax.random.key(0))
     real = jax.ShapeDtypeStruct((BATCH, *gan.sample_shape), jnp.float32)
@@ -46,7 +46,7 @@ def exported():
 
 
 def convolutions(text):
-    """Of each convolution: the first letter of its input's layout, f for features, and its window."""
+    """For each convolution: the first letter of its input's layout (f for features), and its window."""
     pattern = r"stablehlo\.convolution.*?dim_numbers = \[(\w).*?window = \{(.*?)\}"
     found = re.findall(pattern, text)
     assert len(found) == text.count("stablehlo.convolution(")
@@ -54,11 +54,11 @@ def convolutions(text):
 
 
 def batched_products(text):
-    """Winograd's: matrix products with a batch of points. Dense layers have none."""
+    """Those of Winograd convolutions: matrix products with a batch of points. Dense layers have none."""
     return len(re.findall(r"stablehlo\.dot_general.*batching_dims", text))
 
 
-def test_control_a_step_left_to_jax_has_what_no_platform_knows():
+def test_control_jax_alone_gives_convolutions_that_no_platform_has():
     gan = ganjax.GAN(*small_dcgan(), penalties=(ganjax.R1(1.0),), transform=None)
     state = jax.eval_shape(lambda key: ganjax.init_state(gan, key), jax.random.key(0))
     real = jax.ShapeDtypeStruct((BATCH, *gan.sample_shape), jnp.float32)
@@ -72,13 +72,14 @@ def test_accelerators_get_native_convolutions(exported, platform):
     text = exported(platform)
     found = convolutions(text)
     assert batched_products(text) == 0
-    # Both kinds of layers, and kernel gradients, in which the batch is the feature axis.
+    # Both kinds of layers, and kernel gradients, whose feature axis is the batch.
     assert any("lhs_dilate" in window for _, window in found)
     assert any("stride" in window for _, window in found)
     assert any(layout == "f" for layout, _ in found)
     for layout, window in found:
         assert not ("lhs_dilate" in window and "rhs_dilate" in window)
-        # A kernel gradient's window is as large as an image: over a dilated input it is nobody's kernel.
+        # The window of a kernel gradient is as large as an image; no platform has a kernel for it with a
+        # dilated input.
         assert not (layout == "f" and "lhs_dilate" in window)
 
 
@@ -89,7 +90,7 @@ def test_cpus_get_winograd_products_and_no_convolution(exported):
 
 
 def test_one_export_serves_both(exported):
-    """The module asks on which platform it runs, and holds what each of the two is lowered to alone."""
+    """The module has the code of both platforms, and chooses when it runs."""
     text = exported("cpu", "cuda")
     assert batched_products(text) >= batched_products(exported("cpu")) > 0
     alone = set(convolutions(exported("cuda")))

@@ -1,4 +1,4 @@
-"""The maps to and from tiles are linear, each the adjoint of another, and together they are a convolution."""
+"""The maps to and from tiles: linear, each the adjoint of another, together a convolution."""
 
 import functools
 
@@ -22,7 +22,7 @@ PAIRS = {
 }
 
 ODD = Geometry((13, 6), (4, 3), (2, 1), ((-1, -1), (3, 1)))
-"""An odd height of which padding crops two rows and windows leave out one, and a width unlike it."""
+"""An odd height, of which padding crops two rows and windows leave out one, and a different width."""
 
 
 def shape_of(kind, geometry):
@@ -44,7 +44,7 @@ def assert_close(actual, expected):
 
 
 def inner(x, y):
-    """The inner product in float64, and what it would be without a minus sign."""
+    """The inner product in float64, and that of the absolute values."""
     products = np.asarray(x, np.float64) * np.asarray(y, np.float64)
     return products.sum(), np.abs(products).sum()
 
@@ -61,7 +61,7 @@ def test_each_pair_is_adjoint(kind, geometry):
     assert back.shape == x.shape
     assert there.dtype == back.dtype == np.float32
     (one, scale), (other, _) = inner(there, y), inner(x, back)
-    # Every entry is a float32 sum of at most 36 terms, and the two maps need not round alike.
+    # Every entry is a float32 sum of at most 36 terms, and the two maps may round differently.
     assert abs(one - other) <= 1e-5 * scale
 
 
@@ -70,14 +70,14 @@ def test_the_adjoint_is_the_derivative_in_both_directions(kind):
     forward, backward = (functools.partial(map_, plan_for(ODD, CHANNELS, BATCH)) for map_ in PAIRS[kind])
     x = whole_numbers(0, shape_of(kind, ODD))
     y = whole_numbers(1, jax.eval_shape(forward, x).shape)
-    # A linear map's pullback is its adjoint, whatever computes it.
+    # The vector-Jacobian product of a linear map is its adjoint, whatever computes it.
     for there, back, primal, cotangent in ((forward, backward, x, y), (backward, forward, y, x)):
         _, pullback = jax.vjp(there, jnp.asarray(primal))
         assert_close(pullback(jnp.asarray(cotangent))[0], back(cotangent))
 
 
 @pytest.mark.parametrize("kind", PAIRS)
-def test_maps_go_over_a_population(kind):
+def test_maps_work_with_vmap(kind):
     forward, backward = (functools.partial(map_, plan_for(ODD, CHANNELS, BATCH)) for map_ in PAIRS[kind])
     x = whole_numbers(0, (2, *shape_of(kind, ODD)))
     tiles = jax.vmap(forward)(x)
@@ -96,8 +96,8 @@ def test_a_kernel_by_features_is_the_same_tiles_transposed(geometry):
     )
 
 
-def test_pixels_outside_every_window_reach_no_tile():
-    """The padding of ODD crops its first and last row, and its windows end before the last but one."""
+def test_pixels_outside_all_windows_are_in_no_tile():
+    """The padding of ODD crops its first and last row, and its windows end before the second last row."""
     unread = [0, 11, 12]
     image = whole_numbers(0, shape_of("image", ODD))
     changed = image.copy()

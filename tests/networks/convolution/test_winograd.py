@@ -1,4 +1,4 @@
-"""Winograd's form is the native convolution in other words, to every order and over populations."""
+"""Winograd convolutions equal native ones, with derivatives of any order and under vmap."""
 
 import functools
 
@@ -16,9 +16,9 @@ from ganjax.networks.convolution.plans import plan_for
 BATCH = 3
 
 DCGAN = Geometry((8, 8), (4, 4), (2, 2), ((1, 1), (1, 1)))
-UNLIKE = Geometry((13, 6), (4, 3), (2, 1), ((-1, -1), (3, 1)))
+UNEQUAL = Geometry((13, 6), (4, 3), (2, 1), ((-1, -1), (3, 1)))
 
-OPERATIONS = ["convolve", "spread"]
+OPERATIONS = ["convolve", "convolve_transpose"]
 
 
 def assert_close(actual, expected, tolerance):
@@ -34,7 +34,7 @@ def assert_close(actual, expected, tolerance):
 
 
 def batch_last(operation, geometry):
-    """Winograd's form of an operation, with the channels last on both sides."""
+    """The Winograd version of an operation, for images and features with the channels last."""
     plan = plan_for(geometry, CHANNELS, BATCH)
     assert plan is not None
     form = functools.partial(getattr(winograd, operation), plan)
@@ -46,10 +46,10 @@ def native(operation, geometry):
 
 
 def operands(operation, geometry, *leading):
-    """What the operation reads, with leading axes of their own."""
+    """Operands of the operation, with additional leading axes."""
     size, channels = {
         "convolve": (geometry.image_size, CHANNELS[0]),
-        "spread": (geometry.feature_size, CHANNELS[1]),
+        "convolve_transpose": (geometry.feature_size, CHANNELS[1]),
     }[operation]
     left = jax.random.normal(jax.random.key(0), (*leading, BATCH, *size, channels))
     return left, jax.random.normal(jax.random.key(1), (*leading, *geometry.kernel_size, *CHANNELS))
@@ -60,7 +60,7 @@ def loss(function):
 
 
 def penalty(function):
-    """The squared gradients, as R1 penalises them: its own gradients are second derivatives."""
+    """The squared gradients, as in R1, so that its gradients are second derivatives."""
 
     def of(*arguments):
         return sum(jnp.sum(g**2) for g in jax.grad(loss(function), (0, 1))(*arguments))
@@ -81,18 +81,18 @@ def test_value_and_both_gradients(operation, geometry):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("geometry", [DCGAN, UNLIKE], ids=["dcgan", "unlike"])
+@pytest.mark.parametrize("geometry", [DCGAN, UNEQUAL], ids=["dcgan", "unequal"])
 def test_second_derivatives(operation, geometry):
     both = operands(operation, geometry)
     actual, expected = (
         jax.jit(jax.grad(penalty(make(operation, geometry)), (0, 1)))(*both) for make in (batch_last, native)
     )
-    # Two more convolutions in a row, each with the rounding of one.
+    # Two more convolutions, each with its rounding.
     assert_close(actual, expected, 1e-4)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_maps_over_a_population_of_kernels(operation):
+def test_vmap_over_kernels(operation):
     many = operands(operation, DCGAN, 2)
     member = batch_last(operation, DCGAN)
     gradient = jax.grad(loss(member), (0, 1))
@@ -102,7 +102,7 @@ def test_maps_over_a_population_of_kernels(operation):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_maps_over_batches_that_share_a_kernel(operation):
+def test_vmap_over_batches_with_a_common_kernel(operation):
     batches, kernels = operands(operation, DCGAN, 2)
     kernel = kernels[0]
     form, reference = batch_last(operation, DCGAN), native(operation, DCGAN)
@@ -116,9 +116,9 @@ def test_maps_over_batches_that_share_a_kernel(operation):
     assert_close(jax.grad(total(form))(kernel), jax.grad(total(reference))(kernel), 1e-5)
 
 
-def test_every_product_is_a_batch_of_matrix_products():
-    """Value, gradients and second derivatives contain no convolution: nothing left to XLA's naive loops."""
-    both = operands("spread", DCGAN)
-    text = jax.jit(jax.grad(penalty(batch_last("spread", DCGAN)), (0, 1))).lower(*both).as_text()
+def test_all_products_are_batches_of_matrix_products():
+    """Value, gradients and second derivatives contain no convolution, which XLA would run as a naive loop."""
+    both = operands("convolve_transpose", DCGAN)
+    text = jax.jit(jax.grad(penalty(batch_last("convolve_transpose", DCGAN)), (0, 1))).lower(*both).as_text()
     assert "dot_general" in text
     assert "stablehlo.convolution" not in text

@@ -68,12 +68,21 @@ def _choose_backend() -> None:
     if "keras" in sys.modules:
         backend = sys.modules["keras"].backend.backend()
     else:
-        backend = os.environ.setdefault("KERAS_BACKEND", "jax")
-    if backend != "jax":
+        # Keras ignores an empty variable, too.
+        backend = os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "jax"
+    if backend != "jax" and not _is_command():
         raise ImportError(
             f"ganjax needs Keras on the JAX backend, but the choice was {backend}: "
             "set the environment variable KERAS_BACKEND=jax before keras is first imported"
         )
+
+
+def _is_command() -> bool:
+    """Whether this process is the command `ganjax`, which sets the backend itself (`cli/libraries.py`)."""
+    words = sys.orig_argv
+    if "-m" in words:
+        return words[words.index("-m") :][1:2] == ["ganjax"]
+    return os.path.splitext(os.path.basename(sys.argv[0] if sys.argv else ""))[0] == "ganjax"
 
 
 _choose_backend()

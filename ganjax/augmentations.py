@@ -42,7 +42,7 @@ def color(key: jax.Array, images: jax.Array) -> jax.Array:
 
 
 def translation(key: jax.Array, images: jax.Array, *, ratio: float = 0.125) -> jax.Array:
-    """Each image shifted by whole pixels, up to `ratio` of its size either way on each axis, padded with 0."""
+    """Each image shifted by whole pixels, up to `ratio` of its size each way on each axis, padded with 0."""
     shifts = jnp.stack([_integers(k, len(images), ratio, n) for k, n in _axes(key, images)], axis=1)
     reach = [round(n * ratio) for n in images.shape[1:3]]
     padded = jnp.pad(images, ((0, 0), *((r, r) for r in reach), (0, 0)))

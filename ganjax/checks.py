@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import jax
@@ -12,10 +13,12 @@ import optax
 from jax.core import Tracer
 
 from ganjax.losses import Loss
+from ganjax.rebuilding import first_sentence
+from ganjax.variables import standard_promotion
 
 
 def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransformation) -> None:
-    """Raise TypeError or ValueError unless `model` is a built Keras model and `optimizer` is optax's."""
+    """Raise TypeError or ValueError unless `model` is a built Keras model that `optimizer` can train."""
     if not isinstance(model, keras.Model):
         raise TypeError(f"{role} must be a Keras model, got {type(model).__name__}")
     if not model.built:
@@ -25,6 +28,72 @@ def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransf
             f"{role}_optimizer must be an optax transformation such as optax.adam(2e-4, b1=0.5), "
             f"got {optimizer!r}"
         )
+    if not model.trainable_variables:
+        why = "every layer has trainable = False" if model.weights else "no layer has weights"
+        raise ValueError(f"the {role} {model.name!r} has nothing to train: {why}")
+    _check_update(role, model, optimizer)
+
+
+def as_transformation(optimizer: Any) -> Any:
+    """`optimizer`, with `optax.MultiSteps` as the gradient transformation that it is."""
+    return optimizer.gradient_transformation() if isinstance(optimizer, optax.MultiSteps) else optimizer
+
+
+def _check_update(role: str, model: keras.Model, optimizer: optax.GradientTransformation) -> None:
+    """Raise ValueError unless the optimiser can update the model's weights, given `value` and `grad`."""
+
+    def update(params: list[jax.Array], value: jax.Array) -> Any:
+        with standard_promotion():
+            memory = optimizer.init(params)
+            whole = optax.with_extra_args_support(optimizer)
+            return whole.update(params, memory, params, value=value, grad=params)
+
+    params = [jax.ShapeDtypeStruct(v.shape, jnp.dtype(v.dtype)) for v in model.trainable_variables]
+    value = jax.ShapeDtypeStruct((), jnp.float32)
+    try:
+        jax.eval_shape(update, params[:1], value)  # quick, and enough for most
+    except Exception:
+        try:
+            jax.eval_shape(update, params, value)
+        except Exception as error:
+            raise ValueError(
+                f"{role}_optimizer cannot update the {role}'s weights ({first_sentence(error)}): "
+                "it is given gradients, weights, value (the loss) and grad, and nothing else"
+            ) from error
+
+
+def check_logits(discriminator: keras.Model) -> None:
+    """Warn if the discriminator ends in a sigmoid or softmax: losses take logits."""
+    last = _last_operation(discriminator)
+    if getattr(last, "activation", None) in _BOUNDED or type(last).__name__ in ("Sigmoid", "Softmax"):
+        warnings.warn(
+            f"the discriminator {discriminator.name!r} ends in a sigmoid or softmax (layer {last.name!r}), "
+            "but losses take logits: leave the activation out",
+            stacklevel=4,
+        )
+
+
+_BOUNDED = (
+    keras.activations.sigmoid, keras.activations.hard_sigmoid, keras.activations.softmax, jax.nn.sigmoid,
+    jax.nn.hard_sigmoid, jax.nn.softmax,
+)  # fmt: skip
+_SHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Identity, keras.layers.Dropout)
+
+
+def _last_operation(model: Any) -> Any:
+    """The last layer or keras.ops function that changes values; None within a subclassed model."""
+    if isinstance(model, keras.Sequential):
+        layers = [layer for layer in model.layers if not isinstance(layer, _SHAPING)]
+        return _last_operation(layers[-1]) if layers else None
+    if not isinstance(model, keras.Model):
+        return model.layer if isinstance(model, keras.layers.Wrapper) else model
+    (output, *_) = getattr(model, "outputs", None) or (None,)
+    while output is not None:
+        operation = output._keras_history.operation
+        if not isinstance(operation, _SHAPING):
+            return _last_operation(operation)
+        output = operation.input
+    return None
 
 
 def check_normal(mean: float, scale: float) -> None:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import keras
 from keras import activations, layers
 
+from ganjax import stateless
 from ganjax.gan import GAN
 from ganjax.labelled import Labelled
 from ganjax.sampling import forward
@@ -17,19 +18,25 @@ from ganjax.state import NetworkState
 from ganjax.stateless import Weights
 
 Logits = tuple[jax.Array, jax.Array]
-DiscriminatorPass = Callable[[Weights, jax.Array], tuple[Logits, Weights]]
+Added = Weights
+"""Scalars that a network's regularizers and `add_loss` add to its loss; usually none."""
+DiscriminatorPass = Callable[..., tuple[tuple[Logits, Added], Weights]]
+"""`(params, fake, key=None) -> (((real logits, fake logits), added), next statistics)`; the key is for random
+layers."""
 
 _LEAST = 2.0**-64
 
 
 def two_calls(gan: GAN, D: NetworkState, real: Labelled) -> DiscriminatorPass:
-    """`(params, fake) -> ((real logits, fake logits), next statistics)`: D(real), then D(fake)."""
+    """D(real), then D(fake)."""
     D_forward = forward(gan, gan.discriminator, training=True)
 
-    def logits_of_both(params: Weights, fake: jax.Array) -> tuple[Logits, Weights]:
-        real_logits, statistics = D_forward(params, D.statistics, real.samples, real.labels)
-        fake_logits, statistics = D_forward(params, statistics, fake, real.labels)
-        return (real_logits, fake_logits), statistics
+    def logits_of_both(params: Weights, fake: jax.Array, key: jax.Array | None = None) -> Any:
+        real_key, fake_key = (None, None) if key is None else jax.random.split(key)
+        real_logits, first = D_forward(params, D.statistics, real.samples, real.labels, real_key)
+        fake_logits, last = D_forward(params, first.statistics, fake, real.labels, fake_key)
+        added = [*first.losses, *last.losses, *stateless.regularization(gan.discriminator, params)]
+        return ((real_logits, fake_logits), added), last.statistics
 
     return logits_of_both
 
@@ -38,11 +45,12 @@ def one_call(gan: GAN, D: NetworkState, real: Labelled) -> DiscriminatorPass:
     """The same from one call on both batches joined: for a discriminator that is samplewise."""
     D_forward = forward(gan, gan.discriminator, training=True)
 
-    def logits_of_both(params: Weights, fake: jax.Array) -> tuple[Logits, Weights]:
+    def logits_of_both(params: Weights, fake: jax.Array, key: jax.Array | None = None) -> Any:
         n = len(real.samples)
         joined = jax.tree.map(lambda *x: jnp.concatenate(x), real, real._replace(samples=fake))
-        logits, statistics = D_forward(params, D.statistics, *joined)
-        return (logits[:n], logits[n:]), statistics
+        logits, after = D_forward(params, D.statistics, *joined, key)
+        added = [*after.losses, *stateless.regularization(gan.discriminator, params)]
+        return ((logits[:n], logits[n:]), added), after.statistics
 
     return logits_of_both
 
@@ -59,45 +67,48 @@ def discriminator_pass(gan: GAN, D: NetworkState, real: Labelled) -> Discriminat
 
 
 def two_pullbacks(
-    pull_logits: Any, D_cotangents: Logits, G_cotangent: jax.Array
+    pull: Any, D_cotangents: tuple[Logits, Added], G_cotangent: jax.Array
 ) -> tuple[Weights, jax.Array]:
     """D's gradient of its own loss, and the gradient of G's loss with respect to the generated batch.
 
     Args:
-        pull_logits: the pullback of a `DiscriminatorPass`.
-        D_cotangents: derivatives of D's loss by the real and by the fake logits.
+        pull: the pullback of a `DiscriminatorPass`.
+        D_cotangents: derivatives of D's loss by the real and the fake logits, and by what D's layers add.
         G_cotangent: derivative of G's loss by the fake logits.
     """
-    D_gradient, _ = pull_logits(D_cotangents)
-    _, fake_cotangent = pull_logits((jnp.zeros_like(D_cotangents[0]), G_cotangent))
+    D_gradient, _ = pull(D_cotangents)
+    (real_cotangent, _), added = jax.tree.map(jnp.zeros_like, D_cotangents)
+    _, fake_cotangent = pull(((real_cotangent, G_cotangent), added))
     return D_gradient, fake_cotangent
 
 
-def one_pullback(pull_logits: Any, D_cotangents: Logits, G_cotangent: jax.Array) -> tuple[Weights, jax.Array]:
+def one_pullback(
+    pull: Any, D_cotangents: tuple[Logits, Added], G_cotangent: jax.Array
+) -> tuple[Weights, jax.Array]:
     """The same from one pullback: for a samplewise discriminator with one logit f_i for each sample x_i.
 
     The cotangent of x_i is c_i df_i/dx_i, linear in the cotangent c_i of its own logit. So G's is D's times
     g_i / c_i. Where D's cotangent is far smaller than G's (a sample that D is sure of), it is first raised to
     2^-64 |g_i|, which changes D's gradient by less than 2^-40 of the rounding of that sample's share in it.
     """
-    real_cotangent, c = D_cotangents
+    (real_cotangent, c), added = D_cotangents
     g = G_cotangent
     least = _LEAST * jnp.abs(g)
     c = jnp.where(jnp.abs(c) < least, least, c)
-    D_gradient, fake_cotangent = pull_logits((real_cotangent, c))
+    D_gradient, fake_cotangent = pull(((real_cotangent, c), added))
     ratio = jnp.where(g == 0, 0.0, g / jnp.where(c == 0, 1.0, c))
     return D_gradient, fake_cotangent * ratio.reshape(-1, *[1] * (fake_cotangent.ndim - 1))
 
 
 def gradients_of_both(
-    gan: GAN, pull_logits: Any, D_cotangents: Logits, G_cotangent: jax.Array
+    gan: GAN, pull: Any, D_cotangents: tuple[Logits, Added], G_cotangent: jax.Array
 ) -> tuple[Weights, jax.Array]:
     """The faster of the two that are right for this discriminator."""
     D = gan.discriminator
     one_logit = G_cotangent.size == len(G_cotangent)
     wide = all(layer.compute_dtype != "float16" for layer in D._flatten_layers())  # 2^-64 is 0 in float16
     one = one_logit and wide and is_samplewise(D)
-    return (one_pullback if one else two_pullbacks)(pull_logits, D_cotangents, G_cotangent)
+    return (one_pullback if one else two_pullbacks)(pull, D_cotangents, G_cotangent)
 
 
 _ACTIVATIONS = {
@@ -166,6 +177,8 @@ def _is_samplewise(operation: Any) -> bool:
     if not isinstance(operation, keras.Layer):
         known = kind.__name__ in _FUNCTIONS or (kind.__name__ == "Multiply" and _is_by_a_number(operation))
         return kind.__module__.startswith("keras.") and known
+    if operation.activity_regularizer is not None:
+        return False  # its loss would flow back to the samples along with that of the logits
     activation = getattr(operation, "activation", None)
     if isinstance(activation, keras.Layer):
         return kind in _DENSE | _SPATIAL and _is_samplewise(activation)

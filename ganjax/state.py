@@ -23,7 +23,9 @@ class NetworkState:
 
     Attributes:
         params: arrays in the order of the Keras model's `trainable_variables`.
-        statistics: arrays in the order of its `non_trainable_variables`.
+        statistics: arrays in the order of its `non_trainable_variables`: statistics that layers update,
+            constants such as the weights of frozen layers, and seeds of random layers. A step takes its
+            seeds from the run's key; those here are what `decode` and `discriminate` use without a key.
         optimizer: state of its optax optimiser.
     """
 
@@ -61,7 +63,11 @@ class GANState:
 
 
 def init_state(gan: GAN, key: jax.Array) -> GANState:
-    """The state before the first step, every initial weight drawn from `key` by its own Keras initializer.
+    """The state before the first step, with fresh weights: the values in the GAN's models are not used.
+
+    Each weight is drawn from `key` by its own Keras initializer, also where the model was loaded from a file.
+    Only what training does not change starts from the models: weights of frozen layers, what `adapt`
+    computed, and variables made from an array, as they were when the GAN was made.
 
     Traceable: `jax.vmap(init_state, (None, 0))(gan, keys)` is a population.
 
@@ -70,22 +76,24 @@ def init_state(gan: GAN, key: jax.Array) -> GANState:
         key: one PRNG key, new-style or legacy.
 
     Raises:
-        TypeError, ValueError: `key` is no single key, or a model cannot be built again from its
-            configuration.
+        TypeError, ValueError: `key` is no single key, a layer's initializers cannot be found, or a model was
+            changed after the GAN was made.
     """
+    gan.check_models()
     generator_key, discriminator_key, run_key = jax.random.split(as_key(key), 3)
 
-    def network(model: keras.Model, optimizer: Any, key: jax.Array) -> NetworkState:
-        params, statistics = stateless.initial_weights(model, key)
+    def network(model: keras.Model, start: Any, optimizer: Any, key: jax.Array) -> NetworkState:
+        params, statistics = stateless.initial_weights(model, key, start)
         with stateless.standard_promotion():
             return NetworkState(params, statistics, optimizer.init(params))
 
-    generator = network(gan.generator, gan.generator_optimizer, generator_key)
+    G_start, D_start = gan.snapshots
+    generator = network(gan.generator, G_start, gan.generator_optimizer, generator_key)
     return GANState(
         step=jnp.zeros((), jnp.int32),
         key=run_key,
         generator=generator,
-        discriminator=network(gan.discriminator, gan.discriminator_optimizer, discriminator_key),
+        discriminator=network(gan.discriminator, D_start, gan.discriminator_optimizer, discriminator_key),
         # Copies: a donated state must not hold one buffer twice.
         ema=AveragedWeights(*jax.tree.map(jnp.copy, (generator.params, generator.statistics))),
     )

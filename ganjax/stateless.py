@@ -1,24 +1,39 @@
 """Keras models as pure functions of their weights.
 
-A Keras model serves here as a description only: which weights there are, how each is initialised, and
-what the model computes from them. Nothing in this file reads or changes a value the model holds.
+A model says which weights there are, how each is initialised, and what it computes from them. The values that
+it holds are not changed, and only those of constants (`ganjax.variables`) are read.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import keras
 
+from ganjax.rebuilding import first_sentence, in_own_thread, initializers
+from ganjax.rebuilding import rebuild as rebuild
+from ganjax.rebuilding import without_values as without_values
+from ganjax.variables import Snapshot, frozen, seeds
+from ganjax.variables import standard_promotion as standard_promotion
+
 Weights = list[jax.Array]
-T = TypeVar("T")
+
+
+class After(NamedTuple):
+    """What a call of a model leaves besides its value.
+
+    Attributes:
+        statistics: the next statistics.
+        losses: in training, what layers add to the loss by activity regularizers and `add_loss`: scalars.
+    """
+
+    statistics: Weights
+    losses: Weights
 
 
 def call(
@@ -36,7 +51,7 @@ def call(
         model: a built Keras model.
         params: arrays for `model.trainable_variables`, in their order.
         statistics: arrays for `model.non_trainable_variables`, in their order: BatchNormalization's
-            moving averages, SpectralNormalization's singular vectors, Dropout's seeds.
+            moving averages, SpectralNormalization's singular vectors, Dropout's seeds, constants.
         x: `(batch, *input_shape)`.
         labels: `(batch, *label_shape)`, for a model that takes them as its second input.
         training: use batch statistics and dropout, and advance the statistics.
@@ -44,22 +59,70 @@ def call(
     Returns:
         `(y, statistics)`: `y` of shape `(batch, *output_shape)` in the model's own dtype.
     """
+    y, after = call_with_losses(model, params, statistics, x, labels, training=training)
+    return y, after.statistics
+
+
+def call_with_losses(
+    model: keras.Model,
+    params: Weights,
+    statistics: Weights,
+    x: jax.Array,
+    labels: jax.Array | None = None,
+    key: jax.Array | None = None,
+    *,
+    training: bool,
+) -> tuple[jax.Array, After]:
+    """As `call`, with the losses that layers add.
+
+    With a `key`, the seeds of random layers follow from it, whatever `statistics` holds for them; those in
+    `statistics` stay as they are. Without one they are those in `statistics`, which advance as Keras does.
+    """
     variables = [*model.trainable_variables, *model.non_trainable_variables]
-    values = zip(variables, [*params, *statistics], strict=True)
-    with keras.StatelessScope(values, initialize_variables=False) as scope:
-        with standard_promotion():
+    values = dict(zip(map(id, variables), [*params, *statistics], strict=True))
+    kept = frozen(model)  # spectral normalisation would write to a frozen kernel too
+    if key is not None:
+        states = seeds(model)
+        kept |= set(map(id, states))
+        drawn = {id(v): _seed(jax.random.fold_in(key, i)) for i, v in enumerate(states)}
+    else:
+        drawn = {}
+    pairs = [(v, drawn.get(id(v), values[id(v)])) for v in variables]
+    with keras.StatelessScope(pairs, collect_losses=training, initialize_variables=False) as scope:
+        with standard_promotion(), _finalized(model):
             if not training:
                 _divide_by_spectral_norm(model)
             y = model(x if labels is None else [x, labels], training=training)
-        after = [scope.get_current_value(v) for v in model.non_trainable_variables]
-    return y, after
+        after = [
+            values[id(v)] if id(v) in kept else scope.get_current_value(v)
+            for v in model.non_trainable_variables
+        ]
+    return y, After(after, [jnp.sum(loss).astype(jnp.float32) for loss in scope.losses])
+
+
+def _seed(key: jax.Array) -> jax.Array:
+    return jax.random.bits(key, (2,), "uint32")
+
+
+_finalizing = threading.RLock()
 
 
 @contextmanager
-def standard_promotion() -> Iterator[None]:
-    """Let Keras and optax promote dtypes and ranks, which a caller may forbid in code of their own."""
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+def _finalized(model: keras.Model) -> Iterator[None]:
+    """Let layers compute from the scope's values what they derive from their variables (Normalization)."""
+    layers = [x for x in model._flatten_layers() if hasattr(x, "finalize_state") and x.weights]
+    if not layers:
         yield
+        return
+    with _finalizing:
+        before = [dict(vars(layer)) for layer in layers]
+        try:
+            for layer in layers:
+                layer.finalize_state()
+            yield
+        finally:
+            for layer, attributes in zip(layers, before, strict=True):
+                vars(layer).update(attributes)
 
 
 def _divide_by_spectral_norm(model: keras.Model) -> None:
@@ -75,31 +138,90 @@ def _divide_by_spectral_norm(model: keras.Model) -> None:
             layer.kernel.assign(jnp.where(jnp.any(kernel != 0), normalized, kernel))
 
 
-def initial_weights(model: keras.Model, key: jax.Array) -> tuple[Weights, Weights]:
+def regularization(model: keras.Model, params: Weights) -> Weights:
+    """What the regularizers of the trained weights add to the loss: one scalar each, as Keras adds them."""
+    with standard_promotion():
+        return [
+            jnp.asarray(v.regularizer(value), jnp.float32)
+            for v, value in zip(model.trainable_variables, params, strict=True)
+            if v.regularizer is not None
+        ]
+
+
+def constrained(model: keras.Model, params: Weights) -> Weights:
+    """`params` as the constraints of the model's weights leave them after an update."""
+    with standard_promotion():
+        return [
+            value if v.constraint is None else v.constraint(value)
+            for v, value in zip(model.trainable_variables, params, strict=True)
+        ]
+
+
+def snapshot(model: keras.Model) -> Snapshot:
+    """The model's variables as they are now."""
+    shapes = _input_shapes(model)
+    inputs = [jax.ShapeDtypeStruct((shape[0] or 2, *shape[1:]), jnp.float32) for shape in shapes]
+    return Snapshot(model, inputs if len(inputs) > 1 else inputs[0])
+
+
+def initial_weights(
+    model: keras.Model, key: jax.Array, start: Snapshot | None = None
+) -> tuple[Weights, Weights]:
     """Fresh `(params, statistics)` for `model`, each drawn by its own Keras initializer from `key`.
 
+    Constants (`ganjax.variables`), and variables made from an array, start from the values in `start`.
     Traceable: `jit`, `vmap` over keys. A seed the initializer was given is overruled by the key.
-    """
-    twin = rebuild(model)
-    seed = _in_own_thread(keras.random.SeedGenerator, 0)
 
-    def draw(variable: Any, key: jax.Array) -> jax.Array:
-        bits = jax.random.bits(key, (2,), "uint32")
-        if variable.name == "seed_generator_state":
-            return bits
-        initializer = variable._initializer
-        if hasattr(initializer, "seed"):
-            initializer.seed = seed
-        scope = keras.StatelessScope([(seed.state, bits)], initialize_variables=False)
+    Args:
+        model: a built Keras model.
+        key: one PRNG key.
+        start: by default the model as it is now.
+
+    Raises:
+        ValueError: an initializer cannot be found, or draws random numbers that do not follow from the key.
+    """
+    start = start or snapshot(model)
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    drawn = [v for v in variables if not start.is_seed(v) and id(v) not in start.constants]
+    found = initializers(model, {id(v) for v in drawn})
+    generator = in_own_thread(keras.random.SeedGenerator, 0)
+
+    def initial(variable: Any, key: jax.Array) -> jax.Array:
+        if start.is_seed(variable):
+            return _seed(key)
+        if id(variable) in found:
+            return _draw(variable, found[id(variable)], key, generator)
+        value = start.value(variable)
+        if value is None:
+            raise ValueError(
+                f"the weight {variable.path!r} of {model.name!r} has neither value nor initializer"
+            )
+        return jnp.array(value, copy=True)  # a donated state must not take the model's own array with it
+
+    values = [initial(v, jax.random.fold_in(key, i)) for i, v in enumerate(variables)]
+    count = len(model.trainable_variables)
+    return values[:count], values[count:]
+
+
+def _draw(variable: Any, initializer: Any, key: jax.Array, generator: Any) -> jax.Array:
+    def draw() -> jax.Array:
+        bits = _seed(key)
+        scope = keras.StatelessScope([(generator.state, bits)], initialize_variables=False)
         with scope, standard_promotion():
             value = initializer(variable.shape, dtype=variable.dtype)
         return jnp.asarray(value, dtype=variable.dtype)
 
-    params = [draw(v, jax.random.fold_in(key, i)) for i, v in enumerate(twin.trainable_variables)]
-    statistics = [
-        draw(v, jax.random.fold_in(key, len(params) + i)) for i, v in enumerate(twin.non_trainable_variables)
-    ]
-    return params, statistics
+    if hasattr(initializer, "seed"):
+        initializer.seed = generator
+        return draw()
+    try:
+        jax.eval_shape(draw)  # Keras refuses to use its global seed here, and only here
+    except ValueError as error:
+        raise ValueError(
+            f"the initializer of {variable.path!r} cannot be used ({first_sentence(error)}): "
+            "use one of keras.initializers, which ganjax gives the key"
+        ) from error
+    return draw()
 
 
 def assign(model: keras.Model, params: Weights, statistics: Weights) -> None:
@@ -112,79 +234,33 @@ def assign(model: keras.Model, params: Weights, statistics: Weights) -> None:
             variable.assign(value)
     with standard_promotion():
         _divide_by_spectral_norm(model)
-
-
-def rebuild(model: keras.Model) -> keras.Model:
-    """The same model built again from its configuration, without values, sharing nothing with `model`.
-
-    Args:
-        model: a built Keras model: Sequential, Functional, or subclassed with a `get_config` from which
-            `from_config` can make it again (what saving to a `.keras` file needs too).
-
-    Raises:
-        ValueError: the model cannot be built again from its configuration.
-    """
-
-    python_random = random.getstate()  # layers built without a seed draw one from Python's generator
-    try:
-        twin = without_values(partial(keras.models.clone_model, model))
-    except Exception as error:
-        first_sentence = " ".join(str(error).split()).split(". ")[0]
-        raise ValueError(
-            f"the model {model.name!r} cannot be built again from its configuration ({first_sentence}): "
-            "give its class get_config and from_config, as saving it would need too"
-        ) from error
-    finally:
-        random.setstate(python_random)
-    if [v.shape for v in twin.variables] != [v.shape for v in model.variables]:
-        raise ValueError(
-            f"the model {model.name!r} built again from its configuration has other weights: "
-            "its get_config must hold every argument that shapes them"
-        )
-    return twin
-
-
-def without_values(build: Callable[[], T]) -> T:
-    """What `build()` gives; Keras models in it know only shapes, dtypes and initializers of their weights.
-
-    That is all a GAN needs, and drawing values that nobody reads takes seconds. Keras draws anew whenever a
-    value of such a model is read: give such models to nobody who would use them by themselves.
-    """
-
-    def described() -> T:
-        with keras.StatelessScope(initialize_variables=False):
-            return build()
-
-    return _in_own_thread(described)
-
-
-def _in_own_thread(function: Any, *arguments: Any) -> Any:
-    # Keras keeps automatic layer names and lists of unfinished variables per thread. Building in a thread
-    # of its own leaves the caller's as they were.
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(function, *arguments).result()
+        for layer in model._flatten_layers():
+            if hasattr(layer, "finalize_state"):
+                layer.finalize_state()
 
 
 def input_shape(model: keras.Model) -> tuple[int, ...]:
     """Shape of one input of a built model (the first, where it takes labels too), without the batch axis."""
-    return _input_shapes(model)[0]
+    return _input_shapes(model)[0][1:]
 
 
 def label_shape(model: keras.Model) -> tuple[int, ...] | None:
     """Shape of one label, without the batch axis, of a model that takes labels as its second input."""
-    return (*_input_shapes(model), None)[1]
+    shapes = _input_shapes(model)
+    return shapes[1][1:] if len(shapes) == 2 else None
 
 
 def output_shape(model: keras.Model) -> tuple[int, ...]:
     """Shape of one output of a built model, without the batch axis; nothing is computed."""
-    inputs = [keras.KerasTensor((2, *shape)) for shape in _input_shapes(model)]
-    output = _in_own_thread(model.compute_output_spec, inputs if len(inputs) > 1 else inputs[0])
+    inputs = [keras.KerasTensor((2, *shape[1:])) for shape in _input_shapes(model)]
+    output = in_own_thread(model.compute_output_spec, inputs if len(inputs) > 1 else inputs[0])
     if not isinstance(output, keras.KerasTensor):
         raise ValueError(f"the model {model.name!r} must have exactly one output, got {len(output)}")
     return tuple(output.shape[1:])
 
 
-def _input_shapes(model: keras.Model) -> list[tuple[int, ...]]:
+def _input_shapes(model: keras.Model) -> list[tuple[Any, ...]]:
+    """Shapes of the model's one or two inputs; the batch axis, the first, may be None."""
     try:
         shape = model.input_shape
     except AttributeError:  # a subclassed model knows the shape it was built for
@@ -196,4 +272,4 @@ def _input_shapes(model: keras.Model) -> list[tuple[int, ...]]:
         raise ValueError(f"the model {model.name!r} must have one input, or labels too, got {shape}")
     if any(None in each[1:] for each in shapes):
         raise ValueError(f"the input shape of {model.name!r} must be fixed but for the batch: {shape}")
-    return [tuple(each[1:]) for each in shapes]
+    return [tuple(each) for each in shapes]

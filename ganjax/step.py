@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import keras
 import optax
 
 from ganjax import stateless
 from ganjax.discriminator_pass import (
+    Added,
     DiscriminatorPass,
     Logits,
     discriminator_pass,
@@ -28,9 +32,9 @@ METRICS = (
     "generator_loss", "discriminator_loss", "penalty", "real_logits", "fake_logits", "real_accuracy",
     "fake_accuracy", "generator_gradient_norm", "discriminator_gradient_norm", "finite",
 )  # fmt: skip
-"""What a step reports, one float32 number each: losses (D's without penalties), penalties, mean logits,
-shares of logits on the right side of 0 (`accuracy`), norms of the gradients, and whether all of these are
-finite (1, else 0)."""
+"""What a step reports, one float32 number each: the two losses, what is added to D's (penalties, and what its
+layers add), mean logits, shares of logits on the right side of 0 (`accuracy`), norms of the gradients, and
+whether all of these are finite (1, else 0)."""
 
 
 def train_step(gan: GAN, state: GANState, real: jax.Array | Labelled) -> tuple[GANState, Metrics]:
@@ -62,11 +66,19 @@ def train_step(gan: GAN, state: GANState, real: jax.Array | Labelled) -> tuple[G
 
 
 class Draw(NamedTuple):
-    """What one update draws: latents `(batch, *gan.latent_shape)`, keys for penalties and for `augment`."""
+    """What one update draws: latents `(batch, *gan.latent_shape)`, keys for penalties and for `augment`, and
+    one for the random layers of the networks (None where there are none).
+    """
 
     latents: jax.Array
     penalty_key: jax.Array
     augment_key: jax.Array
+    layer_key: jax.Array | None = None
+
+
+def layer_keys(drawn: Draw) -> Any:
+    """Keys for the random layers of G, of D, of D in its penalties, and of D unrolled."""
+    return [None] * 4 if drawn.layer_key is None else jax.random.split(drawn.layer_key, 4)
 
 
 class Draws(NamedTuple):
@@ -92,8 +104,9 @@ def draw(gan: GAN, key: jax.Array, step: jax.Array, batch: int) -> Draws:
     """
 
     def one(key: jax.Array) -> Draw:
-        latent_key, *others = jax.random.split(key, 3)
-        return Draw(sample_latent(gan, latent_key, batch), *others)
+        latent_key, penalty_key, augment_key = jax.random.split(key, 3)
+        layer_key = jax.random.fold_in(key, 3) if gan.is_random else None
+        return Draw(sample_latent(gan, latent_key, batch), penalty_key, augment_key, layer_key)
 
     *early, last = jax.random.split(jax.random.fold_in(key, step), gan.discriminator_updates)
     generator = None
@@ -133,23 +146,25 @@ def _simultaneous_update(gan: GAN, state: GANState, real: Labelled, drawn: Draw)
     """Both gradients at the same point, from one pass of G and one of D over the real and the fake batch."""
     G, D = state.generator, state.discriminator
     real, make = _augmented(gan, real, drawn), _fake_batch(gan, G, real.labels, drawn)
-    fake, pull_fake, G_statistics = jax.vjp(make, G.params, has_aux=True)
-    logits, pull_logits, D_statistics = jax.vjp(
-        discriminator_pass(gan, D, real), D.params, fake, has_aux=True
-    )
+    _, D_key, *_ = layer_keys(drawn)
+    D_pass = functools.partial(discriminator_pass(gan, D, real), key=D_key)
+    (fake, G_added), pull_fake, G_statistics = jax.vjp(make, G.params, has_aux=True)
+    (logits, D_added), pull_logits, D_statistics = jax.vjp(D_pass, D.params, fake, has_aux=True)
     real_logits, fake_logits = logits
     D_loss, D_cotangents = jax.value_and_grad(gan.loss.discriminator, argnums=(0, 1))(*logits)
     G_loss, G_cotangent = jax.value_and_grad(gan.loss.generator)(fake_logits, real_logits)
 
+    D_cotangents = (D_cotangents, jax.tree.map(jnp.ones_like, D_added))
     D_gradient, fake_cotangent = gradients_of_both(gan, pull_logits, D_cotangents, G_cotangent)
-    (G_gradient,) = pull_fake(fake_cotangent)
-    penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
+    (G_gradient,) = pull_fake((fake_cotangent, jax.tree.map(jnp.ones_like, G_added)))
+    penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn)
     D_gradient = jax.tree.map(jnp.add, D_gradient, penalty_gradient)
+    penalty = sum(D_added, penalty)
 
     state = dataclasses.replace(
         state,
-        generator=apply_gradients(gan.generator_optimizer, G, G_gradient, G_statistics),
-        discriminator=apply_gradients(gan.discriminator_optimizer, D, D_gradient, D_statistics),
+        generator=_updated_generator(gan, G, G_gradient, G_statistics, sum(G_added, G_loss)),
+        discriminator=_updated_discriminator(gan, D, D_gradient, D_statistics, D_loss + penalty),
     )
     metrics = _discriminator_metrics(D_loss, penalty, logits, D_gradient)
     return state, metrics | _generator_metrics(G_loss, G_gradient)
@@ -162,16 +177,19 @@ def _alternating_update(
     D, metrics = _discriminator_update(gan, state, real, drawn)
     G = state.generator
     make = _fake_batch(gan, G, real.labels, G_drawn)
+    _, D_key, _, unrolled_key = layer_keys(G_drawn)
     # Two calls: most losses of G ignore the real logits, and the compiler then leaves D(real) out.
     D_pass = two_calls(gan, D, _augmented(gan, real, G_drawn))
 
-    def loss(params: Weights) -> tuple[jax.Array, Weights]:
-        fake, statistics = make(params)
-        (real_logits, fake_logits), _ = D_pass(_unrolled_params(gan, D, D_pass, fake), fake)
-        return gan.loss.generator(fake_logits, real_logits), statistics
+    def loss(params: Weights) -> tuple[jax.Array, Any]:
+        (fake, added), statistics = make(params)
+        D_params = _unrolled_params(gan, D, D_pass, fake, unrolled_key)
+        ((real_logits, fake_logits), _), _ = D_pass(D_params, fake, D_key)
+        value = gan.loss.generator(fake_logits, real_logits)
+        return sum(added, value), (value, statistics)
 
-    (G_loss, G_statistics), G_gradient = jax.value_and_grad(loss, has_aux=True)(G.params)
-    G = apply_gradients(gan.generator_optimizer, G, G_gradient, G_statistics)
+    (G_total, (G_loss, G_statistics)), G_gradient = jax.value_and_grad(loss, has_aux=True)(G.params)
+    G = _updated_generator(gan, G, G_gradient, G_statistics, G_total)
     state = dataclasses.replace(state, generator=G, discriminator=D)
     return state, metrics | _generator_metrics(G_loss, G_gradient)
 
@@ -180,16 +198,20 @@ def _discriminator_update(
     gan: GAN, state: GANState, real: Labelled, drawn: Draw
 ) -> tuple[NetworkState, Metrics]:
     D, real = state.discriminator, _augmented(gan, real, drawn)
-    fake, _ = _fake_batch(gan, state.generator, real.labels, drawn)(state.generator.params)
+    (fake, _), _ = _fake_batch(gan, state.generator, real.labels, drawn)(state.generator.params)
+    _, D_key, *_ = layer_keys(drawn)
 
     def loss(params: Weights) -> tuple[jax.Array, Any]:
-        logits, statistics = discriminator_pass(gan, D, real)(params, fake)
-        return gan.loss.discriminator(*logits), (logits, statistics)
+        (logits, added), statistics = discriminator_pass(gan, D, real)(params, fake, D_key)
+        value = gan.loss.discriminator(*logits)
+        return sum(added, value), (value, added, logits, statistics)
 
-    (D_loss, (logits, statistics)), gradient = jax.value_and_grad(loss, has_aux=True)(D.params)
-    penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn.penalty_key)
+    (_, aux), gradient = jax.value_and_grad(loss, has_aux=True)(D.params)
+    D_loss, added, logits, statistics = aux
+    penalty, penalty_gradient = _penalty(gan, state, real, fake, drawn)
     gradient = jax.tree.map(jnp.add, gradient, penalty_gradient)
-    D = apply_gradients(gan.discriminator_optimizer, D, gradient, statistics)
+    penalty = sum(added, penalty)
+    D = _updated_discriminator(gan, D, gradient, statistics, D_loss + penalty)
     return D, _discriminator_metrics(D_loss, penalty, logits, gradient)
 
 
@@ -202,12 +224,14 @@ def _augmented(gan: GAN, real: Labelled, drawn: Draw) -> Labelled:
 
 
 def _fake_batch(gan: GAN, G: NetworkState, labels: jax.Array | None, drawn: Draw) -> Any:
-    """params -> (fake batch as the discriminator sees it, next statistics of G)"""
+    """params -> ((fake batch as D sees it, what G's layers add to its loss), next statistics)"""
     G_forward = forward(gan, gan.generator, training=True)
+    G_key, *_ = layer_keys(drawn)
 
-    def make(params: Weights) -> tuple[jax.Array, Weights]:
-        fake, statistics = G_forward(params, G.statistics, drawn.latents, labels)
-        return _seen(gan, fake, jax.random.fold_in(drawn.augment_key, 1)), statistics
+    def make(params: Weights) -> tuple[tuple[jax.Array, Added], Weights]:
+        fake, after = G_forward(params, G.statistics, drawn.latents, labels, G_key)
+        added = [*after.losses, *stateless.regularization(gan.generator, params)]
+        return (_seen(gan, fake, jax.random.fold_in(drawn.augment_key, 1)), added), after.statistics
 
     return make
 
@@ -217,15 +241,19 @@ def _seen(gan: GAN, x: jax.Array, key: jax.Array) -> jax.Array:
 
 
 def _penalty(
-    gan: GAN, state: GANState, real: Labelled, fake: jax.Array, key: jax.Array
+    gan: GAN, state: GANState, real: Labelled, fake: jax.Array, drawn: Draw
 ) -> tuple[jax.Array, Weights]:
     """Sum of D's penalties, and its gradient."""
-    D = state.discriminator
+    D, key = state.discriminator, drawn.penalty_key
     D_forward = forward(gan, gan.discriminator, training=True)
+    _, _, D_key, _ = layer_keys(drawn)
 
     def total(params: Weights) -> jax.Array:
+        calls = itertools.count()
+
         def discriminator(x: jax.Array) -> jax.Array:
-            return D_forward(params, D.statistics, x, real.labels)[0]
+            call_key = None if D_key is None else jax.random.fold_in(D_key, next(calls))
+            return D_forward(params, D.statistics, x, real.labels, call_key)[0]
 
         terms = [
             term(discriminator, real.samples, fake, key=jax.random.fold_in(key, i), step=state.step)
@@ -237,30 +265,53 @@ def _penalty(
 
 
 def apply_gradients(
+    model: keras.Model,
     optimizer: optax.GradientTransformation,
     network: NetworkState,
     gradient: Weights,
     statistics: Weights,
+    value: jax.Array,
 ) -> NetworkState:
-    """The network after one update of its optimiser, with these as its next statistics."""
+    """The network after one update of its optimiser and its constraints, with these as its next statistics.
+
+    `value` is what the gradient is of, for optimisers that ask for it.
+    """
     with stateless.standard_promotion():
-        updates, memory = optimizer.update(gradient, network.optimizer, network.params)
+        update = optax.with_extra_args_support(optimizer).update
+        updates, memory = update(gradient, network.optimizer, network.params, value=value, grad=gradient)
         params = optax.apply_updates(network.params, updates)
-    return NetworkState(params, statistics, memory)
+    return NetworkState(stateless.constrained(model, params), statistics, memory)
 
 
-def _unrolled_params(gan: GAN, D: NetworkState, D_pass: DiscriminatorPass, fake: jax.Array) -> Weights:
+def _updated_generator(gan: GAN, G: NetworkState, *update: Any) -> NetworkState:
+    return apply_gradients(gan.generator, gan.generator_optimizer, G, *update)
+
+
+def _updated_discriminator(gan: GAN, D: NetworkState, *update: Any) -> NetworkState:
+    return apply_gradients(gan.discriminator, gan.discriminator_optimizer, D, *update)
+
+
+def _unrolled_params(
+    gan: GAN, D: NetworkState, D_pass: DiscriminatorPass, fake: jax.Array, key: jax.Array | None
+) -> Weights:
     """D's weights after `gan.unrolling` more updates on this batch, as a differentiable function of `fake`.
 
     Metz et al. 2017, section 2.2, https://arxiv.org/abs/1611.02163. The updates are those of D's own
     optimiser, on its loss without penalties.
     """
 
-    def update(D: NetworkState, _: None) -> tuple[NetworkState, None]:
-        gradient = jax.grad(lambda params: gan.loss.discriminator(*D_pass(params, fake)[0]))(D.params)
-        return apply_gradients(gan.discriminator_optimizer, D, gradient, D.statistics), None
+    def update(D: NetworkState, key: jax.Array | None) -> tuple[NetworkState, None]:
+        def loss(params: Weights) -> jax.Array:
+            (logits, added), _ = D_pass(params, fake, key)
+            return sum(added, gan.loss.discriminator(*logits))
 
-    return jax.lax.scan(update, D, length=gan.unrolling)[0].params if gan.unrolling else D.params
+        value, gradient = jax.value_and_grad(loss)(D.params)
+        return _updated_discriminator(gan, D, gradient, D.statistics, value), None
+
+    if not gan.unrolling:
+        return D.params
+    keys = None if key is None else jax.random.split(key, gan.unrolling)
+    return jax.lax.scan(update, D, keys, length=gan.unrolling)[0].params
 
 
 def _averaged(gan: GAN, ema: AveragedWeights, G: NetworkState, step: jax.Array) -> AveragedWeights:

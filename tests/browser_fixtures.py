@@ -1,4 +1,4 @@
-"""A real browser, for the pages ganjax makes: the system's own Chromium, headless, driven by Playwright."""
+"""A real browser for the pages that ganjax makes: the installed Chromium, headless, driven by Playwright."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 @pytest.fixture(scope="session")
 def browser():
-    """The session's one browser (`playwright.sync_api.Browser`); `visit` opens a page in it."""
+    """The session's browser (`playwright.sync_api.Browser`); `visit` opens a page in it."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip("no Chromium is installed: on Debian and Ubuntu, apt-get install chromium")
@@ -25,12 +25,12 @@ def browser():
 
 @dataclasses.dataclass
 class Visit:
-    """A page that is open, and what came of it.
+    """An open page and what it did.
 
     Attributes:
         page: `playwright.sync_api.Page`.
-        asked: addresses it asked for, its own first; `data:` addresses aside.
-        complaints: what it said on the console at the levels error and warning, and exceptions nobody caught.
+        asked: addresses that it requested, its own first, without `data:` addresses.
+        complaints: console messages at the levels error and warning, and uncaught exceptions.
     """
 
     page: Any
@@ -38,7 +38,7 @@ class Visit:
     complaints: list[str] = dataclasses.field(default_factory=list)
 
     def violations(self):
-        """What axe finds wrong with the page as it stands, in words. Opened with `for_axe`."""
+        """Accessibility errors that axe finds in the page; it must have been opened with `for_axe`."""
         from axe_playwright_python.sync_playwright import Axe
 
         found = Axe().run(self.page).response["violations"]
@@ -49,7 +49,7 @@ class Visit:
         ]
 
     def overflow(self):
-        """By how many pixels the page is wider than its window."""
+        """How many pixels the page is wider than its window."""
         return self.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
@@ -57,9 +57,9 @@ class Visit:
 
 @pytest.fixture
 def visit(browser):
-    """`visit(url, width=1280, dark=False, for_axe=False)`: a page opened in a context of its own, a `Visit`.
+    """`visit(url, width=1280, dark=False, for_axe=False)` opens a page in its own context; returns a `Visit`.
 
-    `for_axe` lets axe be put into a page whose policy allows no script but its own.
+    `for_axe` allows axe's script in a page whose policy allows only its own scripts.
     """
     with contextlib.ExitStack() as stack:
 

@@ -1,10 +1,10 @@
-"""A process that counts what it does to a folder's files, and dies at one of these operations.
+"""Runs `ganjax`, logs every operation on the files of a folder, and kills itself at one of these operations.
 
     python tests/dying.py FOLDER LOG AT MOMENT WORDS...
 
 runs `ganjax WORDS` with the experiments of `small_runs.py`. Every operation on a file below FOLDER is a line
-in LOG. At the AT-th, from 0, the process kills itself with SIGKILL: "before" it, "amid" it (a write of half
-the bytes) or "after" it; it is the last line in LOG. With AT -1 it lives.
+in LOG. At operation AT (the first is 0) the process kills itself with SIGKILL: "before" it, "during" it
+(half of the bytes are written) or "after" it; that is the last line of LOG. With AT = -1 it is not killed.
 """
 
 import builtins
@@ -15,11 +15,11 @@ import sys
 import threading
 from pathlib import Path
 
-MOMENTS = ("before", "amid", "after")
+MOMENTS = ("before", "during", "after")
 
 
 class Operations:
-    """Counts operations on files below `folder`, in whatever thread, and ends the process at one of them."""
+    """Counts operations on files below `folder`, in all threads, and ends the process at one of them."""
 
     def __init__(self, folder, log, at, moment):
         self.folder, self.at, self.moment = os.path.abspath(folder), at, moment
@@ -27,15 +27,15 @@ class Operations:
         self.count, self.lock = 0, threading.Lock()
 
     def due(self, number, name, path):
-        """Whether this operation is the one that is not survived."""
+        """Whether the process ends at this operation."""
         return number == self.at
 
     def end(self):
-        """What happens then."""
+        """End the process."""
         os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self, setattr=setattr):
-        """From now on, what Python does to files goes through here. What C code writes does not."""
+        """From now on, count what Python does to files; what C code writes is not counted."""
         for name in ("unlink", "mkdir", "rmdir", "chmod"):
             setattr(os, name, self.counted(name, getattr(os, name)))
         setattr(os, "replace", self.counted("replace", os.replace, which=1))
@@ -51,7 +51,7 @@ class Operations:
         setattr(builtins, "open", open)
 
     def opened(self, file, mode, buffering, encoding, errors, newline):
-        """As `open` does for a file to be written, with a count of what goes to the system."""
+        """Like `open` for writing, but every write to the system is counted."""
         raw = Raw(self, file, mode.replace("b", "").replace("t", ""))
         if buffering == 0:
             return raw
@@ -60,7 +60,7 @@ class Operations:
 
     def counted(self, name, function, which=0):
         def call(*arguments, **options):
-            if "dir_fd" in options:  # shutil.rmtree's way
+            if "dir_fd" in options:  # from shutil.rmtree
                 folder = options["dir_fd"]
                 path = os.path.join(path_of(folder) if folder is not None else "", arguments[which])
             else:
@@ -70,7 +70,7 @@ class Operations:
         return call
 
     def do(self, name, path, whole, half=None):
-        """Do `whole`, and count it where `path` is in the folder."""
+        """Do `whole`, and count it if `path` is in the folder."""
         if not os.path.abspath(path).startswith(self.folder):
             return whole()
         with self.lock:
@@ -78,7 +78,7 @@ class Operations:
             due, self.count = self.due(self.count, name, path), self.count + 1
             os.write(self.log, f"{name} {path}\n".encode())
             if due and self.moment != "after":
-                if half and self.moment == "amid":
+                if half and self.moment == "during":
                     half()
                 self.end()
         result = whole()
@@ -88,7 +88,7 @@ class Operations:
 
 
 class Raw(io.FileIO):
-    """A file without a buffer: each of its writes is one of the system's."""
+    """A file without a buffer: each of its writes is one system call."""
 
     def __init__(self, operations, file, mode):
         self.operations, self.path = operations, path_of(file)
@@ -108,7 +108,7 @@ class Raw(io.FileIO):
 
 
 def path_of(file):
-    """The path of a file that is named by a path or an open descriptor."""
+    """The path of a file, given as a path or an open file descriptor."""
     return os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else os.fspath(file)
 
 

@@ -1,4 +1,4 @@
-"""A server on this machine that behaves as it is told: an answer is a function of the request's handler."""
+"""An HTTP server for tests: each answer is a function that gets the request's handler."""
 
 import contextlib
 import http.server
@@ -7,11 +7,11 @@ import threading
 
 
 class Server:
-    """Answers each request with the next of `answers`, and with the last of them from then on.
+    """Answers each request with the next of `answers`, and repeats the last one.
 
     Attributes:
-        requests: (path, headers) of those that came.
-        over: set when the server closes; answers that wait, wait for this.
+        requests: (path, headers) of the requests.
+        over: set when the server closes; slow answers wait for it.
     """
 
     def __init__(self, *answers):
@@ -23,7 +23,7 @@ class Server:
                 self.over = outer.over
                 outer.requests.append((self.path, dict(self.headers)))
                 answer = outer.answers.pop(0) if len(outer.answers) > 1 else outer.answers[0]
-                with contextlib.suppress(OSError):  # whoever asked may have left
+                with contextlib.suppress(OSError):  # the client may have closed the connection
                     answer(self)
 
             def log_message(self, *_):
@@ -45,7 +45,7 @@ class Server:
 
 
 def send(handler, status, body=b"", **headers):
-    """One answer; `content_length=None` leaves it out."""
+    """Send an answer; `content_length=None` omits that header."""
     headers = {"content_length": len(body)} | headers
     handler.send_response(status)
     for name, value in headers.items():
@@ -57,14 +57,14 @@ def send(handler, status, body=b"", **headers):
 
 
 def whole(data, **headers):
-    """All of the file, whatever part of it is asked for."""
+    """The whole file, even if only a part is requested."""
     return lambda handler: send(handler, 200, data, **headers)
 
 
 def ranges(data, upto=None, honours_version=True, **headers):
-    """The part that is asked for, cut off at byte `upto` of the file.
+    """The part that is requested, cut off at byte `upto` of the file.
 
-    With `honours_version`, all of it where another version is asked for (If-Range).
+    With `honours_version`, the whole file if another version is requested (If-Range).
     """
 
     def answer(handler):
@@ -85,7 +85,7 @@ def ranges(data, upto=None, honours_version=True, **headers):
 
 
 def stalled(data, upto, **headers):
-    """The first bytes, and then nothing more."""
+    """The first bytes, then nothing."""
 
     def answer(handler):
         send(handler, 200, data[:upto], content_length=len(data), **headers)

@@ -1,12 +1,11 @@
-"""Kills training at random instants and holds what comes out against runs that nobody killed.
+"""Kills training at random moments, resumes it, and compares the result with runs that were not killed.
 
     PYTHONPATH=. python tests/kills.py --kills 50 --seed 0
 
 A third of the kills come at a random time; the others at a random operation on a random kind of file: before
-it, after it, or in the middle of a write (`dying.py`). Each run is resumed, and now and then killed again
-while it goes on. At the end every file must have the SHA-256 it has in an uninterrupted run, with no file too
-few or too many; of manifest.json all must be equal but `sessions` and `environment`. Exits with 1 if anything
-differs.
+it, after it, or during a write (`dying.py`). Each run is resumed, and sometimes killed again. At the end its
+files must be the same as in an uninterrupted run, with the same SHA-256; only `sessions` and `environment` in
+manifest.json may differ. Exits with 1 if anything differs.
 """
 
 import argparse
@@ -49,7 +48,7 @@ KINDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-    """A run to kill: `first`, if any, is done in peace; `words` and their resumption are what is killed."""
+    """A run to kill: `first`, if given, is not killed; `words`, and `resume` afterwards, are."""
 
     name: str
     words: tuple[str, ...]
@@ -67,13 +66,13 @@ SCENARIOS = (
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """A scenario as nobody killed it.
+    """An uninterrupted run of a scenario.
 
     Attributes:
-        before: the folder as it is when the part that is killed begins; None where that makes it.
-        content: what it leaves, by file.
-        operations: what was done to its files.
-        seconds: from the first of these to the end.
+        before: a copy of the folder before the part that is killed; None if that part creates it.
+        content: digests of its files at the end.
+        operations: the operations on its files.
+        seconds: from the first operation to the end.
     """
 
     scenario: Scenario
@@ -122,10 +121,8 @@ def reference(base, scenario):
         Child(base, folder, [*scenario.first, *FLAGS, "--out", folder]).end()
         before = base / f"{scenario.name}-before"
         copied(folder, before)
-    for again in (
-        False,
-        True,
-    ):  # twice: the second time from the cache of compiled programs, as those to come
+    # Twice: the second time with compiled programs from the cache, like the runs that will be killed.
+    for again in (False, True):
         if again:
             shutil.rmtree(folder)
             if before:
@@ -138,12 +135,12 @@ def reference(base, scenario):
 
 
 def kill_and_resume(base, reference, number, draw):
-    """Kill a run like `reference` once or more, and resume it; returns what was killed, and what differs."""
+    """Kill a run like `reference` at least once, and resume it; returns the kills, and which files differ."""
     scenario, folder = reference.scenario, base / f"{reference.scenario.name}-{number}"
     begin = _on(folder, [*scenario.words, *scenario.resume, *FLAGS])
     go_on = ["resume", folder, *scenario.resume, *FLAGS]
     hits = []
-    while not hits:  # what is drawn may come too late
+    while not hits:  # a kill may come too late
         shutil.rmtree(folder, ignore_errors=True)
         if reference.before:
             copied(reference.before, folder)
@@ -160,7 +157,7 @@ def kill_and_resume(base, reference, number, draw):
 
 
 def _kill(base, folder, words, reference, draw):
-    """Begin with `words` and kill that; returns in a list what was hit, nothing if it came too late."""
+    """Start `words` and kill it; returns a list of one description, or an empty one if it came too late."""
     if draw.random() < 1 / 3:
         child = Child(base, folder, words)
         start = child.wait_for_its_first_operation()
@@ -182,7 +179,7 @@ def _kill(base, folder, words, reference, draw):
 
 
 def started(folder):
-    """Whether there is something to resume; a run without a manifest is simply begun again."""
+    """Whether there is a run to resume; without a manifest it is started again."""
     return (folder / "manifest.json").exists()
 
 
@@ -191,13 +188,13 @@ def _on(folder, words):
 
 
 def kind(operation):
-    """What sort of file an operation is on."""
+    """The kind of file of an operation."""
     path = operation.split(" ")[-1]
     return next((kind for pattern, kind in KINDS.items() if re.fullmatch(pattern, path)), "folder")
 
 
 def content(folder):
-    """What is in a run's folder, by name: SHA-256s, and of the manifest what is not about time and place."""
+    """Content of a run folder by name: SHA-256s, and the manifest without what depends on the machine."""
     found = {str(path.relative_to(folder)): digest(path) for path in folder.rglob("*")}
     if started(folder):
         manifest = json.loads((folder / "manifest.json").read_text())
@@ -217,7 +214,7 @@ def digest(path):
 
 
 def run(base, kills, seed, scenarios=SCENARIOS, say=print):
-    """Kill so many runs, two at a time; returns how many came out identical."""
+    """Kill this many runs, two at a time; returns how many had identical results."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         references = list(pool.map(lambda scenario: reference(base, scenario), scenarios))
         for one in references:

@@ -1,7 +1,7 @@
-"""What ganjax does not do, whatever it is given: run code from data, ask a shell, open a connection.
+"""What ganjax never does, whatever it is given: run code from data, start a shell, open a connection.
 
-One module opens connections: where a user names data that must be downloaded. The sources are read for it,
-and one run is watched.
+Only one module opens connections, when a user names data that must be downloaded. The tests check the source
+code, and what one run does.
 """
 
 import ast
@@ -16,7 +16,7 @@ import watching
 ROOT = Path(__file__).parent.parent
 FILES = sorted(path for root in ("ganjax", "benchmarks") for path in (ROOT / root).rglob("*.py"))
 
-# Modules that make objects, and so can run anything, from bytes; and modules that reach the network.
+# Modules that create objects from bytes, and so can run any code; and modules that use the network.
 PICKLING = {"pickle", "_pickle", "pickletools", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 NETWORK = {
     "aiohttp", "asyncio", "ftplib", "http", "httpx", "imaplib", "poplib", "requests", "smtplib", "socket",
@@ -27,7 +27,7 @@ SHELLS = {"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatus
 EXCEPTIONS = {
     # The probe is told by the suite, word for word, which of two packages to look for.
     "benchmarks/paths/probe.py": ["importlib.import_module(package)"],
-    # All that is ever asked of the network, it asks.
+    # The only module that sends requests.
     "ganjax/datasets/downloads.py": [
         "from http import HTTPStatus",
         "from urllib.parse import urljoin, urlsplit",
@@ -36,38 +36,38 @@ EXCEPTIONS = {
         "import requests",
         "import urllib3",
     ],
-    # All that ever listens, to this machine alone, and what measures it.
+    # The only module that accepts connections, from this machine only, and its benchmark.
     "benchmarks/serve/command.py": ["import http.client"],
     "ganjax/serving/server.py": ["import socketserver", "from http.server import BaseHTTPRequestHandler"],
 }
-# They write where an archive says, fetch what a name says, or lift Keras's guard.
+# They write to paths from an archive, download by name, or switch off Keras's safe mode.
 METHODS = {"extract", "extractall", "get_file", "enable_unsafe_deserialization"}
 
 
 def breaches(source):
-    """What a module does that it must not, each as the offending piece of its text."""
+    """The forbidden statements of a module."""
     found = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import | ast.ImportFrom) and _imports_what_it_must_not(node):
+        if isinstance(node, ast.Import | ast.ImportFrom) and _is_forbidden_import(node):
             found.append(ast.unparse(node))
-        if isinstance(node, ast.Call) and _calls_what_it_must_not(node):
+        if isinstance(node, ast.Call) and _is_forbidden_call(node):
             found.append(ast.unparse(node))
     return found
 
 
-def _imports_what_it_must_not(node):
+def _is_forbidden_import(node):
     if isinstance(node, ast.Import):
         roots = {alias.name.split(".")[0] for alias in node.names}
     else:
         roots = set() if node.level else {(node.module or "").split(".")[0]}
         if {alias.name for alias in node.names} & {*METHODS, "load_model"} and "ganjax" not in roots:
-            return True  # called under a bare name, it would pass for a function of ours
+            return True  # called by this bare name, it would look like a function of ganjax
         if roots & {"os", "subprocess", "numpy"}:
             return bool({alias.name for alias in node.names} & {"system", "popen", "load", "getoutput"})
     return bool(roots & (PICKLING | NETWORK))
 
 
-def _calls_what_it_must_not(node):
+def _is_forbidden_call(node):
     name = ast.unparse(node.func)
     last = name.rsplit(".", 1)[-1]
     options = {option.arg: getattr(option.value, "value", ...) for option in node.keywords}
@@ -80,12 +80,12 @@ def _calls_what_it_must_not(node):
         or options.get("safe_mode", True) is not True
         or (name in ("np.load", "numpy.load", "jnp.load") and "allow_pickle" not in options)
         or (last == "load_model" and "." in name and "safe_mode" not in options)
-        or (last == "import_module" and not _is_settled_here(node.args[0]))
+        or (last == "import_module" and not _is_constant(node.args[0]))
     )
 
 
-def _is_settled_here(argument):
-    """Whether the name of a module is written here, or at least begins with a package of ours."""
+def _is_constant(argument):
+    """Whether a module's name is a constant, or at least begins with a package of this repository."""
     if not isinstance(argument, ast.JoinedStr):
         return isinstance(argument, ast.Constant)
     start = argument.values[0]
@@ -135,7 +135,7 @@ def test_no_code_from_data_no_shell_no_network(path):
         "zipfile.ZipFile(path).extract(name)",
     ],
 )
-def test_the_rules_themselves(line):
+def test_each_of_these_lines_is_forbidden(line):
     assert len(breaches(line)) == 1
 
 
@@ -155,11 +155,11 @@ def test_the_rules_themselves(line):
         "import json, os, subprocess",
     ],
 )
-def test_what_the_rules_allow(line):
+def test_these_lines_are_allowed(line):
     assert breaches(line) == []
 
 
-# One run, watched.
+# What one run does.
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def watched(base, tmp_path_factory):
-    """A folder in which `dots` was trained and sampled, with a home of its own, and all that was seen."""
+    """A folder in which `dots` was trained and sampled, with its own home folder, and the recorded events."""
     folder = tmp_path_factory.mktemp("watched")
     for name in ("home", "temporary"):
         (folder / name).mkdir()
@@ -187,7 +187,7 @@ def watched(base, tmp_path_factory):
     return folder, seen
 
 
-def test_a_run_writes_to_its_folder_and_to_caches_alone(watched):
+def test_a_run_writes_only_to_its_folder_and_to_caches(watched):
     folder, seen = watched
     home, temporary = folder / "home", folder / "temporary"
     places = [folder / "run", home / ".cache", home / ".keras", home / ".config", temporary]
@@ -195,7 +195,7 @@ def test_a_run_writes_to_its_folder_and_to_caches_alone(watched):
     elsewhere = {path for path in seen["written"] if not any(Path(path).is_relative_to(p) for p in places)}
     assert not elsewhere
     assert str(folder / "run" / "manifest.json") in seen["written"]
-    # What libraries write past Python is seen by what is left.
+    # Files that libraries write without Python are found afterwards.
     assert {path.name for path in folder.iterdir()} == {"run", "home", "temporary", "seen.json"}
     assert {path.name for path in home.iterdir()} <= {".cache", ".keras", ".config"}
     assert not list(temporary.iterdir())
@@ -229,7 +229,7 @@ def test_pictures_rendered_or_read_here_open_no_connection(base, tmp_path):
     assert str(tmp_path / "a.png") in seen["written"]
 
 
-def test_the_programs_a_run_starts_are_known(watched):
+def test_a_run_starts_only_known_programs(watched):
     """`git` names the commit, `uname` the processor, Matplotlib's `fc-list` the fonts; none is a shell."""
     started = {Path(ast.literal_eval(words)[0]).name for words in watched[1]["started"]}
     assert started <= {"git", "uname", "fc-list"}
@@ -255,7 +255,7 @@ watching.report(seen, "seen.json")
 """
 
 
-def test_the_watch_sees(base, tmp_path):
+def test_forbidden_actions_are_recorded(base, tmp_path):
     result = small_runs.python(base, "-c", MISDEEDS, cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     seen = json.loads((tmp_path / "seen.json").read_text())

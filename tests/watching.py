@@ -1,6 +1,6 @@
-"""What a process opens for writing, makes, moves, removes, starts, connects and unpickles, as Python sees it.
+"""Records which files a process writes, and what it starts, connects to and unpickles, by an audit hook.
 
-python watching.py REPORT.json train dots ...    the command line of `runs`, watched from its first line
+python watching.py REPORT.json train dots ...    runs `ganjax train dots ...` and writes the report
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 import sys
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
-# Where the changed paths stand among an event's arguments, and the open folders they may be relative to.
+# Indices of the changed paths among an event's arguments, and of the open folders they are relative to.
 CHANGING = {
     "os.mkdir": [(0, 2)],
     "os.remove": [(0, 1)],
@@ -20,14 +20,14 @@ CHANGING = {
     "os.link": [(1, 3)],
     "os.symlink": [(1, 2)],
 }
-# Not the making of a socket: looking whether a machine knows IPv6, urllib3 binds one to itself.
+# Without creating sockets: urllib3 binds one locally to check whether the machine has IPv6.
 CONNECTING = {f"socket.{name}" for name in ("connect", "sendto", "sendmsg", "getaddrinfo", "gethostbyname")}
 STARTING = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile")
 KINDS = ("written", "started", "connected", "unpickled")
 
 
 def watch():
-    """Watch this process from now on (a hook cannot be taken away); returns what is seen, by kind."""
+    """Record from now on (an audit hook cannot be removed); returns the sets of events, by kind."""
     seen = {kind: set() for kind in KINDS}
 
     def hook(event, arguments):

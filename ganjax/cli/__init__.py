@@ -1,1 +1,1 @@
-"""The `ganjax` command, one file a subcommand."""
+"""The `ganjax` command: one file for each subcommand."""

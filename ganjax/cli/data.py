@@ -1,4 +1,4 @@
-"""`ganjax data`: which sets of pictures there are by name, and what of them is here."""
+"""`ganjax data list|get|remove`: the data sets known by name, and what of them is in the cache."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 USAGE = """usage: ganjax data list|get|remove ...
 
-Sets of pictures by name or address, for `ganjax train cartoon --data NAME|URL|PATH`.
+Data sets of pictures, by name or address, for `ganjax train cartoon --data NAME|URL|PATH`.
 
-  list     what there is by name, and what of it is in the cache
-  get      download a set now, or go on with a download
-  remove   remove a set from the cache
+  list     show the known data sets, and what of each is in the cache
+  get      download a data set, or continue a download
+  remove   remove a data set from the cache
 
 examples:
   ganjax data list
@@ -31,53 +31,53 @@ examples:
   ganjax data get https://example.org/faces.zip
   ganjax data remove cartoonset10k
 
-ganjax data get --help shows the flags of one. Proxies are taken from HTTPS_PROXY and NO_PROXY, the place of
-the cache from XDG_CACHE_HOME."""
-WIDTH = 100  # columns of what is listed
+ganjax data get --help shows the flags of an action. Proxies are taken from HTTPS_PROXY and NO_PROXY, the
+cache folder from XDG_CACHE_HOME."""
+WIDTH = 100  # columns of the list
 
 
 @dataclasses.dataclass(frozen=True)
 class List:
-    """Sets by name: pictures, licence, source, size, labels, and what of each is in the cache.
+    """Show the known data sets: pictures, licence, source, size, labels, and what is in the cache.
 
     ganjax data list
     """
 
     cache_dir: str | None = None
-    """Folder for downloads and prepared pictures, if it is not the default one."""
+    """Folder for downloads and prepared pictures, instead of the default one."""
     offline: bool = False
-    """Makes no difference: nothing is ever asked of the network to list what there is."""
+    """Has no effect: this command never uses the network."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Get:
-    """Download a set, check it, and keep it. A download that was stopped goes on where it was.
+    """Download a data set into the cache and verify it. A download that was interrupted is continued.
 
     $ ganjax data get cartoonset10k
     $ ganjax data get https://example.org/faces.zip
     """
 
     data: Annotated[str, tyro.conf.Positional]
-    """Name of a set, or address of a .zip or .tar of pictures."""
+    """Name of a data set, or address of a .zip or .tar file of pictures."""
     cache_dir: str | None = None
-    """Folder for downloads and prepared pictures, if it is not the default one."""
+    """Folder for downloads and prepared pictures, instead of the default one."""
     offline: bool = False
-    """Open no connection: only say whether it is here."""
+    """Do not use the network: only check whether it is in the cache."""
     allow_http: bool = False
-    """Accept addresses that are not encrypted: anybody on the way can change what comes."""
+    """Accept http:// addresses. They are not encrypted: others on the network can change the download."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Remove:
-    """Remove from the cache what was downloaded of a set, pictures prepared from it, and its pinned digest.
+    """Remove a data set from the cache: the download, the pictures prepared from it, and its pinned digest.
 
     ganjax data remove cartoonset10k
     """
 
     data: Annotated[str, tyro.conf.Positional]
-    """Name of a set, or address."""
+    """Name of a data set, or address."""
     cache_dir: str | None = None
-    """Folder for downloads and prepared pictures, if it is not the default one."""
+    """Folder for downloads and prepared pictures, instead of the default one."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -107,7 +107,7 @@ def _get(asked: Get) -> None:
 
     found = _set_of(asked.data)
     if found.url is None:
-        print(f"{found.name} are rendered when they are first used: there is nothing to download")
+        print(f"{found.name}: rendered at first use, so there is nothing to download")
         return
     got = download(
         found.url,
@@ -131,7 +131,7 @@ def _remove(asked: Remove) -> None:
         size = forget_prepared(cache_folder(asked.cache_dir), found.name)
     else:
         size = forget(found.url, asked.cache_dir)
-    print(f"removed {_bytes(size)}" if size else f"nothing of {found.name} is in the cache")
+    print(f"removed {_bytes(size)}" if size else f"{found.name} is not in the cache")
 
 
 def _set_of(word: str) -> DataSet:
@@ -139,7 +139,7 @@ def _set_of(word: str) -> DataSet:
 
     found = find(word)
     if isinstance(found, Path):
-        raise UserError(f"{found} is a path: it is used where it lies, and only names and addresses are kept")
+        raise UserError(f"{found} is a local path: only data sets with a name or address are in the cache")
     return found
 
 
@@ -152,7 +152,7 @@ def _described(found: DataSet, cache_dir: str | None) -> str:
         "source": found.source,
         "address": found.url if found.url != found.name else None,
         "size": _size(found),
-        "sha256": None if found.url is None else found.sha256 or "not published: pinned on first use",
+        "sha256": None if found.url is None else found.sha256 or "not published: pinned at first use",
         "labels": _known(None if found.labels is None else ", ".join(found.labels) or "none"),
         "note": found.note,
         "cached": _cached(found, cache_dir),
@@ -176,7 +176,7 @@ def _size(found: DataSet) -> str | None:
         return None
     if found.size is not None:
         return f"{_bytes(found.size)} ({found.size} bytes)"
-    return _known(found.size_as_published and f"{found.size_as_published}, as its source says")
+    return _known(found.size_as_published and f"{found.size_as_published}, according to its source")
 
 
 def _cached(found: DataSet, cache_dir: str | None) -> str:
@@ -193,7 +193,7 @@ def _cached(found: DataSet, cache_dir: str | None) -> str:
         got = here.download
         parts.append(f"archive {_bytes(got.size)}, sha256 {got.sha256} ({_basis(got.published)})")
     if here.part:
-        parts.append(f"{_bytes(here.part)} of a download that was stopped")
+        parts.append(f"{_bytes(here.part)} of an interrupted download")
     if here.prepared:
         parts.append(_prepared(here.prepared))
     return "; ".join(parts) or "nothing"
@@ -204,11 +204,11 @@ def _prepared(sets: Sequence[tuple[int, int]]) -> str:
 
 
 def _basis(published: bool) -> str:
-    return "as published" if published else "pinned on first use"
+    return "as published" if published else "pinned at first use"
 
 
 def _known(fact: str | None) -> str:
-    return fact or "not known"
+    return fact or "unknown"
 
 
 def _bytes(size: int) -> str:

@@ -1,4 +1,4 @@
-"""`ganjax evaluate RUN...`: every score of a run beside its floor, and of several runs their spread."""
+"""`ganjax evaluate RUN...`: scores of a run beside what real samples get; for several runs, their spread."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from ganjax.cli.libraries import start_jax
 from ganjax.cli.parsing import parse
 from ganjax.experiments.ranges import Range, Seed, check_settings
 from ganjax.system.errors import UserError, writing
@@ -24,27 +25,27 @@ MOST_PICTURES = 100_000
 
 @dataclasses.dataclass(frozen=True)
 class Evaluate:
-    """Score what a run has learnt: its samples against real ones, and real ones against one another.
+    """Score the samples of runs against real ones, and, for comparison, real samples against other real ones.
 
     $ ganjax evaluate runs/cartoon-0
     $ ganjax evaluate runs/ring-0 runs/ring-1 runs/ring-2 --n 10000
 
-    Writes evaluation.json (and of a run on pictures evaluation/neighbours.png) into each run's folder, and
-    its report.html anew.
+    Writes evaluation.json (and for pictures evaluation/neighbours.png) into each run folder, and updates its
+    report.html.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of runs, all on pictures or all on points."""
+    """Run folders, either all on pictures or all on points."""
     n: Annotated[int | None, Range(32, 1_000_000)] = None
-    """How many samples, and as many real ones: 10 000 pictures or 2500 points unless given."""
+    """Number of samples, and of real ones; by default 10 000 pictures or 2500 points."""
     seed: Seed = 1
     """Seed of the samples' latents."""
     data: str | None = None
-    """Where the pictures lie that the runs were trained on, if not where they lay then."""
+    """Where the training pictures are now, if they have been moved."""
     inception: Path | None = None
-    """For pictures: .h5 weights of keras.applications.InceptionV3 (no top): adds scores in its features."""
+    """For pictures: an .h5 file of weights for keras.applications.InceptionV3 (no top); adds its scores."""
     quiet: bool = False
-    """Print the table alone."""
+    """Print only the table."""
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -55,21 +56,20 @@ class Evaluate:
 def run(words: Sequence[str]) -> int:
     """Run `ganjax evaluate` with these words; returns the exit code."""
     asked = parse(Evaluate, words, "ganjax evaluate")
+    start_jax()
 
     from ganjax import viewing
     from ganjax.evaluation.point_runs import makes_points
     from ganjax.experiments.registry import restore
     from ganjax.runs.run_folder import RunFolder
-    from ganjax.system.compilation_cache import keep_compilations
 
-    keep_compilations()
     folders = [RunFolder.open(path) for path in asked.runs]
     experiments: list[Any] = [restore(folder.read_manifest(), asked.data) for folder in folders]
     points = [makes_points(folder) for folder in folders]
     if len(set(points)) > 1:
         raise UserError(
             f"{folders[points.index(True)].path} makes points, {folders[points.index(False)].path} pictures: "
-            "evaluate them apart"
+            "evaluate them separately"
         )
     score = _scoring_points(asked) if points[0] else _scoring_pictures(asked)
     evaluations = []
@@ -94,13 +94,13 @@ def _scoring_points(asked: Evaluate) -> Callable[[RunFolder, Any], Evaluation]:
     from ganjax.evaluation.point_runs import evaluate_point_run
 
     if asked.inception is not None:
-        raise UserError(f"--inception describes pictures: {asked.runs[0]} makes points")
+        raise UserError(f"--inception is for pictures, and {asked.runs[0]} makes points")
     n = 2500 if asked.n is None else asked.n
     return partial(evaluate_point_run, n=n, seed=asked.seed, floors={}, quiet=asked.quiet)
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[str]:
-    """Lines: every score that all runs have beside its floor, and what is to be known of them."""
+    """Lines of a table: each score that all runs have beside its floor, then notes."""
     from ganjax.evaluation.evaluate import spread
 
     several, first = len(evaluations) > 1, evaluations[0]
@@ -114,17 +114,17 @@ def table(evaluations: Sequence[Evaluation]) -> list[str]:
         "  ".join([name.ljust(widths[0]), *map(str.rjust, numbers, widths[1:])]) for name, *numbers in rows
     ]
     real = "real points" if varies else "held-out real pictures"
-    lines.append(f"{first.n} samples a run; the floor is what as many {real} score. {first.note}")
+    lines.append(f"{first.n} samples per run; floor: the score of as many {real}. {first.note}")
     if several:
         lines.append(
-            "score and floor are means over the runs, +- is the standard deviation between them, s.e. the "
-            "standard error of their mean"
+            "score and floor are means over the runs, +- is the standard deviation between runs, s.e. the "
+            "standard error of the mean"
         )
     if varies:
-        lines.append("behind a floor, +- is the standard deviation between sets of real points")
+        lines.append("+- after a floor is the standard deviation between sets of real points")
     if first.classifier is not None:
         right = ", ".join(f"{name} {share:.1%}" for name, share in first.classifier["accuracy"].items())
-        lines.append(f"the avatar classifier is right on held-out faces in: {right}")
+        lines.append(f"accuracy of the avatar classifier on held-out faces: {right}")
     for each in evaluations:
         written = ["report.html", "evaluation.json", *([each.neighbours] if each.neighbours else [])]
         lines.append(f"{each.run}: {', '.join(written)}")

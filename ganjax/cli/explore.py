@@ -1,4 +1,4 @@
-"""`ganjax explore RUN`: what is where in its latent space, as grids, a film, or a page to play with."""
+"""`ganjax explore RUN`: its latent space, as grids, a film, or an interactive page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from ganjax.cli.libraries import start_jax
 from ganjax.cli.parsing import parse
 from ganjax.experiments.ranges import Range, Seed, check_settings
 from ganjax.system.errors import UserError, writing
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 
 LEG = 16  # frames of the film from one face to the next
 FRAME = 0.07  # seconds
-SEEN = 64  # pixels: smaller faces are enlarged, which leaves space for the labels of a grid, too
+SEEN = 64  # pixels: smaller faces are enlarged, which also leaves space for the labels of a grid
 
 
 @dataclasses.dataclass(frozen=True)
 class Explore:
-    """Walk through a run's latent space.
+    """Explore a run's latent space.
 
-    Grids: constant latents, coordinates flipped ten at a time, the first 35 held fixed, walks along the
-    sphere between random faces, principal directions, and truncation. With --film also a walk as a film;
-    with --serve, in place of all that, a page to play with.
+    Draws grids: constant latents, coordinates flipped ten at a time, the first 35 coordinates fixed,
+    spherical interpolation between random faces, principal directions, and truncation. --film adds a film of
+    an interpolation; --serve shows an interactive page instead.
 
     $ ganjax explore runs/cartoon-0
     $ ganjax explore runs/cartoon-0 --seed 7 --truncation 0.7 --film --out walk/
@@ -37,41 +38,40 @@ class Explore:
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run."""
+    """Run folder."""
     seed: Seed = 1
     """Seed of the random latents."""
     rows: Annotated[int, Range(1, 100)] = 6
-    """Random faces to start from, a row each."""
+    """Number of random faces to start from, one for each row."""
     columns: Annotated[int, Range(2, 100)] = 8
     """Pictures in a row."""
     truncation: Annotated[float, Range(0, 1)] = 1.0
-    """Pull random latents towards their mean, to this part of their distance: more alike, and likelier."""
+    """Scale the distance of random latents from their mean: small values give typical, less varied faces."""
     film: bool = False
-    """Also write walk.gif, a smooth walk through the faces the rows start from, and back."""
+    """Also write walk.gif, a smooth interpolation through the first faces of the rows and back."""
     serve: bool = False
-    """Write nothing: serve a page on this machine, with the generator behind sliders, until Ctrl-C."""
+    """Write no files; instead serve an interactive page with sliders, to this machine only, until Ctrl-C."""
     port: Annotated[int | None, Range(0, 65_535)] = None
-    """Port of --serve's page; by default any that is free."""
+    """Port of the page of --serve; by default any free port."""
     out: Path | None = None
-    """Folder for the pictures; RUN/explore by default."""
+    """Folder for the pictures; by default RUN/explore."""
 
     def __post_init__(self) -> None:
         check_settings(self)
         if self.serve and (self.film or self.out):
-            raise UserError(f"--serve writes nothing: leave out {'--film' if self.film else '--out'}")
+            raise UserError(f"--serve writes no files: leave out {'--film' if self.film else '--out'}")
         if self.port is not None and not self.serve:
-            raise UserError("--port is for the page of --serve")
+            raise UserError("--port needs --serve")
 
 
 def run(words: Sequence[str]) -> int:
     """Run `ganjax explore` with these words; returns the exit code."""
     asked = parse(Explore, words, "ganjax explore")
+    start_jax()
 
     from ganjax.runs.run_folder import RunFolder
     from ganjax.runs.saved_models import SavedGenerator
-    from ganjax.system.compilation_cache import keep_compilations
 
-    keep_compilations()
     generator = SavedGenerator(RunFolder.open(asked.run))
     if len(generator.sample_shape) != 3:
         raise UserError(f"{asked.run} generates points, not pictures: there is nothing to explore")
@@ -111,7 +111,7 @@ def _write(asked: Explore, generator: SavedGenerator, out: Path) -> None:
         "truncation": (latents.truncated_latents(starts), np.tile(latents.TRUNCATIONS, asked.rows)),
     }
     walk = latents.closed_walk(starts, LEG) if asked.film else starts[:0]
-    # Decoded at once, they cost one compilation.
+    # All are decoded in one call, so that only one program is compiled.
     parts = [*((series[0], psi) for series, psi in grids.values()), (walk, psi)]
     images = truncated.decode(
         np.concatenate([part for part, _ in parts]),
@@ -128,5 +128,5 @@ def _write(asked: Explore, generator: SavedGenerator, out: Path) -> None:
 
 
 def _enlarged(images: np.ndarray) -> int:
-    """How often each pixel of images stands beside itself."""
+    """By which whole factor images are enlarged."""
     return max(1, SEEN // images.shape[1])

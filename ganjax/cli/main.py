@@ -1,7 +1,7 @@
-"""`ganjax`: finds the subcommand, and turns how it ends into an exit code.
+"""`ganjax`: runs a subcommand, and turns the way it ends into an exit code.
 
-0 done; 2 a mistake of the user's, said in one line; 130 stopped by Ctrl-C; 141 nobody reads on, as after
-`| head`; 1 a bug, with its traceback.
+0: done. 1: a bug, with its traceback. 2: a mistake of the user's, reported in one line. 130: stopped by
+Ctrl-C. 141: the reader of its output has closed the pipe, as `| head` does.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
+from ganjax.cli.libraries import keras_by_default
 from ganjax.cli.parsing import choose
 from ganjax.system.errors import UserError, one_line
 
 COMMANDS = {
-    "train": "run a named experiment",
-    "resume": "go on with a run that was stopped, or make it longer",
-    "reproduce": "train a run again and compare it, bit by bit",
-    "sample": "draw samples from a finished run",
-    "explore": "walk through the latent space of a run",
-    "evaluate": "score a run's samples beside real ones",
-    "report": "write the page about a run anew",
-    "compare": "put runs side by side, as a page and as a picture",
-    "data": "sets of pictures by name: list, get, remove",
-    "info": "versions, devices, cache, experiments",
+    "train": "train a named experiment",
+    "resume": "continue a run that was stopped, or make it longer",
+    "reproduce": "train a run again and compare the results bit by bit",
+    "sample": "draw samples from a trained generator",
+    "explore": "explore the latent space of a run",
+    "evaluate": "score the samples of runs, beside what real ones get",
+    "report": "write the report of a run again",
+    "compare": "compare runs side by side, as a page and a picture",
+    "data": "list, download and remove data sets of pictures",
+    "info": "show versions, devices, cache folder and experiments",
 }
 
 USAGE = """usage: ganjax COMMAND ...
@@ -38,15 +39,16 @@ GANs as pure functions: Keras 3 networks on JAX, reproducible from one PRNG key.
 {commands}
 
 examples:
-  ganjax train cartoon              cartoon faces that nobody drew
-  ganjax train original-toy         the course's two histograms, in seconds
+  ganjax train cartoon              cartoon faces, in 5 to 20 minutes on two CPU cores
+  ganjax train original-toy         the 1-D example of the original course's notebook, in seconds
   ganjax sample runs/cartoon-0 --n 64 --out faces.png
-  ganjax resume runs/cartoon-0      after Ctrl-C or a crash; `reproduce` trains it again and compares
-  ganjax evaluate runs/cartoon-0    scores beside what real faces get, shown in its report.html
+  ganjax resume runs/cartoon-0      continue after Ctrl-C or a crash
+  ganjax reproduce runs/cartoon-0   train it again and compare
+  ganjax evaluate runs/cartoon-0    scores beside what real faces get, also in its report.html
   ganjax explore runs/cartoon-0 --serve
   ganjax train cartoon --help       the flags of an experiment
 
---debug shows the traceback of a mistake."""
+--debug shows tracebacks of errors that are otherwise reported in one line."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -55,19 +57,19 @@ def main(words: Sequence[str] | None = None) -> None:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     _prepare_streams()
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it speaks at length of caches it cannot write
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # no warnings about a read-only cache
     try:
-        with _without_tensorflow(), _with_a_home():
+        with keras_by_default(), _with_a_home():
             try:
                 code = run(words)
-            except SystemExit as end:  # help ends so
+            except SystemExit as end:  # after help
                 code = end.code
-            sys.stdout.flush()  # here, where a pipe that nobody reads is still ours to notice
+            sys.stdout.flush()  # now, so that a closed pipe is noticed here
     except BrokenPipeError:
         if debug:
             raise
         _forget_output()
-        code = 128 + 13  # as a program that SIGPIPE ends
+        code = 128 + 13  # like a program that SIGPIPE ends
     except (UserError, OSError) as error:
         if debug:
             raise
@@ -83,7 +85,7 @@ def run(words: Sequence[str]) -> int:
     """Run one command line; returns its exit code.
 
     Raises:
-        UserError, OSError: a mistake the user can mend.
+        UserError, OSError: a mistake that the user can correct.
     """
     if not words or words[0] in ("-h", "--help"):
         commands = "\n".join(f"  {name:<10} {what}" for name, what in COMMANDS.items())
@@ -100,12 +102,12 @@ def run(words: Sequence[str]) -> int:
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # where nobody listens, the exit code has to do
+    with contextlib.suppress(OSError):  # standard error is closed: the exit code must be enough
         print(f"ganjax: {line}", file=sys.stderr)
 
 
 def _prepare_streams() -> None:
-    """Let anything be printed: a closed stream swallows it, letters that a stream cannot hold are spelt."""
+    """Make all printing possible: discard output to closed streams, escape what an encoding lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -116,15 +118,15 @@ def _prepare_streams() -> None:
 
 
 def _forget_output() -> None:
-    # What is still buffered would be written, and complained about, when the interpreter ends.
+    # Otherwise Python would write the rest of its buffer at exit, and print an error.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
 def _with_a_home() -> Iterator[None]:
-    """Where there is no home folder to write to, give the libraries one that is gone at the end.
+    """If the user has no writable home folder, use a temporary one.
 
-    Keras would take /tmp/.keras, where anybody may have left settings for it.
+    Keras would use /tmp/.keras instead, where another user may have left settings.
     """
     home = os.path.expanduser("~")
     if os.path.isdir(home) and os.access(home, os.W_OK):
@@ -138,23 +140,6 @@ def _with_a_home() -> Iterator[None]:
             del os.environ["HOME"]
             if before is not None:
                 os.environ["HOME"] = before
-
-
-@contextlib.contextmanager
-def _without_tensorflow() -> Iterator[None]:
-    """Hide TensorFlow, where it is installed.
-
-    Keras imports it to ask whether a layer's setting is one of its objects, which takes a second, hundreds of
-    megabytes and a page of messages.
-    """
-    if "tensorflow" in sys.modules:
-        yield
-        return
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (how Python spells "not to be had")
-    try:
-        yield
-    finally:
-        del sys.modules["tensorflow"]
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""From words on the command line to a dataclass, with mistakes said in one line."""
+"""Parses the command line into a dataclass; mistakes are reported in one line."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ganjax.system.errors import UserError
 
 T = TypeVar("T")
 
-NARROW = 60  # columns of a terminal: in fewer, a frame around two columns leaves no space for words
+NARROW = 60  # columns: tyro's frames and columns need at least this wide a terminal
 
 _RULES = ConstructorRegistry()
 
 
 @_RULES.primitive_rule
 def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
-    """`--data STR`, not `--data {None}|STR`: who wants None leaves the flag out."""
+    """Show `--data STR`, not `--data {None}|STR`: for None, the flag is left out."""
     kinds = {str | None: str, Path | None: Path, int | None: int, float | None: float}
     if info.type not in kinds:
         return None
@@ -53,7 +53,7 @@ def _optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec | None:
 
 @_RULES.struct_rule
 def _with_ranges(info: StructTypeInfo) -> StructConstructorSpec | None:
-    """`(default: 0.999; in [0, 1))`: behind a number's default stands its range."""
+    """Show a number's range after its default: `(default: 0.999; in [0, 1))`."""
     if not dataclasses.is_dataclass(info.type) or _with_ranges in info.markers:
         return None
     plain: Any = ConstructorRegistry.get_struct_spec(
@@ -73,20 +73,20 @@ def _with_range(kind: Any) -> Any:
 
 
 def parse(form: type[T], words: Sequence[str], prog: str, description: str | None = None) -> T:
-    """`form` filled from `words`; prints help and exits 0 where that is asked for.
+    """An instance of `form` from command-line arguments; for `--help`, prints help and exits with 0.
 
     Args:
-        form: a dataclass: its fields are the flags, their docstrings the flags' help.
-        words: what stands on the command line after `prog`.
+        form: a dataclass: its fields are the flags, and their docstrings the help.
+        words: the arguments after `prog`.
         prog: the command, for the usage line.
-        description: the help's first lines; by default the docstring of `form`, examples included.
+        description: the first lines of the help; by default the docstring of `form`, with its examples.
 
     Raises:
-        UserError: the words do not fit.
+        UserError: the arguments are not valid.
     """
     columns = shutil.get_terminal_size().columns
     wants_help, said = not {"-h", "--help"}.isdisjoint(words), io.StringIO()
-    # Help goes to the terminal as tyro frames it, where there is space; all else is put into our words.
+    # In a wide terminal, help is shown as tyro formats it; everything else is reworded below.
     captured = contextlib.nullcontext() if wants_help and columns >= NARROW else _captured(said)
     try:
         with captured:
@@ -109,7 +109,7 @@ def choose(word: str, names: Iterable[str], what: str) -> str:
     """`word` if it is one of `names`.
 
     Raises:
-        UserError: it is not; names the nearest one, or all.
+        UserError: it is not; the message names the most similar one, or all.
     """
     names = list(names)
     if word in names:
@@ -121,7 +121,7 @@ def choose(word: str, names: Iterable[str], what: str) -> str:
 
 @contextlib.contextmanager
 def _captured(said: io.StringIO) -> Iterator[None]:
-    """Let what tyro prints go to `said`, with no line broken: for a file it takes the width from COLUMNS."""
+    """Redirect what tyro prints to `said`, without line breaks: it takes the width from COLUMNS."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = "1000"
     try:
@@ -134,7 +134,7 @@ def _captured(said: io.StringIO) -> Iterator[None]:
 
 
 def _unframed(help: str, columns: int) -> str:
-    """Help for a narrow terminal: flags whole, each above its words."""
+    """Help for a narrow terminal: each flag unbroken on its own line, above its description."""
     lines = []
     for line in help.splitlines():
         head, *words = re.split(" {2,}", line.strip())
@@ -153,7 +153,7 @@ def _unframed(help: str, columns: int) -> str:
 
 
 def _one_line(box: str) -> str:
-    # tyro frames what it says: a title, the reason, a rule, hints, a pointer to the help.
+    # tyro prints a frame with a title, the reason, a horizontal rule, hints, and how to get help.
     lines = [stripped for line in box.splitlines() if (stripped := line.strip("│╭╮╰╯ "))]
     reason = itertools.takewhile(lambda line: not _is_rule(line), itertools.dropwhile(_is_rule, lines[1:]))
     near = lines[lines.index("Perhaps you meant:") + 1] if "Perhaps you meant:" in lines else ""

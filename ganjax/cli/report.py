@@ -1,4 +1,4 @@
-"""`ganjax report RUN` and `ganjax compare RUN...`: the page about one run, and about several side by side."""
+"""`ganjax report RUN` and `ganjax compare RUN...`: a page about one run, or about several runs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from ganjax.system.errors import writing
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Write RUN/report.html anew from what lies in the run's folder.
+    """Write RUN/report.html again, from the files in the run folder.
 
     $ ganjax report runs/cartoon-0
 
-    Training and `ganjax evaluate` write it by themselves; this is for runs of before, and for pages that were
-    lost.
+    Training and `ganjax evaluate` write it themselves; use this for older runs, or if the page was deleted.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run."""
+    """Run folder."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -41,19 +40,18 @@ def run(words: Sequence[str]) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Compare:
-    """Put 2 to 12 runs side by side: final pictures, curves on the same axes, the settings in which they
-    differ, and their scores.
+    """Compare 2 to 12 runs: final pictures, curves on common axes, the settings that differ, and scores.
 
     $ ganjax compare runs/ring-0 runs/ring-1
     $ ganjax compare runs/cartoon-* --out comparison
 
-    Writes comparison.html, which opens without a network, and comparison.png.
+    Writes comparison.html, which needs no network, and comparison.png.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of the runs."""
+    """Run folders."""
     out: Path = Path(".")
-    """Folder for the page and the picture."""
+    """Folder for both files."""
 
 
 def run_comparison(words: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""`ganjax resume RUN`: go on with a run that was stopped, killed, or is to be longer."""
+"""`ganjax resume RUN`: continue a run that was stopped or killed, or make it longer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from ganjax.cli.libraries import import_jax
 from ganjax.cli.parsing import parse
 from ganjax.cli.running import Process, prepare_like, run_to_its_end
 from ganjax.experiments.ranges import Range, check_settings
@@ -19,21 +20,21 @@ from ganjax.system.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Resume:
-    """Go on with a run from its last checkpoint: it ends as if it had never been stopped, to the bit.
+    """Continue a run from its last checkpoint. The result is bit-identical to an uninterrupted run.
 
     $ ganjax resume runs/cartoon-0
     $ ganjax resume runs/cartoon-0 --steps 5000
 
-    A population goes on as a whole: `ganjax train ring --seeds 0:10 --resume`.
+    Runs that were trained together are continued together: `ganjax train ring --seeds 0:10 --resume`.
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run."""
+    """Run folder."""
     steps: Annotated[int | None, Range(1, 2**31 - 1)] = None
-    """Go on to this step, also with a finished run. Learning rates and penalties stay on their schedules,
-    which end where the run was first meant to end."""
+    """Train until this step, even if the run is finished. The schedules of learning rates and penalties stay
+    the same: they end at the number of steps that the run began with."""
     data: str | None = None
-    """Where its pictures lie now, if not where they lay before."""
+    """Where its pictures are now, if they have been moved."""
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -44,24 +45,25 @@ def run(words: Sequence[str]) -> int:
     form = dataclasses.make_dataclass("Form", [("resume", Resume), ("process", Process)], frozen=True)
     asked = parse(form, words, "ganjax resume", Resume.__doc__)
     resume, process = asked.resume, asked.process
+    import_jax()
 
     from ganjax.experiments.registry import restore
-    from ganjax.runs.manifest import company
-    from ganjax.runs.resuming import tidy, what_ran
+    from ganjax.runs.manifest import describe_population
+    from ganjax.runs.resuming import manifest_of, remove_leftovers
     from ganjax.runs.run_folder import RunFolder
 
     folder = RunFolder(resume.run)
-    manifest = what_ran(resume.run)
+    manifest = manifest_of(resume.run)
     experiment = restore(manifest, resume.data)
     if "population" in manifest:
-        raise UserError(f"{resume.run} is {company(manifest)}: that, with --resume, goes on with all of them")
+        raise UserError(f"{resume.run} is {describe_population(manifest)}: use that command with --resume")
     if manifest.get("status") == "diverged":
-        raise UserError(f"{resume.run} diverged, and would again: {manifest.get('reason')}")
+        raise UserError(f"{resume.run} diverged, and would diverge again: {manifest.get('reason')}")
     done, steps = manifest.get("steps_done"), resume.steps or manifest.get("steps", experiment.steps)
     whole = manifest.get("models") == folder.model_digests()
     if manifest.get("status") == "finished" and steps == done and whole:
-        with contextlib.suppress(OSError):  # a folder that cannot be written has nothing to tidy
-            tidy(folder)
+        with contextlib.suppress(OSError):  # in a read-only folder there is nothing to tidy
+            remove_leftovers(folder)
         print(f"{resume.run} is finished: --steps N, above {done}, makes it longer", file=sys.stderr)
         return 0
     prepare_like(manifest, experiment, process)

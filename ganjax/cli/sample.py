@@ -1,4 +1,4 @@
-"""`ganjax sample RUN`: samples of a trained generator, as a picture, an array or a folder of pictures."""
+"""`ganjax sample RUN`: samples of a trained generator, as a picture, arrays or a folder of pictures."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from ganjax.cli.libraries import start_jax
 from ganjax.cli.parsing import parse
 from ganjax.experiments.ranges import Range, Seed, check_settings
 from ganjax.system.errors import UserError, writing
@@ -24,19 +25,19 @@ class Sample:
     $ ganjax sample runs/cartoon-0 --n 64 --seed 1 --out faces.png
     $ ganjax sample runs/cartoon-0 --n 10000 --out faces.npz
     $ ganjax sample runs/cartoon-0 --n 100 --out faces/
-    $ ganjax sample runs/asked --parts hair=bob,glasses=round     # a run made with --condition hair,glasses
+    $ ganjax sample runs/asked --parts hair=bob,glasses=round     # trained with --condition hair,glasses
     """
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run."""
+    """Run folder."""
     n: Annotated[int, Range(1, 1_000_000)] = 64
-    """How many samples."""
+    """Number of samples."""
     seed: Seed = 1
     """Seed of the latents: the same seed gives the same samples."""
     parts: str | None = None
-    """What they shall show, in a run with --condition; what is not said is drawn as often as in the data."""
+    """For a run with --condition: the labels to show. Labels that are not given are drawn as in the data."""
     out: Path = Path("samples.png")
-    """A .png (one grid or plot), a .npz (arrays `samples` and `latents`), or a folder (one PNG each)."""
+    """A .png (one grid or plot), a .npz (arrays `samples` and `latents`), or a folder (a PNG per sample)."""
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -47,18 +48,17 @@ class Sample:
 def run(words: Sequence[str]) -> int:
     """Run `ganjax sample` with these words; returns the exit code."""
     asked = parse(Sample, words, "ganjax sample")
+    start_jax()
 
     import numpy as np
 
     from ganjax.runs.run_folder import RunFolder
     from ganjax.runs.saved_models import SavedGenerator
-    from ganjax.system.compilation_cache import keep_compilations
 
-    keep_compilations()
     generator = SavedGenerator(RunFolder.open(asked.run))
     are_pictures = len(generator.sample_shape) == 3
     if not are_pictures and asked.out.suffix == "":
-        raise UserError("points are written to a .npz file or a .png plot, not to a folder")
+        raise UserError("points can be written to a .npz file or a .png plot, not to a folder")
     latents = generator.draw_latents(asked.seed, asked.n)
     labels = None
     if generator.condition:

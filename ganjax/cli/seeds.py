@@ -1,4 +1,4 @@
-"""`ganjax train EXPERIMENT --seeds A:B`: many seeds of one experiment, and their scores in a table."""
+"""`ganjax train EXPERIMENT --seeds A:B`: train one experiment with many seeds, and show a table of scores."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganjax.cli.running import Process, said_in_one_line
+from ganjax.cli.running import Process, machine_errors_in_one_line
 from ganjax.system.errors import UserError
 
-MOST = 256  # each keeps two files open, and many systems allow a process 1024
+MOST = 256  # each run has two open files, and many systems allow a process 1024
 AGAIN = "the same command with --resume"
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
-    """The seeds that `0:10` (half open, as Python's slices) or `0,3,7` names.
+    """The seeds of `0:10` (half open, like a Python slice) or `0,3,7`.
 
     Raises:
-        UserError: it names none, one of them twice, or too many.
+        UserError: the text is not of this form, or names no seed, one seed twice, or too many.
     """
     if re.fullmatch(r"[0-9]{1,10}:[0-9]{1,10}", text, re.ASCII):
         first, end = map(int, text.split(":"))
@@ -31,7 +31,7 @@ def parse_seeds(text: str) -> tuple[int, ...]:
     elif re.fullmatch(r"[0-9]{1,10}(,[0-9]{1,10})*", text, re.ASCII):
         seeds = [int(word) for word in text.split(",")]
     else:
-        raise UserError(f"--seeds must be as 0:10 (for 0 to 9) or as 0,3,7, got {text!r}")
+        raise UserError(f"--seeds must look like 0:10 (for 0 to 9) or 0,3,7, got {text!r}")
     if not 1 <= len(seeds) <= MOST:
         raise UserError(f"--seeds must name 1 to {MOST} seeds; {text} names {len(seeds)}")
     if len(set(seeds)) < len(seeds):
@@ -48,21 +48,21 @@ def run_seeds(
     overwrite: bool,
     resume: bool,
 ) -> int:
-    """`fit_population` with these seeds, and their scores in a table; returns the exit code.
+    """Call `fit_population` with these seeds and print a table of scores; returns the exit code.
 
     Raises:
-        UserError: a run is in the way, cannot be written, or has diverged.
+        UserError: a run exists already, cannot be written, or has diverged.
     """
     experiments = [dataclasses.replace(experiment, seed=seed) for seed in seeds]
 
     from ganjax.training import Diverged, RunFolder, fit_population
 
     folders = [RunFolder(parent / f"{experiment.name}-{seed}") for seed in seeds]
-    # Those that are there come first: what is in the way is found before anything is made.
+    # Existing folders first: if one is in the way, it is found before any folder is created.
     for i, folder in sorted(enumerate(folders), key=lambda pair: pair[1].is_empty()):
         if not (resume and folder.manifest_path.exists()):
             folders[i] = RunFolder.create(folder.path, overwrite=overwrite)
-    with said_in_one_line(experiment, AGAIN):
+    with machine_errors_in_one_line(experiment, AGAIN):
         ended = fit_population(
             experiments,
             folders,
@@ -75,10 +75,10 @@ def run_seeds(
     stopped = [outcome for outcome in outcomes if outcome.stopped_by]
     if not process.quiet:
         lines = score_table([outcome.scores for outcome in outcomes if outcome.scores])
-        lines.append(f"{parent}/{experiment.name}-*: look at report.html, samples/final.png and film.gif")
+        lines.append(f"{parent}/{experiment.name}-*: see report.html, samples/final.png and film.gif")
         if stopped:
             step = stopped[0].step
-            lines.append(f"stopped at step {step} of {experiment.steps}; all is saved: {AGAIN} goes on")
+            lines.append(f"stopped at step {step} of {experiment.steps}; to continue, use {AGAIN}")
         print("\n".join(lines), file=sys.stderr)
     if stopped:
         return 128 + stopped[0].stopped_by
@@ -87,16 +87,16 @@ def run_seeds(
         places = ", ".join(f"seed {seed} in step {step}" for seed, step in diverged)
         raise UserError(
             f"{len(diverged)} of {len(seeds)} runs diverged: {places}; the last good state of each is in its "
-            "checkpoints/: try a smaller learning rate"
+            "folder checkpoints/: try a smaller learning rate"
         )
     return 0
 
 
 def score_table(scores: Sequence[Mapping[str, float]]) -> list[str]:
-    """Lines with mean, standard error of the mean, least and most of each score over the runs with one."""
+    """Lines of a table: mean, standard error of the mean, minimum and maximum of each score over the runs."""
     if not scores:
         return []
-    rows = [[f"{len(scores)} runs", "mean", "error", "least", "most"]]
+    rows = [[f"{len(scores)} runs", "mean", "error", "min", "max"]]
     for name in dict.fromkeys(name for each in scores for name in each):
         values = [each[name] for each in scores if name in each]
         error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan

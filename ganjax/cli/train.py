@@ -1,4 +1,4 @@
-"""`ganjax train EXPERIMENT`: run a named experiment and leave a run folder behind."""
+"""`ganjax train EXPERIMENT`: train a named experiment and write a run folder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ganjax.system.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Where the run goes."""
+    """Seeds and the run folder."""
 
     seeds: str | None = None
-    """Train with several seeds, at once where the networks allow it: 0:10 for 0 to 9, or 0,3,7. A table shows
-    mean, standard error, least and most of each score."""
+    """Train with several seeds, such as 0:10 (0 to 9) or 0,3,7, together if the networks allow it. A table
+    shows mean, standard error, minimum and maximum of each score."""
     out: Path | None = None
-    """Folder of the run; runs/<experiment>-<seed> by default. With --seeds: folder of their folders, runs by
-    default."""
+    """Run folder; by default runs/<experiment>-<seed>. With --seeds: the parent of the run folders; by
+    default runs."""
     overwrite: bool = False
-    """Replace a run that is there already."""
+    """Replace an existing run."""
     resume: bool = False
-    """Go on with the run that is there already, from its last checkpoint; begin it where there is none."""
+    """Continue an existing run from its last checkpoint; start a new one if there is none."""
     deterministic: bool = False
-    """Ask for kernels that always give the same bits. Needed on GPUs only, and slower there."""
+    """Use deterministic kernels. Only needed on GPUs, where it is slower."""
 
 
 def run(words: Sequence[str]) -> int:
@@ -43,11 +43,11 @@ def run(words: Sequence[str]) -> int:
     asked = parse(form, words[1:], f"ganjax train {name}", _title(experiment_class))
     experiment, options, process = asked.experiment, asked.options, asked.process
     if options.resume and options.overwrite:
-        raise UserError("--resume goes on with a run and --overwrite begins it anew: give one of them")
+        raise UserError("--resume continues a run and --overwrite replaces it: give only one of them")
     process.check()
     seeds = parse_seeds(options.seeds) if options.seeds is not None else ()
     if seeds and any(word.split("=")[0] == "--seed" for word in words):
-        raise UserError("--seed is one and --seeds are several: give one of them")
+        raise UserError("--seed is for one run and --seeds for several: give only one of them")
     process.prepare(experiment, deterministic=options.deterministic)
     if seeds:
         where, again = options.out or Path("runs"), options.resume
@@ -75,9 +75,9 @@ def _usage() -> str:
             "  ganjax train cartoon                      into runs/cartoon-0",
             "  ganjax train cartoon --data faces.zip     your own pictures",
             "  ganjax train ring --seed 1 --steps 5000",
-            "  ganjax train ring --seeds 0:10            ten seeds at once, and a table of their scores",
+            "  ganjax train ring --seeds 0:10            ten seeds together, and a table of scores",
             "",
-            "ganjax train EXPERIMENT --help shows every flag of one.",
+            "ganjax train EXPERIMENT --help shows the flags of an experiment.",
         ]
     )
 

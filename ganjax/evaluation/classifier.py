@@ -22,6 +22,7 @@ from keras import layers
 from ganjax import stateless
 from ganjax.datasets.avatars import HATS, LABEL_NAMES, render_avatars
 from ganjax.datasets.images import ImageSet
+from ganjax.system.keras_settings import default_keras_settings
 
 HAT_NAMES = tuple(hat.name for hat in HATS)
 GRID = 32  # every picture is cut into GRID x GRID patches, whatever its size
@@ -71,6 +72,7 @@ class Trained(NamedTuple):
     accuracy: dict[str, float]
 
 
+@default_keras_settings()
 def build(size: int, width: int, features: int) -> keras.Model:
     """The Keras model: pictures `(batch, size, size, 3)` in [-1, 1] to `[features, logits]`.
 

@@ -1,7 +1,7 @@
-"""Named experiments: which data, which GAN, how long, how judged.
+"""Named experiments: data, GAN, number of steps, scores.
 
-An experiment is a small frozen dataclass. Its fields are the command line's flags, its docstring says the
-command, the time it takes and what you should see, and `.gan` is the GAN it plays:
+An experiment is a small frozen dataclass. Its fields are the flags of the command line, its docstring gives
+the command, the time it takes and the result to expect, and `.gan` is its GAN:
 
     gan = ganjax.experiments.Ring().gan
 

@@ -1,4 +1,4 @@
-"""What every experiment has. Nothing heavy is imported before one is used: `--help` reads this file."""
+"""What all experiments have in common. Imports nothing slow, because `--help` imports this module."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ class Experiment:
 
     name: ClassVar[str]
     select_every: ClassVar[int] = 0
-    select_by: ClassVar[str] = ""  # the name of what `distance` measures
-    large_temporaries: ClassVar[bool] = False  # of a step: megabytes; see training/allocator.py
+    select_by: ClassVar[str] = ""  # name of the distance that `distance` returns
+    large_temporaries: ClassVar[bool] = False  # a step allocates megabytes: see `system/process.py`
+    keras_defaults: ClassVar[bool] = False  # train with these settings: see `system/keras_settings.py`
 
     seed: Seed = 0
-    """Seed of the one PRNG key everything random follows from."""
+    """Seed of the PRNG key from which everything random follows."""
     steps: Steps = 1000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: Batch = 64
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     log_every: Steps = 10
-    """Steps from one row of metrics.csv to the next."""
+    """Number of steps between rows of metrics.csv."""
     picture_every: StepsOrNever = 100
-    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+    """Number of steps between pictures (frames of film.gif); 0 for none."""
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -51,7 +52,7 @@ class Experiment:
         raise NotImplementedError
 
     def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
-        """The real data, and what the manifest says of them."""
+        """The real data, and their description in the manifest: JSON values by name."""
         raise NotImplementedError
 
     def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
@@ -59,11 +60,11 @@ class Experiment:
         raise NotImplementedError
 
     def walk(self, path: Path, state: GANState, key: jax.Array) -> None:
-        """Draw walks through the latent space of `state` to `path`, a row each; where there is nothing to be
-        seen on them, as with points, no picture."""
+        """Draw walks through the latent space of `state` to `path`, one per row. Experiments on points draw
+        none."""
 
     def distance(self, state: GANState, source: Source, key: jax.Array) -> float:
-        """Where `select_every` > 0: how far `state` is from what is wanted. The least is kept."""
+        """With `select_every` > 0: a distance; the state with the smallest one is kept."""
         raise NotImplementedError
 
     def score(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Landscapes: distributions of points that can be seen whole, each learnt by the same recipe."""
+"""Landscapes: distributions of points that can be plotted, all learned with the same recipe."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ganjax.experiments.ranges import (
     Steps,
     StepsOrNever,
 )
+from ganjax.system.keras_settings import default_keras_settings
 
 if TYPE_CHECKING:
     from ganjax.gan import GAN
@@ -23,51 +24,52 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Landscape(Points):
-    """A distribution of points, learnt by a pair of MLPs.
+    """A distribution of points, learned by two MLPs.
 
-    The recipe is R3GAN's (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step, their
-    weight annealed, Adam without momentum, cosine decay. The discriminator sees the point and random Fourier
-    features of it, of frequencies from the whole to the finest detail. The latent has two normal coordinates
-    and ten signs: modes that do not touch need no bridges. A linear map of it beside the generator's hidden
-    layers gives modes their tails. Lengths are in units of the data's root mean square throughout, so one
-    recipe serves every landscape.
+    The recipe is that of R3GAN (Huang et al. 2024): relativistic pairing loss with R1 and R2 on every step,
+    their weight annealed, Adam without momentum, cosine decay. The discriminator takes the point and random
+    Fourier features of it, with frequencies from the scale of the data to the finest detail. The latent has
+    two normal coordinates and ten random signs, so that separate modes need not be connected. A linear map of
+    the latent beside the generator's hidden layers gives modes their tails. Lengths are in units of the root
+    mean square of the data, so that one recipe works for all landscapes.
     """
 
     steps: Steps = 12_000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: Batch = 512
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     log_every: Steps = 50
-    """Steps from one row of metrics.csv to the next."""
+    """Number of steps between rows of metrics.csv."""
     picture_every: StepsOrNever = 500
-    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+    """Number of steps between pictures (frames of film.gif); 0 for none."""
     width: Annotated[int, Range(1, 4096)] = 128
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 1.5e-3
-    """Of the generator's Adam (b1 0, b2 0.99) at the start; it decays to 0 on a cosine."""
+    """Initial learning rate of the generator's Adam (b1 0, b2 0.99); decays to 0 (cosine)."""
     discriminator_learning_rate: LearningRate = 2.5e-3
-    """The same of the discriminator's, which is to keep ahead (Heusel et al. 2017,
+    """The same for the discriminator; larger, so that it stays ahead (Heusel et al. 2017,
     https://arxiv.org/abs/1706.08500)."""
     penalty: PositivePenaltyWeight = 0.3
-    """Weight (gamma) of R1 and of R2 at the start."""
+    """Initial weight (gamma) of R1 and of R2."""
     final_penalty: PositivePenaltyWeight = 0.1
-    """The same at the end; it changes by an equal factor in every step."""
+    """Final weight of R1 and of R2; it changes by the same factor in every step."""
     signs: Annotated[int, Range(0, 1024)] = 10
-    """Latent coordinates that are -1 or +1, beside two normal ones."""
+    """Number of latent coordinates that are -1 or +1; two more are normal."""
     finest: Annotated[float, Range(1, 10_000)] = 80.0
-    """Highest of eight scales of D's Fourier frequencies, from 0.8 on, in radians per unit of length."""
+    """Highest of eight scales of D's Fourier frequencies, in radians per unit length; the lowest is 0.8."""
     ema_decay: Decay = 0.99
-    """Of the averaged generator: a longer memory makes modes narrower."""
+    """Decay per step of the averaged generator (EMA); longer averages make modes narrower."""
 
     dim: ClassVar[int] = 2
-    extent: ClassVar[float] = 1.0  # the picture shows [-extent, extent]^2, of the first two coordinates
-    scale: ClassVar[float] = 1.0  # root mean square of all coordinates of the data, the unit of length
+    extent: ClassVar[float] = 1.0  # the picture shows [-extent, extent]^2 of the first two coordinates
+    scale: ClassVar[float] = 1.0  # root mean square of all coordinates of the data: the unit of length
 
     @property
-    def ground(self) -> type[Landscape]:
+    def distribution(self) -> type[Landscape]:
         return type(self)
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import numpy as np
         import optax
@@ -122,8 +124,9 @@ class Ring(Landscape):
 
     ganjax train ring
 
-    Ten seeds: 8 of 8 modes each time, 99.0 +- 0.1 % of the samples within 3 sigma of one (98.9 % of real ones
-    are), reverse KL .0020 +- .0004; in seven of ten an energy test cannot tell 2500 samples from real ones.
+    Ten seeds: 8 of 8 modes each time, 99.0 +- 0.1 % of the samples within 3 sigma of a mode (real ones:
+    98.9 %), reverse KL .0020 +- .0004; in seven of ten an energy test cannot tell 2500 samples from real
+    ones.
     """
 
     name: ClassVar[str] = "ring"
@@ -137,8 +140,8 @@ class Grid(Landscape):
 
     ganjax train grid
 
-    Ten seeds: 25 of 25 modes each time, 98.7 +- 0.1 % of the samples within 3 sigma of one (98.9 % of real
-    ones are), reverse KL .0057 +- .0004; in all ten an energy test cannot tell 2500 samples from real ones.
+    Ten seeds: 25 of 25 modes each time, 98.7 +- 0.1 % of the samples within 3 sigma of a mode (real ones:
+    98.9 %), reverse KL .0057 +- .0004; in all ten an energy test cannot tell 2500 samples from real ones.
     """
 
     name: ClassVar[str] = "grid"
@@ -152,7 +155,7 @@ class Grid100(Landscape):
 
     ganjax train grid-100
 
-    Four seeds: 100 of 100 modes, 92 +- 1 % of the samples within 3 sigma of one; the rest lies around them.
+    Four seeds: 100 of 100 modes, 92 +- 1 % of the samples within 3 sigma of a mode; the others are near one.
     """
 
     name: ClassVar[str] = "grid-100"
@@ -166,8 +169,8 @@ class Cube(Landscape):
 
     ganjax train cube
 
-    One seed: 27 of 27 modes, reverse KL .0047 (.0053 of real points). The picture is the view along the third
-    axis: nine heaps of three.
+    One seed: 27 of 27 modes, reverse KL .0047 (real points: .0053). The picture shows the first two
+    coordinates: nine clusters of three modes each.
     """
 
     name: ClassVar[str] = "cube"
@@ -178,11 +181,11 @@ class Cube(Landscape):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class UnbalancedRing(Landscape):
-    """Eight Gaussians on a circle, the rarest 20 times as rare as the most frequent.
+    """Eight Gaussians on a circle; the most frequent has 20 times the weight of the rarest.
 
     ganjax train unbalanced-ring
 
-    One seed: 8 of 8 modes, reverse KL .0099 (.0005 of real points). Weights rise around the circle, from
+    One seed: 8 of 8 modes, reverse KL .0099 (real points: .0005). Weights rise around the circle, from
     1.8 % at (1, 0) to 36 %.
     """
 
@@ -197,8 +200,8 @@ class Thousand(Landscape):
 
     ganjax train thousand
 
-    Not learnt by this recipe: one seed met none of 1000 modes, though the whole has its place and shape. The
-    picture shows the first two of ten coordinates, where modes overlap.
+    This recipe does not learn it: one seed captured none of 1000 modes, although the overall place and shape
+    are right. The picture shows the first two of ten coordinates, in which modes overlap.
     """
 
     name: ClassVar[str] = "thousand"
@@ -213,7 +216,8 @@ class Spiral(Landscape):
 
     ganjax train spiral
 
-    One seed: points all along both arms and none between; an energy test cannot tell 2500 of them (p .32).
+    One seed: points all along both arms and none between them; an energy test cannot tell 2500 samples from
+    real ones (p .32).
     """
 
     name: ClassVar[str] = "spiral"
@@ -227,8 +231,8 @@ class Swissroll(Landscape):
 
     ganjax train swissroll
 
-    One seed: points all along the roll and none between its turns; an energy test cannot tell 2500 of them
-    (p .76).
+    One seed: points all along the roll and none between its turns; an energy test cannot tell 2500 samples
+    from real ones (p .76).
     """
 
     name: ClassVar[str] = "swissroll"
@@ -242,7 +246,7 @@ class Moons(Landscape):
 
     ganjax train moons
 
-    One seed: points all along both; an energy test cannot tell 2500 of them (p .22).
+    One seed: points all along both; an energy test cannot tell 2500 samples from real ones (p .22).
     """
 
     name: ClassVar[str] = "moons"
@@ -256,8 +260,8 @@ class Checkerboard(Landscape):
 
     ganjax train checkerboard
 
-    One seed: eight squares of points, their edges a little soft; an energy test cannot tell 2500 of them
-    (p .79).
+    One seed: eight squares of points with slightly soft edges; an energy test cannot tell 2500 samples from
+    real ones (p .79).
     """
 
     name: ClassVar[str] = "checkerboard"

@@ -1,4 +1,4 @@
-"""The recipes of PacGAN's first table."""
+"""The recipes of Table 1 of the PacGAN paper."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ganjax.experiments.ranges import Batch, LearningRate, Steps, StepsOrNever
 from ganjax.experiments.recipe import Recipe, Width
 from ganjax.system.errors import UserError
+from ganjax.system.keras_settings import default_keras_settings
 
 if TYPE_CHECKING:
     from ganjax.gan import GAN
@@ -16,31 +17,31 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PacGAN1(Recipe):
-    """GAN as in PacGAN's first table: BatchNormalization in G, maxout in D.
+    """The GAN of PacGAN's Table 1: BatchNormalization in G, maxout in D.
 
     ganjax train pacgan1 --landscape grid
 
     Lin et al. 2018, https://arxiv.org/abs/1712.04086, section 4.1, and the authors' code. G: four layers of
     400 with BatchNormalization and ReLU, from N(0, I_2). D: three maxout layers of 200 units and 5 pieces.
-    Cross-entropy, both updates at once, Adam 1e-4 with b1 0.8, 400 epochs of 1 000 batches of 100. One
-    thing differs: the paper's 100 000 samples are drawn once.
+    Cross-entropy, simultaneous updates, Adam 1e-4 with b1 0.8, 400 epochs of 1 000 batches of 100. One
+    difference: the paper draws 100 000 samples once, here every batch is new.
     """
 
     name: ClassVar[str] = "pacgan1"
     packing: ClassVar[int] = 1
 
     steps: Steps = 400_000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: Batch = 100
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     picture_every: StepsOrNever = 20_000
-    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+    """Number of steps between pictures (frames of film.gif); 0 for none."""
     generator_width: Width = 400
     """Units in each of the four hidden layers of the generator."""
     discriminator_width: Width = 200
     """Maxout units in each of the three hidden layers of the discriminator."""
     learning_rate: LearningRate = 1e-4
-    """Of both Adams (b1 0.8, b2 0.999)."""
+    """Learning rate of both Adam optimisers (b1 0.8, b2 0.999)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,6 +51,7 @@ class PacGAN1(Recipe):
             )
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -73,15 +75,15 @@ class PacGAN2(PacGAN1):
 
     ganjax train pacgan2 --landscape grid
 
-    As pacgan1, and D sees two samples at once. A batch is 100 packs, as in the authors' code. There G is
-    normalised over the first samples of all packs, then over the second; here over all.
+    As pacgan1, but D sees two samples at once. A batch is 100 packs, as in the authors' code. There, G is
+    batch-normalised over the first samples of all packs, then over the second ones; here over all of them.
     """
 
     name: ClassVar[str] = "pacgan2"
     packing: ClassVar[int] = 2
 
     batch: Batch = 200
-    """Real samples in an update, two in each pack, and generated ones beside them."""
+    """Real samples per update, two in each pack; as many are generated."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,11 +92,11 @@ class PacGAN4(PacGAN1):
 
     ganjax train pacgan4 --landscape grid
 
-    As pacgan2, with four.
+    As pacgan2, but with four samples in a pack.
     """
 
     name: ClassVar[str] = "pacgan4"
     packing: ClassVar[int] = 4
 
     batch: Batch = 400
-    """Real samples in an update, four in each pack, and generated ones beside them."""
+    """Real samples per update, four in each pack; as many are generated."""

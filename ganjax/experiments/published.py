@@ -1,4 +1,4 @@
-"""Published recipes, each with its paper's settings, on any landscape; PacGAN's are in `pacgan.py`."""
+"""Published recipes with the settings of their papers, for any landscape; PacGAN's are in `pacgan.py`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from ganjax.experiments.pacgan import PacGAN1, PacGAN2, PacGAN4
 from ganjax.experiments.ranges import Batch, Decay, LearningRate, PenaltyWeight, Range, Steps
 from ganjax.experiments.recipe import Recipe, Width
+from ganjax.system.keras_settings import default_keras_settings
 
 if TYPE_CHECKING:
     from ganjax.gan import GAN
@@ -22,8 +23,8 @@ class WGANGP(Recipe):
 
     Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028: algorithm 1 (five updates of D, then one of G),
     and for points the authors' code: both networks 3 x 512 ReLU, latent N(0, I_2), lambda 0.1, Adam 1e-4
-    with b1 0.5 and b2 0.9, batch 256, 100 000 updates of G. One thing differs: their data are scaled to
-    about unit variance.
+    with b1 0.5 and b2 0.9, batch 256, 100 000 updates of G. One difference: their data are scaled to about
+    unit variance.
     """
 
     name: ClassVar[str] = "wgan-gp"
@@ -31,13 +32,14 @@ class WGANGP(Recipe):
     width: Width = 512
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 1e-4
-    """Of both Adams (b1 0.5, b2 0.9)."""
+    """Learning rate of both Adam optimisers (b1 0.5, b2 0.9)."""
     penalty: PenaltyWeight = 0.1
     """Weight (lambda) of the gradient penalty."""
     discriminator_updates: Annotated[int, Range(1, 100)] = 5
-    """Updates of the discriminator for each of the generator."""
+    """Updates of the discriminator per update of the generator."""
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -64,23 +66,24 @@ class LSGAN(Recipe):
     ganjax train lsgan --landscape grid
 
     Mao et al. 2017, https://arxiv.org/abs/1611.04076: the labels 0 and 1 of equation 9; for points "a
-    simple architecture" of three dense layers, 40 000 steps (section 4.3), and what that leaves open as in
-    section 4.1 (Adam 1e-3 with b1 0.5, batch 64) and as in Metz et al. 2017, whom it follows (128 ReLU
-    units).
+    simple architecture" of three dense layers and 40 000 steps (section 4.3). What the section does not say
+    is taken from section 4.1 (Adam 1e-3 with b1 0.5, batch 64) and from Metz et al. 2017, which it follows
+    (128 ReLU units).
     """
 
     name: ClassVar[str] = "lsgan"
 
     steps: Steps = 40_000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: Batch = 64
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     width: Width = 128
     """Units in both hidden layers of both networks."""
     learning_rate: LearningRate = 1e-3
-    """Of both Adams (b1 0.5, b2 0.999)."""
+    """Learning rate of both Adam optimisers (b1 0.5, b2 0.999)."""
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -107,25 +110,26 @@ class HingeSN(Recipe):
     ganjax train hinge-sn --landscape grid
 
     Miyato et al. 2018, https://arxiv.org/abs/1802.05957: equations 16 and 17, every kernel of D normalised
-    by one power iteration (section 2.1); as with its residual networks (section 4.2), Adam 2e-4 with b1 0
-    and b2 0.9, five updates of D for one of G, batch 64, 50 000 updates of G. It has no experiment on
+    by one power iteration (section 2.1). As for its residual networks (section 4.2): Adam 2e-4 with b1 0 and
+    b2 0.9, five updates of D per update of G, batch 64, 50 000 updates of G. The paper has no experiment on
     points.
     """
 
     name: ClassVar[str] = "hinge-sn"
 
     steps: Steps = 50_000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: Batch = 64
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     width: Width = 512
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 2e-4
-    """Of both Adams (b1 0, b2 0.9)."""
+    """Learning rate of both Adam optimisers (b1 0, b2 0.9)."""
     discriminator_updates: Annotated[int, Range(1, 100)] = 5
-    """Updates of the discriminator for each of the generator."""
+    """Updates of the discriminator per update of the generator."""
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -156,24 +160,24 @@ class R1GAN(Recipe):
 
     Mescheder et al. 2018, https://arxiv.org/abs/1801.04406: cross-entropy with R1 on every step (equation
     9), gamma 10, RMSProp 1e-4 with decay 0.99, alternating updates, batch 128, G averaged with decay 0.999,
-    all as in its section 5 for images. Its own experiments in the plane are about lines and circles, not
-    modes.
+    all as in its section 5 for images. The paper's experiments on points are lines and circles without modes.
     """
 
     name: ClassVar[str] = "r1"
 
     batch: Batch = 128
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     width: Width = 512
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 1e-4
-    """Of both RMSProps (decay 0.99)."""
+    """Learning rate of both RMSProp optimisers (decay 0.99)."""
     penalty: PenaltyWeight = 10.0
-    """Weight (gamma) of R1."""
+    """Weight (gamma) of the R1 penalty."""
     ema_decay: Decay = 0.999
-    """Of the averaged generator."""
+    """Decay per step of the averaged generator (EMA)."""
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -193,12 +197,12 @@ class R1GAN(Recipe):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Unrolled(Recipe):
-    """Unrolled GAN: G answers the D that ten updates would make of this one.
+    """Unrolled GAN: the gradient of G goes through ten future updates of D.
 
     ganjax train unrolled
 
     Metz et al. 2017, https://arxiv.org/abs/1611.02163, section 3.1 and appendix A: G 2 x 128 ReLU from N(0,
-    I_256), D one ReLU layer on a quarter of the point, kernels orthogonal times 0.8, ten unrolled updates
+    I_256), D one ReLU layer on the point divided by 4, kernels orthogonal times 0.8, ten unrolled updates
     (of Adam, as in the authors' notebook), Adam 1e-4 with b1 0.5, batch 512, 25 000 steps. Its ring has
     radius 2 and sigma 0.02.
     """
@@ -206,17 +210,18 @@ class Unrolled(Recipe):
     name: ClassVar[str] = "unrolled"
 
     steps: Steps = 25_000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: Batch = 512
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     width: Width = 128
     """Units in the hidden layers of both networks."""
     learning_rate: LearningRate = 1e-4
-    """Of both Adams (b1 0.5, b2 0.999)."""
+    """Learning rate of both Adam optimisers (b1 0.5, b2 0.999)."""
     unrolling: Annotated[int, Range(0, 100)] = 10
-    """Updates of the discriminator that the generator looks ahead."""
+    """Number of unrolled updates of the discriminator."""
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -224,7 +229,7 @@ class Unrolled(Recipe):
         from ganjax.gan import GAN
         from ganjax.networks import published
 
-        # The root of a second moment of 0 has no derivative, and G's goes through it: eps_root.
+        # The gradient of G goes through the square root of the second moment, which has no derivative at 0.
         adam = optax.adam(self.learning_rate, b1=0.5, eps_root=1e-16)
         return GAN(
             published.unrolled_generator(self.dim, self.width),
@@ -240,30 +245,31 @@ class Unrolled(Recipe):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class R3GAN(Recipe):
-    """R3GAN: relativistic pairs with R1 and R2, everything annealed.
+    """R3GAN: relativistic pairing loss with R1 and R2, all settings annealed.
 
     ganjax train r3gan --landscape grid
 
     Huang et al. 2024, https://arxiv.org/abs/2501.05441: equation 2 with R1 and R2 on every step (section
     2), and its settings for StackedMNIST, where it counts modes too (appendix): Adam with b1 0, batch 512,
-    and on a cosine learning rate 2e-4 to 5e-5, b2 0.9 to 0.99, gamma 1 to 0.1; G averaged with decay 0.999.
-    There these move during the first part of training; here during all of it.
+    cosine schedules of learning rate (2e-4 to 5e-5), b2 (0.9 to 0.99) and gamma (1 to 0.1), G averaged with
+    decay 0.999. There the schedules cover the first part of training, here all of it.
     """
 
     name: ClassVar[str] = "r3gan"
 
     batch: Batch = 512
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     width: Width = 512
     """Units in each of the three hidden layers of both networks."""
     learning_rate: LearningRate = 2e-4
-    """Of both Adams (b1 0, b2 0.9 to 0.99) at the start; a quarter of it at the end."""
+    """Initial learning rate of both Adam optimisers (b1 0, b2 0.9 to 0.99); decays to a quarter of it."""
     penalty: PenaltyWeight = 1.0
-    """Weight (gamma) of R1 and of R2 at the start; a tenth of it at the end."""
+    """Initial weight (gamma) of R1 and of R2; decays to a tenth of it."""
     ema_decay: Decay = 0.999
-    """Of the averaged generator."""
+    """Decay per step of the averaged generator (EMA)."""
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 

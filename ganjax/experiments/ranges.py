@@ -1,4 +1,4 @@
-"""Ranges of settings. Each stands beside its field, once; the check, `--help` and the tests read it there.
+"""Ranges of settings. Each is written once, in the annotation of its field, for checks, `--help` and tests.
 
 ema_decay: Annotated[float, Range(0, 1, "[)")] = 0.999
 """
@@ -16,11 +16,11 @@ from ganjax.system.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """An interval of numbers; NaN is in none.
+    """An interval of numbers. NaN is in no interval.
 
     Attributes:
-        least, most: its two ends.
-        ends: which of these belong to it, as in mathematics: "[]" both, "[)" the lower, "(]" the upper.
+        least, most: the bounds.
+        ends: which bounds belong to it, in mathematical notation: "[]" both, "[)" the lower, "(]" the upper.
     """
 
     least: float
@@ -36,28 +36,28 @@ class Range:
         return f"{self.ends[0]}{self.least}, {self.most}{self.ends[1]}"
 
 
-_STEPS = 2**31 - 1  # a state counts them in 32 bits
+_MAX_STEPS = 2**31 - 1  # a state counts steps in 32 bits
 
 Seed = Annotated[int, Range(0, 2**32 - 1)]  # JAX would silently take it modulo 2^32
-Steps = Annotated[int, Range(1, _STEPS)]
-StepsOrNever = Annotated[int, Range(0, _STEPS)]
+Steps = Annotated[int, Range(1, _MAX_STEPS)]
+StepsOrNever = Annotated[int, Range(0, _MAX_STEPS)]
 Batch = Annotated[int, Range(1, 65_536)]
-LearningRate = Annotated[float, Range(0, 1000, "(]")]  # far beyond what can work: divergence may be looked at
+LearningRate = Annotated[float, Range(0, 1000, "(]")]  # more than can work: divergence can be studied
 PenaltyWeight = Annotated[float, Range(0, 1_000_000)]
 PositivePenaltyWeight = Annotated[float, Range(0, 1_000_000, "(]")]
 Decay = Annotated[float, Range(0, 1, "[)")]
 
 
 def range_of(kind: Any) -> Range | None:
-    """The range in an annotation, if it holds one."""
+    """The range in an annotation, if there is one."""
     ranges = [part for part in getattr(kind, "__metadata__", ()) if isinstance(part, Range)]
     return ranges[0] if ranges else None
 
 
 def check_settings(settings: Any) -> None:
-    """Raise UserError, naming flag and range, unless every field of the dataclass `settings` is in its own.
+    """Raise UserError, with flag and range, if a field of the dataclass `settings` is out of its range.
 
-    Checked are fields with a `Range` (None passes where the field may be None), and `Literal` choices.
+    This checks fields with a `Range` (None is valid if the field may be None) and with `Literal` choices.
     """
     for name, kind in _kinds(type(settings)).items():
         value = getattr(settings, name)

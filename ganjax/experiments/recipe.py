@@ -1,9 +1,8 @@
-"""What published recipes have in common: they are played on any landscape.
+"""What published recipes have in common: they can be trained on any landscape.
 
-On the landscape as it is, in its own units, with fresh samples at every step. Where a paper has no
-experiment on points, its settings for images stand with the networks of `WGANGP`: 3 x 512 ReLU. Initial
-weights are Keras's unless a recipe says otherwise, and the latest generator counts unless the paper
-averages.
+Points are not rescaled, and fresh ones are drawn at every step. If a paper has no experiment on points, its
+settings for images are used with the networks of `WGANGP`: 3 x 512 ReLU. Initial weights are Keras's unless a
+recipe says otherwise, and the generator is averaged only if the paper averages it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from ganjax.experiments.points import Points
 from ganjax.experiments.ranges import Batch, Range, Steps, StepsOrNever
 
 Width = Annotated[int, Range(1, 4096)]
-Ground = Literal[
+LandscapeName = Literal[
     "ring", "grid", "grid-100", "cube", "unbalanced-ring", "thousand",
     "spiral", "swissroll", "moons", "checkerboard",
 ]  # fmt: skip
@@ -26,25 +25,25 @@ Ground = Literal[
 class Recipe(Points):
     """A published GAN on a landscape."""
 
-    landscape: Ground = "ring"
-    """Whose points are learnt."""
+    landscape: LandscapeName = "ring"
+    """The distribution to learn."""
     steps: Steps = 100_000
-    """Updates of the generator."""
+    """Number of updates of the generator."""
     batch: Batch = 256
-    """Real samples in an update, and generated ones beside them."""
+    """Real samples per update; as many are generated."""
     log_every: Steps = 500
-    """Steps from one row of metrics.csv to the next."""
+    """Number of steps between rows of metrics.csv."""
     picture_every: StepsOrNever = 10_000
-    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+    """Number of steps between pictures (frames of film.gif); 0 for none."""
 
     @property
-    def ground(self) -> type[Landscape]:
+    def distribution(self) -> type[Landscape]:
         return LANDSCAPES[self.landscape]
 
     @property
     def dim(self) -> int:
         """Coordinates of a point."""
-        return self.ground.dim
+        return self.distribution.dim
 
     def pair(self, width: int, activation: str = "relu") -> tuple[Any, Any]:
         """Generator and discriminator of three hidden layers."""

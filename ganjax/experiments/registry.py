@@ -8,12 +8,8 @@ from typing import Any
 
 from ganjax.experiments.base import Experiment
 from ganjax.experiments.cartoon import Cartoon, CartoonFull, OriginalCartoon
-from ganjax.experiments.landscapes import (
-    LANDSCAPES,
-)
-from ganjax.experiments.published import (
-    PUBLISHED,
-)
+from ganjax.experiments.landscapes import LANDSCAPES
+from ganjax.experiments.published import PUBLISHED
 from ganjax.experiments.toy import OriginalToy
 from ganjax.system.errors import UserError
 
@@ -29,11 +25,11 @@ EXPERIMENTS: dict[str, type[Experiment]] = {experiment.name: experiment for expe
 
 
 def restore(manifest: Mapping[str, Any], data: str | None = None) -> Experiment:
-    """The experiment a run was made with.
+    """The experiment of a run.
 
     Args:
-        manifest: what `manifest.json` says.
-        data: where the pictures lie now, if not where they lay then.
+        manifest: content of `manifest.json`.
+        data: where the pictures are now, if they have been moved.
 
     Raises:
         UserError: this ganjax has no such experiment, or it has other settings, or a value is out of range.
@@ -49,8 +45,8 @@ def restore(manifest: Mapping[str, Any], data: str | None = None) -> Experiment:
     odd = sorted(fields ^ settings.keys())
     if odd:
         raise UserError(
-            f"this run of {name} is of another version of ganjax: setting {odd[0]!r} is on one side only"
+            f"this run of {name} is of another version of ganjax: only one has the setting {odd[0]!r}"
         )
     if data is not None and "data" not in fields:
-        raise UserError(f"--data: {name} makes its data itself")
+        raise UserError(f"--data: {name} generates its data itself, so leave it out")
     return kind(**{**settings, **({} if data is None else {"data": data})})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from ganjax.experiments.base import Experiment
 from ganjax.experiments.ranges import LearningRate, Range, Steps, StepsOrNever
+from ganjax.system.keras_settings import default_keras_settings
 
 if TYPE_CHECKING:
     import jax
@@ -21,36 +22,38 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OriginalToy(Experiment):
-    """The course's GAN on a line: real values N(10, 1), one Dense(1) against another.
+    """The course's GAN in one dimension: real values N(10, 1), both networks are one Dense(1).
 
     ganjax train original-toy
 
-    Seconds. The generated histogram walks over the real one and past it (two Adams at 0.5, updated
-    simultaneously, orbit their goal); of all epochs the one is kept where D is most at a loss: where the mean
-    probability of ranking a generated value above a real one is nearest 0.5. A linear discriminator cannot
-    see the width of a distribution, so only the means meet.
+    Takes seconds. The generated histogram moves to the real one and past it, because two Adam optimisers with
+    learning rate 0.5 and simultaneous updates oscillate around the optimum. The epoch is selected in which D
+    separates the two worst: where the probability that D ranks a generated value above a real one is nearest
+    0.5. A linear discriminator cannot see the width of a distribution, so only the means will be equal.
 
-    Two things differ from the course. It looks at D's mean output on generated values alone, which is near
-    0.5 by chance after two epochs already; and it stops after 20 epochs, when the means are still up to 3.3
-    apart (seeds 0 to 4).
+    Two things differ from the course. The course selects by D's mean output on generated values alone, which
+    is near 0.5 by chance after two epochs already; and it stops after 20 epochs, when the means still differ
+    by up to 3.3 (seeds 0 to 4).
     """
 
     name: ClassVar[str] = "original-toy"
+    keras_defaults: ClassVar[bool] = True
     select_every: ClassVar[int] = 1
     select_by: ClassVar[str] = "distance of the ranking probability from 0.5"
 
     steps: Steps = 30
-    """Epochs, each one update on all the real values."""
+    """Number of epochs; each is one update on all real values."""
     batch: Annotated[int, Range(1, 46_340)] = 5000  # its square counts samples in 32 bits
-    """How many real values there are; all of them are in every update."""
+    """Number of real values; every update uses all of them."""
     log_every: Steps = 1
-    """Steps from one row of metrics.csv to the next."""
+    """Number of steps between rows of metrics.csv."""
     picture_every: StepsOrNever = 1
-    """Steps from one picture (and frame of film.gif) to the next; 0 for none."""
+    """Number of steps between pictures (frames of film.gif); 0 for none."""
     learning_rate: LearningRate = 0.5
-    """Of both Adams (b1 0.5, b2 0.8), as in the course."""
+    """Learning rate of both Adam optimisers (b1 0.5, b2 0.8), as in the course."""
 
     @cached_property
+    @default_keras_settings()
     def gan(self) -> GAN:
         import optax
 
@@ -64,7 +67,7 @@ class OriginalToy(Experiment):
             generator_optimizer=adam,
             discriminator_optimizer=adam,
             latent=Normal(scale=10.0),
-            ema_decay=0.0,  # the course has no averaging
+            ema_decay=0.0,  # the course does not average
         )
 
     def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
@@ -93,7 +96,7 @@ class OriginalToy(Experiment):
         fake = sampling.generate(self.gan, state, key, self.batch)
         real_logits = sampling.discriminate(self.gan, state, source.array).ravel()
         fake_logits = sampling.discriminate(self.gan, state, fake).ravel()
-        # How many of the real logits lie below each fake one: the Mann-Whitney statistic.
+        # The number of real logits below each fake one: the Mann-Whitney statistic.
         below = jnp.searchsorted(jnp.sort(real_logits), fake_logits)
         return abs(float(below.mean()) / self.batch - 0.5)
 

@@ -1,14 +1,14 @@
-"""Many GANs at once: seeds, or values of a hyperparameter, trained and judged as one compiled program.
+"""Many GANs at once, for many seeds or values of a hyperparameter, in one compiled program.
 
-    def GAN(learning_rate):
+    def build(learning_rate):
         return ganjax.GAN(*networks, generator_optimizer=optax.adam(learning_rate), ...)
 
-    population = populations.train(GAN, keys, {"learning_rate": rates}, data=toy.ring, steps=2000, batch=256)
+    population = populations.train(build, keys, {"learning_rate": rates}, data=ring, steps=2000, batch=256)
     samples = populations.generate(population, 2500)             # (members, 2500, 2)
-    rows = populations.sweep(GAN, {"learning_rate": [3e-4, 1e-3]}, range(4), data=..., steps=..., batch=...,
-                             score=score)                        # tidy: a dict for each value and seed
+    rows = populations.sweep(build, {"learning_rate": [3e-4, 1e-3]}, range(4), data=..., steps=..., batch=...,
+                             score=score)                        # a dict for each value and seed
 
-A member is the run that `ganjax train --seed` makes of its seed and its values, but for rounding.
+Up to rounding, a member equals the run that `ganjax train --seed` makes with its seed and its values.
 """
 
 from ganjax.populations.members import GANFamily

@@ -1,13 +1,14 @@
-"""How many members are computed with: shared out over devices, and stepped there in groups.
+"""How members are distributed over devices, and divided into groups on each device.
 
-A group is stepped at once, by `vmap`; a device's groups follow one another within the program, by `lax.map`.
-A group of all is fastest where a step is too small for its device: on a GPU, until its memory or its
-arithmetic is used up, and for the smallest networks on a CPU. Where a step keeps a CPU's core at work, groups
-of one are: a member's activations stay in the cache, and its products are not batched ones.
+The members of a group do a step at once (`vmap`); the groups of a device do it one after another, in the same
+program (`lax.map`). One group of all members is fastest if a single step does not use the whole device: on a
+GPU until its memory or its arithmetic units are full, and for the smallest networks on a CPU. If a step keeps
+a CPU core busy, groups of one are fastest: the activations of a member stay in the cache, and matrix products
+are not batched.
 
-Milliseconds a step and member, 16 members, one core of an AMD EPYC with AVX-512, JAX 0.10.2:
+Milliseconds per step and member, 16 members, one core of an AMD EPYC with AVX-512, JAX 0.10.2:
 
-    GAN                     products a pass    at once    one by one
+    GAN                     products a pass    together   one by one
     MLP 3x16, batch 64            0.08 M         0.034       0.049
     MLP 3x32, batch 64            0.28 M         0.060       0.078
     MLP 3x64, batch 64            1.1 M          0.169       0.182
@@ -29,18 +30,18 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-ONE_BY_ONE = 2**20  # products in a pass of both networks, from which on a CPU steps members one by one
-SHARE = 0.75  # of a GPU's memory, or of what is free of a computer's, that a program may take
+ONE_BY_ONE = 2**20  # with so many products in a pass of both networks, groups of one are best on a CPU
+SHARE = 0.75  # part of a GPU's memory, or of a computer's free memory, that a program may use
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Who is computed where and when.
+    """Where and when each member is computed.
 
     Attributes:
-        members: how many there are.
-        devices: how many they are shared out over: the first of `jax.devices()`.
-        group: how many a device steps at once.
+        members: number of members.
+        devices: number of devices used, the first of `jax.devices()`.
+        group: number of members in a group.
     """
 
     members: int
@@ -49,7 +50,7 @@ class Layout:
 
     @classmethod
     def of(cls, members: int, group: int, devices: int | None = None) -> Layout:
-        """Over as many devices as there are, or `devices`; groups of at most `group`, as equal as can be."""
+        """For all devices, or the first `devices`; groups have at most `group` members and similar sizes."""
         devices = min(members, devices or len(jax.devices()))
         each = -(-members // devices)
         groups = -(-each // group)
@@ -57,16 +58,16 @@ class Layout:
 
     @property
     def places(self) -> int:
-        """Members and those who fill the last groups up: repetitions of the last, which nobody sees."""
+        """Number of members including the copies of the last one that fill up groups."""
         each = -(-self.members // self.devices)
         return self.devices * self.group * -(-each // self.group)
 
     def spread(self, tree: Any, *, each: bool) -> Any:
-        """Put arrays where they are computed with.
+        """Put arrays on the devices.
 
         Args:
             tree: arrays.
-            each: their first axis counts members; otherwise all devices get all of them.
+            each: whether their first axis is the members; otherwise each device gets a copy.
         """
         if each and self.places > self.members:
             tree = jax.tree.map(lambda x: jnp.concatenate([x, *[x[-1:]] * (self.places - len(x))]), tree)
@@ -75,10 +76,10 @@ class Layout:
         return jax.device_put(tree, NamedSharding(self._mesh, _EACH if each else _ALL))
 
     def gather(self, tree: Any) -> Any:
-        """Arrays with a first axis of members, and of nobody else, on the first device.
+        """Arrays with a first axis of members, without copies that fill up groups, on the first device.
 
-        Piece by piece: a program in which devices pass something to each other can wait for ever where
-        processors play several of them.
+        They are copied shard by shard: a program that copies between devices can deadlock where one processor
+        stands for several devices.
         """
 
         def one(leaf: jax.Array) -> jax.Array:
@@ -90,14 +91,14 @@ class Layout:
         return jax.tree.map(one, tree)
 
     def over_members(self, function: Callable[..., Any], shared: int = 0) -> Callable[..., Any]:
-        """`function` of one member as one of all, whose last `shared` arguments are the same for all."""
+        """`function` of one member as a function of all; its last `shared` arguments are the same for all."""
 
         def on_one_device(*arguments: Any) -> Any:
             own, same = arguments[: len(arguments) - shared], arguments[len(arguments) - shared :]
             axes = (*(0 for _ in own), *(None for _ in same))
             if len(jax.tree.leaves(own)[0]) == self.group and self.group > 1:
                 return jax.vmap(function, in_axes=axes)(*own, *same)
-            # No batch for groups of one: a product with a batch of one is still a batched product.
+            # No batch axis for groups of one: XLA would still use batched products.
             size = self.group if self.group > 1 else None
             return jax.lax.map(lambda own: function(*own, *same), own, batch_size=size)
 
@@ -106,7 +107,7 @@ class Layout:
 
         def on_all(*arguments: Any) -> Any:
             specs = (*(_EACH for _ in arguments[shared:]), *(_ALL for _ in range(shared)))
-            # Without collectives: devices that wait for nobody cannot wait for ever.
+            # No collectives: a device that waits for no other cannot deadlock.
             return jax.shard_map(
                 on_one_device, mesh=self._mesh, in_specs=specs, out_specs=_EACH, check_vma=False
             )(*arguments)
@@ -127,17 +128,17 @@ _EACH, _ALL = PartitionSpec("members"), PartitionSpec()
 
 
 def preferred_group(members: int, work: int) -> int:
-    """How many to step at once, memory aside: all, or on a CPU one by one where a step keeps it at work.
+    """The fastest group size, ignoring memory: all members, or 1 on a CPU if one step keeps a core busy.
 
     Args:
-        members: how many there are.
-        work: products in one pass of both networks.
+        members: number of members.
+        work: number of products in one pass of both networks.
     """
     return 1 if jax.devices()[0].platform == "cpu" and work >= ONE_BY_ONE else members
 
 
 def memory_for_programs() -> int:
-    """Bytes that a program may take on one device: of a GPU's memory, or of what is free of a computer's."""
+    """Bytes that a program may use on one device: part of a GPU's memory, or of a computer's free memory."""
     device = jax.devices()[0]
     if device.platform == "cpu":
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -147,7 +148,7 @@ def memory_for_programs() -> int:
 
 
 def memory_of(compiled: Any) -> int:
-    """Bytes that a compiled program takes on one device: arguments, results and temporaries."""
+    """Bytes that a compiled program uses on one device: arguments, results and temporaries."""
     sizes = compiled.memory_analysis()
     return (
         sizes.argument_size_in_bytes

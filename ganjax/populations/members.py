@@ -1,4 +1,4 @@
-"""One member of a population, as pure functions that `vmap` and `lax.map` make many of."""
+"""Pure functions of one member of a population, for `vmap` and `lax.map`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ganjax.step import Metrics
 from ganjax.training.chunks import steps_of
 
 GANFamily = GAN | Callable[..., GAN]
-"""A GAN, or a function of hyperparameters by name, each a float32 or int32 scalar, that gives one.
+"""A GAN, or a function from hyperparameters (keyword arguments, float32 or int32 scalars) to a GAN.
 
-The function is called while the program is traced: the numbers have no values then. What it may do with them
-is arithmetic and handing them on, to optax, to a penalty's weight, to `Normal` and `ema_decay`; networks do
-not follow from them, nor does anything that has a shape.
+The function is called while the program is traced, so its arguments are tracers. It may compute with them and
+pass them to optax, to the weight of a penalty, to `Normal` and to `ema_decay`. Networks, and anything else
+that has a shape, must not depend on them.
 """
 
 Values = dict[str, jax.Array]
@@ -29,19 +29,19 @@ def member_gan(family: GANFamily, values: Values) -> GAN:
     """The GAN with these hyperparameters.
 
     Raises:
-        ValueError: it is a GAN by itself, and takes none.
+        ValueError: the family is a single GAN, which takes no values.
     """
     if not isinstance(family, GAN):
         return family(**values)
     if values:
         raise ValueError(
-            f"a GAN takes no values: give a function of {', '.join(values)} that gives one, in its place"
+            f"a GAN takes no values: pass a function of {', '.join(values)} that returns a GAN instead"
         )
     return family
 
 
 def keys_of(key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """What initial weights, batches and samples draw from, as in `training.session.RunInputs`."""
+    """Keys of initial weights, batches and samples, as in `training.session.RunInputs`."""
     init_key, data_key, _, score_key = jax.random.split(key, 4)
     return init_key, data_key, score_key
 

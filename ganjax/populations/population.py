@@ -1,4 +1,4 @@
-"""train and generate: a population from its keys to its samples."""
+"""train and generate: train a population, and sample from it."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ Watch = Callable[[int, dict[str, np.ndarray]], None]
 
 @dataclasses.dataclass(frozen=True)
 class Population:
-    """GANs in training, all of the same number of steps.
+    """Trained GANs, all with the same number of steps.
 
     Attributes:
-        GAN: the GAN of all, or the function of hyperparameters that gives a member's.
-        keys: `(members,)`, what everything random of each follows from.
+        family: the GAN of all members, or a function from hyperparameters to a GAN.
+        keys: `(members,)` PRNG keys; everything random of a member follows from its key.
         values: hyperparameters by name, `(members,)` float32 or int32.
-        state: a `GANState` whose arrays have a first axis of members.
+        state: a `GANState` whose arrays have a leading axis of members.
         metrics: "step" `(rows,)`, counted from 1, and the metrics of these steps, each `(members, rows)`
             float32.
-        diverged_at: `(members,)` int, the first step, from 1, in which something was not finite; 0 for never.
+        diverged_at: `(members,)` int, the first step, from 1, with a metric that is not finite; 0 if none.
         timings: seconds of "compile" (up to the end of the first, short chunk) and of "steps".
-        group: members that a device steps at once.
+        group: number of members that a device trains at once.
     """
 
     family: GANFamily
@@ -55,7 +55,7 @@ class Population:
         return len(self.keys)
 
     def member(self, i: int) -> tuple[GAN, GANState]:
-        """GANFamily and state of the i-th, as `ganjax.generate` and an experiment's `judge` take them."""
+        """GAN and state of the i-th member, as `ganjax.generate` takes them."""
         values = {name: value[i].item() for name, value in self.values.items()}
         gan = without_values(lambda: members.member_gan(self.family, values))
         return gan, jax.tree.map(lambda leaf: leaf[i], self.state)
@@ -74,35 +74,37 @@ def train(
     log_every: int = 1,
     watch: Watch | None = None,
 ) -> Population:
-    """Train a member for each key, as one compiled program of the same `train_step`.
+    """Train one member for each key, as one compiled program of `train_step`.
 
-    What a member draws follows from its key alone, as in `training.fit` with the key of its seed: initial
-    weights, batches, latents. So two members with equal keys and other values differ by these values only.
-    A member is its single run but for rounding. Its bits depend on the size of the groups, and on nothing
-    else of the others. Other keys and other values run the program that was compiled for as many members.
+    Everything that a member draws (initial weights, batches, latents) follows from its key alone, as in
+    `training.fit` with the key of its seed. So two members with equal keys and different values differ in
+    nothing but these values. Up to rounding, a member equals its single run. Its bits depend on the group
+    size, and not on the other members. Calls with other keys and values but as many members use the same
+    compiled program.
 
     Args:
-        GAN: a `GAN`; or a function of hyperparameters by name, scalars, that gives one (see `GANFamily`).
+        family: a `GAN`, or a function from hyperparameters to a GAN (see `GANFamily`).
         keys: `(members,)` PRNG keys.
         values: hyperparameters by name, `(members,)` numbers for each.
-        data: real samples: a source of `ganjax.datasets`, the same for all, or a pure function
-            `(key, n) -> (n, *sample_shape)` float32, of which each member draws its own.
-        steps, batch: updates of G, and real samples for each update of D.
-        group: members that a device steps at once, at most. By default all, or one by one where that is
-            faster (see `layout`); and fewer where the program needs more memory than there is.
+        data: real samples: a source of `ganjax.datasets`, the same for all members, or a pure function
+            `(key, n) -> (n, *sample_shape)` float32, from which each member draws its own.
+        steps, batch: number of updates of G, and real samples per update of D.
+        group: largest number of members that a device trains at once. By default the fastest (see `layout`)
+            for which the program fits in memory.
         devices: how many to use; by default all.
-        log_every: steps from one row of metrics to the next.
-        watch: told after each chunk how many steps are done, and their metrics `(steps, members)`.
+        log_every: number of steps between rows of metrics.
+        watch: called after each chunk with the number of steps done and the metrics `(steps, members)`.
 
     Returns:
-        The trained population, on the first device. Members that have diverged are among it.
+        The trained population, on the first device. Members that have diverged are included.
 
     Raises:
-        ValueError: no members, not one value for each, a GAN that takes none, or steps or batch below 1.
-        TypeError: `keys` are no PRNG keys, or keys of a kind that draws other numbers for many at once.
-        jax.errors.JAXTypeError: the function needs to know a number that is traced.
+        ValueError: no members, not one value for each member, values for a single GAN, or steps or batch
+            below 1.
+        TypeError: `keys` are not PRNG keys, or they are of a kind that draws other numbers under `vmap`.
+        jax.errors.JAXTypeError: the function needs the concrete value of a traced number.
 
-    Cost: `members * steps` times a step; memory: four times all states, and a step for each of a group.
+    Cost: `members * steps` times a step. Memory: four times all states, and a step for each one of a group.
     """
     keys, values = _checked(keys, values)
     if steps < 1 or batch < 1 or log_every < 1 or (group is not None and group < 1):
@@ -143,10 +145,10 @@ def generate(population: Population, n: int, *, ema: bool = True) -> jax.Array:
 
     Args:
         population: trained.
-        n: how many of each, static.
-        ema: use the averaged generators rather than the latest.
+        n: number of samples of each member, static.
+        ema: use the averaged generators instead of the latest ones.
 
-    Each member draws its latents from its own key, as `training.fit` does for an experiment's scores.
+    Each member draws its latents from its own key, as `training.fit` does for the scores of an experiment.
     """
     plan = Layout.of(len(population), population.group)
     arguments = (population.state, population.keys, population.values)
@@ -155,9 +157,9 @@ def generate(population: Population, n: int, *, ema: bool = True) -> jax.Array:
 
 
 class Program:
-    """A function compiled for the arguments it gets, once for each form of them.
+    """A function that is compiled once for each structure, shapes and dtypes of its arguments.
 
-    Traced in a thread of its own, where Keras makes no values for models that a GAN's function builds.
+    It is traced in another thread, in which Keras creates no values for the models that a family builds.
     """
 
     def __init__(self, function: Callable[..., Any], **options: Any) -> None:
@@ -165,7 +167,7 @@ class Program:
         self.compiled: dict[Any, Any] = {}
 
     def compile(self, *arguments: Any) -> Any:
-        """The program for arguments of this form."""
+        """The program for arguments of these shapes and dtypes."""
         leaves, structure = jax.tree.flatten(arguments)
         form = (structure, *((leaf.shape, leaf.dtype) for leaf in leaves))
         if form not in self.compiled:
@@ -201,7 +203,7 @@ def _prepared(
     group: int | None,
     devices: int | None,
 ) -> tuple[Layout, Program, GANState]:
-    """A layout that fits memory, its compiled chunk, and the states before the first step."""
+    """A layout that fits in memory, its compiled chunk, and the states before the first step."""
     group = group or layout.preferred_group(len(keys), _work(family, values, batch))
     while True:
         plan = Layout.of(len(keys), group, devices)
@@ -216,7 +218,7 @@ def _prepared(
 
 
 def _work(family: GANFamily, values: Values, batch: int) -> int:
-    """Products in one pass of both networks over a batch, where they are dense."""
+    """Number of products in one pass of both networks over a batch, if they are dense."""
     first = {name: value[0].item() for name, value in values.items()}
     gan = without_values(lambda: members.member_gan(family, first))
     return batch * sum(
@@ -229,11 +231,13 @@ def _work(family: GANFamily, values: Values, batch: int) -> int:
 def _checked(keys: jax.Array, values: Mapping[str, Any] | None) -> tuple[jax.Array, Values]:
     dtype = getattr(keys, "dtype", None)
     if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key) or keys.ndim != 1:
-        raise TypeError("an array of PRNG keys is needed, such as jax.random.split(jax.random.key(0), 10)")
+        raise TypeError("keys must be an array of PRNG keys, such as jax.random.split(jax.random.key(0), 10)")
     if not same_under_vmap(keys):
-        raise TypeError(f"keys of kind {jax.random.key_impl(keys)} draw other numbers for many at once")
+        raise TypeError(
+            f"keys of kind {jax.random.key_impl(keys)} draw other numbers under vmap: use threefry2x32"
+        )
     if not len(keys):
-        raise ValueError("a population has at least one member, got no keys")
+        raise ValueError("a population needs at least one member, got no keys")
     arrays = {name: np.asarray(value) for name, value in (values or {}).items()}
     for name, array in arrays.items():
         if array.shape != keys.shape or array.dtype.kind not in "iuf":

@@ -1,4 +1,4 @@
-"""sweep: every value of every hyperparameter with every seed, as rows of a table."""
+"""sweep: every combination of hyperparameters with every seed, as rows of a table."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ def sweep(
     samples: int = 2500,
     **options: Any,
 ) -> list[Row]:
-    """Train every combination of `values` with every seed as one population, and score what each generates.
+    """Train every combination of `values` with every seed as one population, and score the samples of each.
 
     Args:
-        GAN: as for `train`: a function of hyperparameters named as in `values`; a GAN where there are none.
-        values: for each hyperparameter the numbers it is to take.
-        seeds: of the runs, the same for each combination: their initial weights and batches are the same too.
-        score: of samples `(samples, *sample_shape)` float32: scalars by name, as a mapping or NamedTuple
-            (`ganjax.metrics.mode_scores` with its centres filled in). One program for all members where it
-            can be traced, otherwise called on one NumPy array after another.
-        samples: drawn from each averaged generator.
+        family: as for `train`: a function of the hyperparameters in `values`, or a GAN if there are none.
+        values: the numbers to try, for each hyperparameter.
+        seeds: the same for each combination, which then have the same initial weights and batches.
+        score: a function from samples `(samples, *sample_shape)` float32 to scalars by name, as a mapping or
+            NamedTuple (`ganjax.metrics.mode_scores` with given centres). If it can be traced, it is compiled
+            for all members; otherwise it is called with one NumPy array after another.
+        samples: number of samples drawn from each averaged generator.
         **options: `data`, `steps`, `batch` and the others of `train`.
 
     Returns:
         A row for each run, combination by combination: the hyperparameters, "seed", "diverged_at" (the first
-        step that was not finite, 0 for never), and the scores: numbers of Python.
+        step that was not finite, 0 for none), and the scores, as Python numbers.
 
     Raises:
-        ValueError: no values or no seeds, or as `train`; TypeError as `train`.
+        ValueError: no values or no seeds, or as `train`.
+        TypeError: as `train`.
     """
     rows, population = trained(family, values, seeds, **options)
     return with_scores(rows, scores_of(score, generate(population, samples)))
@@ -57,7 +58,7 @@ def sweep(
 def trained(
     family: GANFamily, values: Mapping[str, Sequence[float]], seeds: Sequence[int], **options: Any
 ) -> tuple[list[Row], Population]:
-    """The rows of `sweep` without scores, and the population, a member for each."""
+    """The rows of `sweep` without scores, and the population, with one member per row."""
     combinations = [
         dict(zip(values, each, strict=True)) | {"seed": seed}
         for each in itertools.product(*values.values())
@@ -77,27 +78,27 @@ def scores_of(score: Score, samples: jax.Array) -> list[dict[str, float]]:
     """`score` of the samples of each member, `(members, n, *sample_shape)`."""
 
     def named(x: Any) -> dict[str, Any]:
-        found = score(x)
-        return dict(found) if isinstance(found, Mapping) else found._asdict()
+        scores = score(x)
+        return dict(scores) if isinstance(scores, Mapping) else scores._asdict()
 
     try:
         jax.eval_shape(named, jax.ShapeDtypeStruct(samples.shape[1:], samples.dtype))
-    except jax.errors.JAXTypeError:  # it looks at numbers, as NumPy does
+    except jax.errors.JAXTypeError:  # it needs concrete values, as NumPy does
         return [{name: float(x) for name, x in named(each).items()} for each in np.asarray(samples)]
     scores = jax.jit(lambda samples: jax.lax.map(named, samples))(samples)
     return [{name: float(x[i]) for name, x in scores.items()} for i in range(len(samples))]
 
 
 def with_scores(rows: Sequence[Row], scores: Sequence[Mapping[str, float]]) -> list[Row]:
-    """Each row with its scores behind it."""
+    """The rows with their scores added."""
     return [row | dict(its) for row, its in zip(rows, scores, strict=True)]
 
 
 def write_csv(path: str | os.PathLike[str], rows: Sequence[Row]) -> Path:
-    """Write rows as a table with a header, whole or not at all; `pandas.read_csv` takes it as it is.
+    """Write rows as a CSV table with a header, atomically.
 
     Raises:
-        ValueError: there are no rows, or not all have the same names.
+        ValueError: there are no rows, or their names differ.
         OSError: it cannot be written.
     """
     if not rows or any(row.keys() != rows[0].keys() for row in rows):

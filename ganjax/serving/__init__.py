@@ -1,4 +1,4 @@
-"""A page on this machine to play with a generator: `serve`."""
+"""An interactive page for a generator, served to this machine only: `serve`."""
 
 from ganjax.serving.server import serve
 

@@ -1,8 +1,8 @@
-"""What the page of `ganjax explore --serve` is answered, as a function from request to response.
+"""The page of `ganjax explore --serve`, as a function from request to response, without a network.
 
-Nobody but the page itself is answered: its address holds a token that only this terminal has shown (compared
-in constant time), the host must be this machine by name (or a page of elsewhere could be given our address by
-its own DNS), and whatever a browser says of where a request comes from must say: from here.
+Only requests of the page itself are answered. Its address contains a token (compared in constant time) that
+only the terminal shows. The Host header must name this machine, which prevents DNS rebinding. Origin and
+Sec-Fetch-Site, if a browser sends them, must say that the request comes from this page.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ FILES = {
     "page.css": (
         Path(reports.__file__).parent / "templates" / "page.css",
         "text/css",
-    ),  # as run reports have it
+    ),  # shared with the reports of runs
     "play.css": (HERE / "play.css", "text/css"),
     "play.js": (HERE / "play.js", "text/javascript"),
 }
-NEARBY = 8  # faces to walk to
-ANGLE = 0.7  # radians from the face shown to these: another face, but akin
+NEARBY = 8  # faces shown as neighbours
+ANGLE = 0.7  # radians from the face to its neighbours: different, but similar faces
 FARTHEST = 3.0  # standard deviations along a direction
 LARGEST = 1e6  # coordinate of a latent
 
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """What was asked; the names of its headers are in lower case."""
+    """An HTTP request; the names of its headers are in lower case."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Response:
-    """What is answered: a status of HTTP's, and bytes of a kind (a MIME type)."""
+    """An HTTP response: status, body, and the MIME type of the body."""
 
     status: int
     body: bytes = b""
@@ -58,28 +58,28 @@ class Response:
 
 
 class Generator(latent_directions.Generator, Protocol):
-    """What is needed of a run's generator; its latents are normal, with `latent.mean` and `latent.scale`."""
+    """The part of a run's generator that the page needs; `latent` has `mean` and `scale`."""
 
     latent: Any
     latent_shape: tuple[int, ...]
 
 
 class BadRequestError(Exception):
-    """A request that says something other than the page would."""
+    """A request that the page itself would never send."""
 
 
 class Page:
-    """Answers for one generator.
+    """The page of one generator.
 
     Args:
-        generator: of pictures.
-        token: what the address must hold.
-        port: at which the page is served.
-        seed: of the first face; each new one takes the next.
-        truncation: where its slider stands at first.
+        generator: a generator of pictures.
+        token: secret part of the address.
+        port: where the page is served.
+        seed: of the first face; each new face uses the next seed.
+        truncation: initial value of its slider.
 
     Attributes:
-        directions: how many sliders there are for them.
+        directions: number of principal directions, each with a slider.
     """
 
     def __init__(self, generator: Generator, *, token: str, port: int, seed: int, truncation: float) -> None:
@@ -88,29 +88,29 @@ class Page:
         self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
         self.directions = len(self._truncated.directions)
         self._start = {"seed": seed, "truncation": truncation, "directions": self.directions}
-        self._drawing = threading.Lock()  # one picture at a time is soonest done
+        self._drawing = threading.Lock()  # one picture at a time: two at once would slow each other down
         self._actions = {"draw": self._draw, "faces": self._faces, "keep": self._keep}
-        for count in (1, NEARBY):  # compiled before anybody waits for it
+        for count in (1, NEARBY):  # compile now rather than at the first request
             self._pictures(generator.draw_latents(seed, count), truncation)
 
     def answer(self, request: Request) -> Response:
-        """The response to a request, whatever it holds."""
+        """The response to any request."""
         host, headers = request.headers.get("host"), request.headers
         if (
             host not in self._hosts
             or headers.get("origin", f"http://{host}") != f"http://{host}"
             or headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
         ):
-            return Response(403, b"this page answers only itself")
+            return Response(403, b"requests from other pages are refused")
         token, _, name = request.path.removeprefix("/").partition("/")
         if not hmac.compare_digest(token.encode(errors="replace"), self._token):
-            return Response(404, b"there is nothing here")
+            return Response(404, b"not found")
         if name in self._actions:
             return self._act(name, request)
         if name != "" and name not in FILES:
-            return Response(404, b"there is nothing here")
+            return Response(404, b"not found")
         if request.method not in ("GET", "HEAD"):
-            return Response(405, b"this is to be had by GET")
+            return Response(405, b"use GET")
         if name == "":
             page = string.Template((HERE / "play.html").read_text()).substitute(self._start)
             return Response(200, page.encode(), "text/html; charset=utf-8")
@@ -119,26 +119,26 @@ class Page:
 
     def _act(self, name: str, request: Request) -> Response:
         if request.method != "POST":
-            return Response(405, b"this is to be had by POST")
-        # A page of elsewhere cannot send this kind without asking first, which is refused.
+            return Response(405, b"use POST")
+        # Browsers let other sites send this type only after a preflight request, which is refused.
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-            return Response(415, b"application/json is wanted")
+            return Response(415, b"the body must be application/json")
         try:
             asked = json.loads(request.body)
             if not isinstance(asked, dict):
-                raise BadRequestError("an object is wanted")
+                raise BadRequestError("the body must be a JSON object")
             return self._actions[name](asked)
         except (BadRequestError, ValueError, RecursionError) as error:
-            said = str(error) if isinstance(error, BadRequestError) else "this is not JSON"
-            return Response(400, said.encode())
+            reason = str(error) if isinstance(error, BadRequestError) else "the body is not JSON"
+            return Response(400, reason.encode())
 
     def _draw(self, asked: dict[str, Any]) -> Response:
-        """The face shown, as PNG."""
+        """The current face, as PNG."""
         latent, psi = self._shown(asked, self._place(asked))
         return Response(200, png(self._pictures(latent, psi)[0]), "image/png")
 
     def _keep(self, asked: dict[str, Any]) -> Response:
-        """The face shown, as the arrays that `ganjax sample` writes, and its truncation."""
+        """The current face as an .npz file: the arrays that `ganjax sample` writes, and the truncation."""
         latent, psi = self._shown(asked, self._place(asked))
         file = io.BytesIO()
         arrays = {"samples": self._decode(latent, psi), "latents": latent, "truncation": np.float32(psi)}
@@ -146,14 +146,14 @@ class Page:
         return Response(200, file.getvalue(), "application/zip")
 
     def _faces(self, asked: dict[str, Any]) -> Response:
-        """A face of its own, or faces `near` one: their latents before sliders, and pictures with them."""
+        """A random face, or faces `near` one: latents without the sliders' moves, and pictures with them."""
         seed = asked.get("seed")
         if type(seed) is not int or not 0 <= seed < 2**32:
             raise BadRequestError("seed must be a whole number in [0, 2^32)")
         if asked.get("near") is None:
             found = self._generator.draw_latents(seed, 1)
         else:
-            # Not the first, which is the face of this seed itself.
+            # Without the first, which is the random face of this seed.
             others = self._generator.draw_latents(seed, NEARBY + 1)[1:]
             near, mean = self._latent(asked, "near"), self._generator.latent.mean
             found = latents.nearby(near, others, ANGLE, mean)
@@ -165,7 +165,7 @@ class Page:
         return Response(200, json.dumps(answer).encode(), "application/json")
 
     def _place(self, asked: dict[str, Any]) -> np.ndarray:
-        """Where on a walk the page is: `at` from the latent `from` towards `to`, or at the former."""
+        """The current latent: `from`, or interpolated between `from` and `to` at position `at`."""
         start = self._latent(asked, "from")[None]
         if asked.get("to") is None:
             return start
@@ -173,7 +173,7 @@ class Page:
         return latents.slerp(start, self._latent(asked, "to")[None], [at])
 
     def _shown(self, asked: dict[str, Any], found: np.ndarray) -> tuple[np.ndarray, float]:
-        """`found`, moved as the sliders say, and the truncation."""
+        """`found`, moved along the directions by the sliders; and the truncation."""
         directions = self._truncated.directions
         moves = _numbers(asked.get("moves"), len(directions), -FARTHEST, FARTHEST, "moves")
         (psi,) = _numbers([asked.get("truncation")], 1, 0, 1, "truncation")
@@ -193,7 +193,7 @@ class Page:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """A picture, uint8 `(height, width, 1 or 3)`, as PNG: little compressed, which is soonest done."""
+    """A picture, uint8 `(height, width, 1 or 3)`, as PNG, with little compression, since that is faster."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -205,7 +205,7 @@ def _numbers(values: Any, count: int, least: float, most: float, name: str) -> n
     """`values`, a list of `count` numbers in [least, most], as float64 `(count,)`.
 
     Raises:
-        BadRequestError: they are something else; NaN is in no range.
+        BadRequestError: they are something else (NaN is in no range).
     """
     if (
         not isinstance(values, list)

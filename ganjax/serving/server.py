@@ -1,4 +1,4 @@
-"""The page over HTTP, to this machine alone. The only place in ganjax that listens."""
+"""Serves the page over HTTP, to this machine only. No other module of ganjax accepts connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ganjax.system.errors import UserError
 
 LOOPBACK = "127.0.0.1"
 LARGEST_BODY = 2**20  # bytes of a request: latents are a few thousand
-PATIENCE = 60  # seconds in which nothing comes, after which a connection is closed
+TIMEOUT = 60  # seconds without data after which a connection is closed
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -21,7 +21,7 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",  # the address is the secret
+    "Referrer-Policy": "no-referrer",  # the address contains the token
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -31,38 +31,38 @@ class Server(socketserver.ThreadingTCPServer):
     """Serves a generator's page at `address`, once `serve_forever` is called.
 
     Raises:
-        UserError: the port cannot be had.
+        UserError: the port cannot be used.
     """
 
     allow_reuse_address = True
-    daemon_threads = True  # an open connection does not keep the process
+    daemon_threads = True  # the process does not wait for open connections
 
     def __init__(self, generator: Generator, *, port: int, seed: int, truncation: float) -> None:
         try:
             super().__init__((LOOPBACK, port), Handler)
         except OSError as error:
             raise UserError(
-                f"port {port} cannot be had: {error.strerror}; choose another --port, or leave it out"
+                f"port {port} cannot be used: {error.strerror}; choose another --port, or leave it out"
             ) from error
         port, token = self.server_address[1], secrets.token_urlsafe(24)
         self.address = f"http://{LOOPBACK}:{port}/{token}/"
         self.page = Page(generator, token=token, port=port, seed=seed, truncation=truncation)
 
     def handle_error(self, request, client_address) -> None:
-        """Who goes away in the middle of an answer is no mistake of ours."""
+        """Print a traceback, but not if the browser has only closed the connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Takes a request off the wire and puts its response on it."""
+    """Reads a request from a connection and writes its response."""
 
     protocol_version = (
-        "HTTP/1.1"  # connections are kept: opening one for each picture takes longer than drawing
+        "HTTP/1.1"  # connections are reused: opening one for each picture takes longer than drawing
     )
     disable_nagle_algorithm = True
-    wbufsize = -1  # an answer leaves in one piece
-    timeout = PATIENCE
+    wbufsize = -1  # buffered: a response is sent in one piece
+    timeout = TIMEOUT
     server: Server
 
     def _respond(self) -> None:
@@ -80,10 +80,10 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit()):
             self.close_connection = True
-            return Response(411, b"its length must be said")
+            return Response(411, b"Content-Length is required")
         if len(length) > 9 or int(length) > LARGEST_BODY:
             self.close_connection = True
-            return Response(413, b"this is too long")
+            return Response(413, b"the body is too long")
         headers = {name.lower(): value for name, value in self.headers.items()}
         return self.server.page.answer(
             Request(self.command, self.path, headers, self.rfile.read(int(length)))
@@ -98,21 +98,21 @@ class Handler(BaseHTTPRequestHandler):
         return "ganjax"
 
     def log_message(self, format, *args) -> None:
-        """Nothing: the address is a secret, and nobody reads along."""
+        """Print nothing: the address is a secret."""
 
 
 def serve(generator: Generator, *, port: int, seed: int, truncation: float) -> None:
-    """Serve the page until Ctrl-C, which raises KeyboardInterrupt as ever; says where it is.
+    """Print the address of the page and serve it until Ctrl-C (KeyboardInterrupt).
 
     Args:
-        generator: of pictures.
-        port: 0 for any that is free.
+        generator: a generator of pictures.
+        port: 0 for any free port.
         seed: of the first face.
-        truncation: to begin with.
+        truncation: initial value of its slider.
 
     Raises:
-        UserError: the port cannot be had.
+        UserError: the port cannot be used.
     """
     with Server(generator, port=port, seed=seed, truncation=truncation) as server:
-        print(f"{server.address}\nopen this in a browser on this machine; Ctrl-C ends it", flush=True)
+        print(f"{server.address}\nopen this in a browser on this machine; Ctrl-C stops it", flush=True)
         server.serve_forever()

@@ -1,4 +1,4 @@
-"""What a program needs of the machine it runs on: files that are whole, locks, signals, memory, versions."""
+"""What a program needs around the core: atomic files, locks, signals, memory, progress, versions."""
 
 from ganjax.system.errors import DamagedError, UserError
 

@@ -1,4 +1,4 @@
-"""On what a run's bits depend beside its settings: versions, processor, threads, flags."""
+"""What a run's results depend on besides its settings: versions, processor, threads, flags."""
 
 from __future__ import annotations
 
@@ -17,16 +17,25 @@ from typing import Any
 import jax
 
 import ganjax
+from ganjax.system.keras_settings import DEFAULTS, keras_settings
 from ganjax.system.process import is_deterministic, processor, threads
 
-FLAGS = ("XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_ENABLE_X64", "NVIDIA_TF32_OVERRIDE")
+FLAGS = ("XLA_FLAGS", "NVIDIA_TF32_OVERRIDE")
+JAX_SETTINGS = {  # that change results, with their defaults
+    "jax_default_matmul_precision": None,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_disable_jit": False,
+    "jax_enable_x64": False,
+    "jax_random_seed_offset": 0,
+    "jax_threefry_partitionable": True,
+}
 
-# What XLA looks for before it chooses instructions; the dozens of other flags change no program.
+# The processor flags that XLA looks at to choose instructions; dozens of others make no difference.
 INSTRUCTIONS = re.compile(r"sse4_\d|avx\w*|fma|f16c|amx\w*|asimd|sve\w*|bf16")
 
 
 def environment() -> dict[str, Any]:
-    """Everything outside of a run's settings that its bits may depend on, as JSON values."""
+    """Everything outside a run's settings that may change its results, as JSON values."""
     name, flags = processor()
     return {
         "versions": versions(),
@@ -38,14 +47,14 @@ def environment() -> dict[str, Any]:
         "instructions": " ".join(sorted(filter(INSTRUCTIONS.fullmatch, flags))),
         "threads": threads(),
         "deterministic": is_deterministic(),
-        "flags": {name: os.environ[name] for name in FLAGS if name in os.environ},
+        "flags": _flags(),
     }
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:
-    """What differs between two environments, a line each: `"versions jax: 0.10.2, here 0.12.0"`."""
+    """What differs between two environments, one line each: `"versions jax: 0.10.2, here 0.12.0"`."""
     if not isinstance(one, Mapping) or not isinstance(other, Mapping):
-        return ["all that is known of one of them"]
+        return ["one of the two environments is unknown"]
     lines = []
     for name in sorted(one.keys() | other.keys()):
         a, b = one.get(name), other.get(name)
@@ -56,12 +65,12 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
             lines += [f"instructions not here: {' '.join(sorted(its - mine))}"] if its - mine else []
             lines += [f"instructions only here: {' '.join(sorted(mine - its))}"] if mine - its else []
         elif a != b:
-            lines.append(f"{path}{name}: {_said(a)}, here {_said(b)}")
+            lines.append(f"{path}{name}: {_shown(a)}, here {_shown(b)}")
     return lines
 
 
 def versions() -> dict[str, str]:
-    """Versions of ganjax (with its commit where that is known), of Python and of what results depend on."""
+    """Versions of ganjax (with its commit, if known), Python and the packages that results depend on."""
     packages = ("jax", "jaxlib", "keras", "optax", "numpy")
     installed = {name: importlib.metadata.version(name) for name in packages}
     commit = _commit()
@@ -69,9 +78,22 @@ def versions() -> dict[str, str]:
     return named | {"python": platform.python_version(), **installed}
 
 
+def _flags() -> dict[str, str]:
+    """Environment variables and settings of JAX and Keras that may change results, if they are not default."""
+    flags = {name: os.environ[name] for name in FLAGS if name in os.environ}
+    for name, default in JAX_SETTINGS.items():
+        value = getattr(jax.config, name, default)
+        if value != default:
+            flags[name.upper()] = str(value)
+    for name, value in keras_settings().items():
+        if value != DEFAULTS[name]:
+            flags[f"keras {name}"] = str(value)
+    return flags
+
+
 @functools.cache
 def _commit() -> str | None:
-    """The commit ganjax was installed from or stands at, `-modified` where files have changed since."""
+    """The commit of this copy of ganjax, ending in `-modified` if its files were changed; None if unknown."""
     try:
         origin = importlib.metadata.distribution("ganjax").read_text("direct_url.json")
         known = json.loads(origin or "{}").get("vcs_info", {}).get("commit_id")
@@ -95,5 +117,5 @@ def _output(command: list[str]) -> str | None:
     return result.stdout.strip()
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return "nothing" if value is None else str(value)

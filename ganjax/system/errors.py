@@ -1,4 +1,4 @@
-"""Mistakes that a user can put right, each said in one line."""
+"""Errors that a user can cause and correct, each reported in one line, and what helps to word them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-UNFINISHED = ".writing-"  # how the names of temporary files and folders begin
+UNFINISHED = ".writing-"  # prefix of the names of temporary files and folders
 
 
 class UserError(Exception):
-    """Something the user asked for cannot be done: the message says what is wrong and what to do.
+    """The user asked for something that cannot be done: the message says what is wrong and what to do.
 
-    The message is one line, whatever names and values it quotes from files. The command line prints it
-    without a traceback and exits with code 2.
+    The message is always one line, even if it quotes text from files. The command line prints it without a
+    traceback and exits with code 2.
     """
 
     def __init__(self, message: str) -> None:
@@ -22,18 +22,18 @@ class UserError(Exception):
 
 
 class DamagedError(UserError):
-    """A file is not what was written."""
+    """A file is damaged: its content is not what ganjax wrote."""
 
 
 def one_line(text: str) -> str:
-    """`text` with every run of white space as one space, and what moves a terminal's cursor spelt out."""
+    """`text` with each run of white space replaced by one space, and unprintable characters escaped."""
     line = " ".join(text.split())
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
 
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike) -> Iterator[None]:
-    """Make an OSError name `path` where it names no file (a full disk) or a temporary one."""
+    """Make an OSError of the block name `path` if it names no file (a full disk) or a temporary one."""
     try:
         yield
     except OSError as error:
@@ -44,10 +44,10 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(out: Path) -> Iterator[None]:
-    """A block that writes to `out`.
+    """A block that writes to `out`, the value of a command's `--out`.
 
     Raises:
-        UserError: something in the block could not be written (a file where a folder is wanted, a full disk).
+        UserError: the block raised an OSError (a full disk, a file where a folder is needed).
     """
     try:
         yield

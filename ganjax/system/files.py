@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and the same bytes for the same content."""
+"""Files that are written completely or not at all, and reproducibly; and the cache folder."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import Any
 
 from ganjax.system.errors import UNFINISHED, UserError, naming
 
-_NO_DATE = "1980-01-01@00:00:00"  # in the form Keras reads; when a model was written is for others to say
-_asking_umask = threading.Lock()
+_NO_DATE = "1980-01-01@00:00:00"  # in Keras's format; a real date would make the bytes depend on the clock
+_umask_lock = threading.Lock()
 
 
 @contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix, which takes its place when the block ends well.
+    """A temporary path in the folder of `path`, with the same suffix, which replaces `path` after the block.
 
-    When the block raises, `path` is left as it was and the temporary file is removed. When it ends, the
-    content has reached the disk before the name has, so that no crash leaves an empty file under it.
+    If the block raises, `path` is unchanged and the temporary file is removed. The content is written to disk
+    before the file gets its name, so that no crash can leave an empty file of that name.
     """
     path = Path(path)
     with naming(path):
@@ -37,7 +37,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     try:
         with naming(path):
             yield temporary
-            temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for the owner's eyes only
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only the owner can read
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -46,7 +46,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: str | os.PathLike) -> None:
-    """Remove what a process that was killed has left half-written anywhere in `folder`."""
+    """Remove the temporary files and folders that a killed process left anywhere in `folder`."""
     for path in list(Path(folder).rglob(f"{UNFINISHED}*")):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -55,11 +55,11 @@ def remove_unfinished(folder: str | os.PathLike) -> None:
 
 
 def write_zip(path: str | os.PathLike, members: Mapping[str, bytes], comment: bytes = b"") -> None:
-    """Write a .zip file that depends on `members` and `comment` alone: not on the clock or the umask."""
+    """Write a .zip file whose bytes depend only on `members` and `comment`, not on the clock or the umask."""
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.comment = comment
         for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name), content)  # dated 1980, where zip's calendar begins
+            archive.writestr(zipfile.ZipInfo(name), content)  # dated 1980, the first year in the format
 
 
 def write_keras(path: Path, model: Any) -> None:
@@ -73,7 +73,7 @@ def write_keras(path: Path, model: Any) -> None:
         tempfile.TemporaryDirectory(prefix=f"{UNFINISHED}model-", dir=path.parent) as temporary,
     ):
         with warnings.catch_warnings():
-            # Keras's variables do not know NumPy 2's argument `copy` yet.
+            # Keras's variables do not support NumPy 2's argument `copy` yet.
             warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
             model.save(temporary, zipped=False)
         files = sorted(file for file in Path(temporary).rglob("*") if file.is_file())
@@ -83,13 +83,13 @@ def write_keras(path: Path, model: Any) -> None:
 
 
 def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
-    """The folder for everything that is kept between runs: prepared pictures, downloads, compiled programs.
+    """The folder for prepared pictures, downloads and compiled programs; it is not created here.
 
-    `cache_dir` when given, else the user's own (`$XDG_CACHE_HOME/ganjax`, usually
-    `~/.cache/ganjax`). Nothing is created.
+    Args:
+        cache_dir: by default the user's own cache (`$XDG_CACHE_HOME/ganjax`, usually `~/.cache/ganjax`).
 
     Raises:
-        UserError: `cache_dir` begins with the home of a user that does not exist.
+        UserError: `cache_dir` begins with `~NAME` and there is no such user.
     """
     if cache_dir is not None:
         try:
@@ -104,8 +104,8 @@ def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
 
 
 def _umask() -> int:
-    # Asking sets it, too: two threads at once could leave it at 0.
-    with _asking_umask:
+    # Reading it also sets it: two threads at once could leave it at 0.
+    with _umask_lock:
         mask = os.umask(0)
         os.umask(mask)
         return mask

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a run stops where it can be saved, and at once when asked twice."""
+"""Ctrl-C and SIGTERM: the first lets a run stop at its next checkpoint, the second stops it at once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class Interruption:
-    """A context in which the first Ctrl-C or SIGTERM only sets `asked`, and the second leaves.
+    """A context in which the first Ctrl-C or SIGTERM only sets `asked`, and the second ends the process.
 
-    Outside the main thread, which alone receives signals, it changes nothing.
+    Outside the main thread, which is the only one that receives signals, it does nothing.
 
     Args:
-        quiet: say nothing about it.
-        leave: how a program leaves at once, given its exit code (128 and the signal): `os._exit`. It is
-            called from another thread, since the main one may be deep within a compiler that hears no signal;
-            and after the first signal already where `nothing_to_lose`. Without it, as in a notebook, the
-            second signal raises KeyboardInterrupt when the main thread comes back to Python.
+        quiet: print nothing at the first signal.
+        leave: ends the program at once, given its exit code (128 + signal number): `os._exit`. It is called
+            from another thread, since the main thread may be in a long compilation, during which Python calls
+            no signal handler; if `nothing_to_lose` is set, it is called at the first signal. Without `leave`,
+            as in a notebook, the second signal raises KeyboardInterrupt in the main thread.
 
     Attributes:
-        asked: the signal that came first, or 0.
-        nothing_to_lose: whether all that was done so far is safe.
+        asked: number of the first signal, or 0.
+        nothing_to_lose: whether everything done so far has been saved.
     """
 
     def __init__(self, quiet: bool, leave: Callable[[int], None] | None = None) -> None:
@@ -39,7 +39,7 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         self.before: dict[int, Handler] = {}
-        if threading.current_thread() is threading.main_thread():  # signals reach no other
+        if threading.current_thread() is threading.main_thread():  # no other thread gets signals
             self.before = {number: signal.signal(number, self._ask) for number in SIGNALS}
             if self.leave:
                 self._watch()
@@ -60,7 +60,7 @@ class Interruption:
         self.asked = self.asked or number
 
     def _watch(self) -> None:
-        # Python writes a signal's number here at once, and calls its handler when the main thread has time.
+        # Python writes the number of a signal here at once, but calls its handler only in the main thread.
         read, self.written = os.pipe()
         os.set_blocking(self.written, False)
         self.wakeup_before = signal.set_wakeup_fd(self.written, warn_on_full_buffer=False)

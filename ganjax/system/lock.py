@@ -1,4 +1,4 @@
-"""One process at a time in a run folder."""
+"""A lock on a run folder: only one process at a time may train in it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ganjax.system.errors import UserError, naming
 
 
 class Lock:
-    """A context that holds a run folder for this process.
+    """A context in which this process holds a run folder.
 
-    The system lets go of it when the process ends, however it ends: a lock that is left behind by a dead
-    process blocks nobody. Systems without `flock` (Windows) have no lock.
+    The operating system releases the lock when the process ends in any way, so a dead process blocks nobody.
+    Systems without `flock` (Windows) have no lock.
 
     Raises (on entering):
-        UserError: another process holds it; names that process.
+        UserError: another process holds the folder; the message names it.
         OSError: the folder cannot be written.
     """
 

@@ -1,4 +1,7 @@
-"""Which processor this is, and how much of it this process may use."""
+"""What this process runs on, and how it computes: processor, threads, deterministic kernels, memory.
+
+Threads, kernels and memory must be set before JAX starts: all of these functions work without importing it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import os
 import platform
 from pathlib import Path
 
+# Processor and threads.
+
 CPUINFO = Path("/proc/cpuinfo")
 
 
 def processor() -> tuple[str, set[str]]:
-    """`(name, instruction flags)` of this machine's processor; off Linux, what Python knows of it."""
+    """`(name, instruction flags)` of this machine's processor; without Linux's /proc, no flags."""
     return parse(CPUINFO.read_text() if CPUINFO.exists() else "")
 
 
@@ -28,52 +33,38 @@ def parse(cpuinfo: str) -> tuple[str, set[str]]:
 
 
 def cores() -> int:
-    """Processors this process may run on: JAX computes with as many threads."""
+    """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8
-_MOST = 2**31 - 1
-_NEVER = -1
+def compute_with(threads: int) -> None:
+    """Make XLA compute with this many threads on a CPU, unless the user has set `NPROC`.
 
-
-def keep_freed_memory(*, one_arena: bool = True) -> bool:
-    """Let this process keep large blocks it has freed, instead of giving them back to the kernel.
-
-    On a CPU every training step allocates the same large temporaries. By default glibc maps each one anew,
-    and the step waits while the kernel fills its pages with zeros. Call it before JAX starts its threads.
-
-    Args:
-        one_arena: all threads share one arena. Right for networks over images: the other arenas are made of
-            blocks of 64 MiB, and what is larger, as a step's temporaries are, is mapped anew after all. Wrong
-            for small dense networks, whose threads then wait for each other: a step of the 3x16 ring pair
-            takes 66 microseconds in place of 38 (2 cores of an AMD EPYC with AVX-512, JAX 0.10.2).
-
-    Returns:
-        Whether it was done: on Linux with glibc only. `MALLOC_*` in the environment is overruled.
+    The number of threads decides how a matrix product is split, and so how its sums are rounded.
     """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    options = [(_M_MMAP_MAX, 0), (_M_MMAP_THRESHOLD, _MOST), (_M_TRIM_THRESHOLD, _NEVER)]
-    if one_arena:
-        options.append((_M_ARENA_MAX, 1))
-    return all(mallopt(option, value) for option, value in options)
+    os.environ.setdefault("NPROC", str(threads))
 
+
+def threads() -> int:
+    """How many threads XLA uses on a CPU: `NPROC` if it is set, otherwise one for each core."""
+    value = os.environ.get("NPROC", "")
+    return int(value) if value.isascii() and value.isdigit() and int(value) else cores()
+
+
+# Deterministic kernels.
 
 XLA_FLAGS = (
-    "--xla_gpu_deterministic_ops=true",  # no kernel that adds up in whatever order its threads come
-    "--xla_gpu_autotune_level=0",  # no choice of kernels by how long they took today
+    "--xla_gpu_deterministic_ops=true",  # no kernel whose order of additions depends on timing
+    "--xla_gpu_autotune_level=0",  # no choice of kernels by measured speed
 )
 
 
 def make_deterministic() -> None:
-    """Ask XLA for kernels that always give the same bits, by its flags in the environment.
+    """Set the XLA flags in the environment that make results on a GPU reproducible; they cost speed there.
 
-    These are for GPUs, and cost speed there. On CPUs the same number of threads is all that is needed
-    (`compute_with`). A flag that the user has set stands.
+    On a CPU the same number of threads is enough (`compute_with`). Flags that the user has set are kept.
     """
     flags = _flags()
     names = {flag.split("=")[0] for flag in flags}
@@ -82,23 +73,41 @@ def make_deterministic() -> None:
 
 
 def is_deterministic() -> bool:
-    """Whether XLA was asked for such kernels, by `make_deterministic` or by the user."""
+    """Whether these flags are set, by `make_deterministic` or by the user."""
     return set(XLA_FLAGS) <= set(_flags())
-
-
-def compute_with(threads: int) -> None:
-    """Let XLA compute with so many threads on a CPU, on however many cores, unless the user has set `NPROC`.
-
-    How a product is split among threads decides how its sums are rounded.
-    """
-    os.environ.setdefault("NPROC", str(threads))
-
-
-def threads() -> int:
-    """With how many threads XLA computes on a CPU: `NPROC`, or as many as cores this process may use."""
-    said = os.environ.get("NPROC", "")
-    return int(said) if said.isascii() and said.isdigit() and int(said) else cores()
 
 
 def _flags() -> list[str]:
     return os.environ.get("XLA_FLAGS", "").split()
+
+
+# Memory.
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8  # from malloc.h
+_LARGEST = 2**31 - 1
+_NEVER = -1
+
+
+def keep_freed_memory(*, one_arena: bool = True) -> bool:
+    """Make glibc's malloc keep large blocks that were freed, instead of returning them to the kernel.
+
+    On a CPU every training step allocates the same large temporaries. By default glibc maps them anew each
+    time, and the step waits while the kernel fills the pages with zeros. Call this before JAX starts threads.
+
+    Args:
+        one_arena: all threads share one arena. This is right for networks on images: the other arenas consist
+            of blocks of 64 MiB, and larger allocations, such as a step's temporaries, would be mapped anew
+            despite the setting. It is wrong for small dense networks, whose threads then wait for each other:
+            a step of the 3x16 ring networks takes 66 instead of 38 microseconds (2 cores of an AMD EPYC with
+            AVX-512, JAX 0.10.2).
+
+    Returns:
+        Whether it was done: only on Linux with glibc. It overrides `MALLOC_*` in the environment.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    options = [(_M_MMAP_MAX, 0), (_M_MMAP_THRESHOLD, _LARGEST), (_M_TRIM_THRESHOLD, _NEVER)]
+    if one_arena:
+        options.append((_M_ARENA_MAX, 1))
+    return all(mallopt(option, value) for option, value in options)

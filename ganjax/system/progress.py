@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar in a terminal, plain lines elsewhere."""
+"""What a run shows while it trains (a bar in a terminal, plain lines elsewhere), and where its time goes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ LINE_SECONDS = 10.0  # between two plain lines
 
 
 def tell(text: str) -> None:
-    """Print `text` to standard error, where somebody still listens: a closed pipe is no reason to stop."""
-    # Python refuses to print in a signal's handler that has interrupted another print.
+    """Print `text` to standard error; if it is closed, do nothing: a run must not stop for that."""
+    # RuntimeError: Python does not allow printing in a signal handler that has interrupted another print.
     with contextlib.suppress(OSError, RuntimeError):
         print(text, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Shows step, steps per second and both losses, on standard error.
+    """A context that shows steps, steps per second and both losses on standard error.
 
     Args:
         steps: of the whole run.
         quiet: show nothing.
-        done: steps that were done before, by an earlier process.
+        done: steps that an earlier process has done.
     """
 
     def __init__(self, steps: int, quiet: bool, done: int = 0) -> None:
@@ -41,11 +41,11 @@ class Progress:
         self.bar.close()
 
     def advance(self, count: int, metrics: dict[str, float]) -> None:
-        """`count` more steps are done, the last with these metrics."""
+        """Report that `count` more steps are done; `metrics` are those of the last one."""
         self.step += count
         try:
             self._show(count, f"G {metrics['generator_loss']:.3f}  D {metrics['discriminator_loss']:.3f}")
-        except OSError:  # whoever watched has left (a closed pipe or terminal): no reason to stop
+        except OSError:  # the terminal or pipe was closed: go on without output
             self.quiet = self.bar.disable = True
 
     def _show(self, count: int, losses: str) -> None:
@@ -60,10 +60,10 @@ class Progress:
 
 
 class Clock:
-    """Adds up seconds of wall time by phase: `with clock("steps") as watch: ...`, then `watch.seconds`.
+    """Adds up wall time by phase: `with clock("steps") as watch: ...`, then `watch.seconds`.
 
     Attributes:
-        seconds: of every phase so far, to the millisecond.
+        seconds: total of each phase so far, rounded to milliseconds.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class Clock:
 
 
 class Watch:
-    """One measurement: its own `seconds` once the block has ended, added to its phase's."""
+    """One measurement: after the block, `seconds` is its duration, which is also added to its phase."""
 
     def __init__(self, phases: dict[str, float], phase: str) -> None:
         self.phases, self.phase, self.seconds = phases, phase, 0.0

@@ -1,4 +1,4 @@
-"""Running an experiment: compiled chunks, a progress bar, and the folder a run leaves behind."""
+"""Running an experiment: compiled chunks of steps, a progress bar, and the run folder that is written."""
 
 from ganjax.runs.checkpointer import CheckpointPolicy
 from ganjax.runs.run_folder import RunFolder

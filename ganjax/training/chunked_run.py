@@ -1,4 +1,4 @@
-"""A run as a sequence of chunks: where it returns to Python, and what is known there."""
+"""A run as a sequence of chunks: when it returns to Python, and what each chunk returns."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganjax.datasets.batches import Source
-from ganjax.runs.digests import next_named
+from ganjax.runs.digests import next_digest_step
 from ganjax.state import GANState
 from ganjax.system.progress import Clock
 from ganjax.training.chunks import Chunk
 
-CHUNK_SECONDS = 1.0  # what a chunk should take: Ctrl-C and the progress bar wait for it
+CHUNK_SECONDS = 1.0  # how long a chunk should take: Ctrl-C and the progress bar wait for its end
 
 
 @dataclasses.dataclass(frozen=True)
 class ChunkResult:
-    """Where a chunk has ended.
+    """What is known after a chunk.
 
     Attributes:
-        first, step: steps done before and after it.
-        state: the state after it. It is donated to the next chunk: copy what is to outlive that.
+        first, step: number of steps done before and after it.
+        state: the state after it. It is donated to the next chunk: copy it to use it longer.
         before: the state before it.
-        rows: metrics by name, float32, the first axis counting the chunk's steps.
+        rows: metrics by name, float32, with one entry along the first axis for each step of the chunk.
     """
 
     first: int
@@ -38,12 +38,14 @@ class ChunkResult:
 
 @dataclasses.dataclass(frozen=True)
 class ChunkPlan:
-    """From where to where, and where to stop on the way; the named steps of `training.digests` are stops too.
+    """First and last step of a run, and the steps between at which it returns to Python.
+
+    It also returns at the steps with a digest (`ganjax.runs.digests`).
 
     Attributes:
-        first, last: steps done at the beginning and at the end.
-        every: stop at the multiples of each of these; zeros are ignored.
-        capacity: steps in a chunk, at most.
+        first, last: number of steps done at the beginning and at the end.
+        every: return at the multiples of each of these; zeros are ignored.
+        capacity: largest number of steps in a chunk.
     """
 
     first: int
@@ -51,35 +53,35 @@ class ChunkPlan:
     every: tuple[int, ...]
     capacity: int
 
-    def until_next_stop(self, step: int, affordable: int) -> int:
-        """How many steps to do from `step` on, at most `affordable`."""
+    def until_next_stop(self, step: int, most: int) -> int:
+        """How many steps to do after `step` in the next chunk, at most `most`."""
         stops = [every - step % every for every in self.every if every > 0]
-        stops += [next_named(step) - step, self.last - step]
-        return min(affordable, self.capacity, *stops)
+        stops += [next_digest_step(step) - step, self.last - step]
+        return min(most, self.capacity, *stops)
 
 
 def run_chunks(
     chunk: Chunk, state: GANState, source: Source, data_key: jax.Array, chunk_plan: ChunkPlan, clock: Clock
 ) -> Iterator[ChunkResult]:
-    """Train along `chunk_plan`, chunk by chunk. Where a run is cut into chunks changes no bit of it.
+    """Train according to `chunk_plan`. How a run is divided into chunks does not change its results.
 
     Args:
-        chunk: from `compile_chunk`, or one for a population: it is only handed what follows.
+        chunk: from `compile_chunk`, or one for a population; it is called with the next three arguments.
         state: donated.
         source, data_key: where batches come from.
-        course: see there.
-        clock: told the seconds of "compile" (the first chunk, which also compiles) and "steps".
+        chunk_plan: first and last step, and where to return.
+        clock: adds up the seconds of "compile" (the first chunk, which includes compilation) and "steps".
     """
-    step, affordable = chunk_plan.first, 1
+    step, most = chunk_plan.first, 1
     phase = "compile"
     while step < chunk_plan.last:
-        count = chunk_plan.until_next_stop(step, affordable)
+        count = chunk_plan.until_next_stop(step, most)
         before = jax.tree.map(jnp.copy, state)
         with clock(phase) as watch:
             state, metrics = chunk(state, source, data_key, count)
             rows = {name: np.asarray(values)[:count] for name, values in metrics.items()}
-        # The first chunk also compiles: its rate only says how slow a step is at most.
-        affordable = max(1, int(count / watch.seconds * CHUNK_SECONDS))
+        # After the first chunk, which includes compilation, this is only a lower bound.
+        most = max(1, int(count / watch.seconds * CHUNK_SECONDS))
         phase = "steps"
         yield ChunkResult(step, step + count, state, before, rows)
         step += count

@@ -1,10 +1,11 @@
-"""What training needs to know of an experiment; `ganjax.experiments` has the named ones."""
+"""What training needs from an experiment; `ganjax.experiments` has the named ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import jax
 
@@ -14,10 +15,12 @@ from ganjax.state import GANState
 
 
 class Experiment(Protocol):
-    """Settings, a GAN, data, and how both are looked at."""
+    """Settings, a GAN, data, and how they are drawn and scored."""
 
-    @property
-    def name(self) -> str: ...
+    name: ClassVar[str]
+    select_every: ClassVar[int]
+    select_by: ClassVar[str]
+
     @property
     def seed(self) -> int: ...
     @property
@@ -28,27 +31,23 @@ class Experiment(Protocol):
     def log_every(self) -> int: ...
     @property
     def picture_every(self) -> int: ...
-    @property
-    def select_every(self) -> int: ...
-    @property
-    def select_by(self) -> str: ...
-    @property
+    @cached_property
     def gan(self) -> GAN: ...
 
     def load(self, progress: bool) -> tuple[Source, Mapping[str, Any]]:
-        """The real data, and what the manifest says of them."""
+        """The real data, and their description in the manifest."""
         ...
 
     def draw(self, path: Path, state: GANState, source: Source, key: jax.Array) -> None:
-        """Draw a picture of the state; the same key gives the same latents."""
+        """Draw a picture of the state to `path`; the same key gives the same latents."""
         ...
 
     def walk(self, path: Path, state: GANState, key: jax.Array) -> None:
-        """Draw walks through the state's latent space, or nothing."""
+        """Draw walks through the latent space to `path`, or do nothing."""
         ...
 
     def distance(self, state: GANState, source: Source, key: jax.Array) -> float:
-        """With `select_every` > 0: how far the state is from what is wanted; the least is kept."""
+        """With `select_every` > 0: a distance; the state with the smallest one is kept."""
         ...
 
     def score(self, state: GANState, source: Source, key: jax.Array) -> dict[str, float]:

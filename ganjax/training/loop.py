@@ -1,4 +1,4 @@
-"""fit: run an experiment from its first step to its last, or from its last checkpoint on."""
+"""fit: run an experiment from its first step, or from its latest checkpoint, to its last step."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ganjax.state import GANState, init_state
 from ganjax.system.errors import UserError
 from ganjax.system.files import remove_unfinished
 from ganjax.system.interruption import Interruption
+from ganjax.system.keras_settings import settings_for
 from ganjax.system.lock import Lock
 from ganjax.system.progress import Clock, Progress, tell
 from ganjax.training.chunked_run import ChunkPlan, ChunkResult, run_chunks
@@ -35,27 +36,27 @@ def fit(
     quiet: bool = False,
     leave: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Train `experiment` and write everything it leaves into `folder`.
+    """Train `experiment` and write the results to `folder`.
 
-    However often it is stopped and resumed, a run ends with the same bytes in the same files; times, dates
-    and process numbers stand in the manifest alone.
+    A run ends with the same bytes in the same files however often it was stopped and resumed. Only the
+    manifest contains times, dates and process numbers.
 
     Args:
-        experiment: what to run. Everything drawn follows from `experiment.seed`.
-        folder: an empty run folder, from `RunFolder.create`; with `resume`, one that holds this run.
-        steps: end with this step, if not with `experiment.steps`. Schedules stay those of `experiment`.
-        resume: go on from the last whole checkpoint, or from the beginning where there is none.
-        keeping: how often checkpoints are written, and how many stay.
-        quiet: no progress, no messages.
-        leave: `os._exit`, for a program whose second Ctrl-C shall end it wherever it is (see `Interruption`).
+        experiment: what to run. Everything random follows from `experiment.seed`.
+        folder: an empty run folder, from `RunFolder.create`; with `resume`, one that contains this run.
+        steps: last step; by default `experiment.steps`. Schedules of `experiment` do not change.
+        resume: continue from the latest undamaged checkpoint, or start at the first step if there is none.
+        checkpoint_policy: how often checkpoints are written, and how many are kept.
+        quiet: no progress bar, no messages.
+        leave: `os._exit`, for a program that a second Ctrl-C is to end at once (see `Interruption`).
 
     Raises:
         DivergedError: a loss or gradient was not finite; the last good state is in `checkpoints/`.
-        UserError: another process is running in `folder`, or what is there is another run, or has gone
-            further than `steps`.
-        OSError: something cannot be written. What was safe stays safe.
+        UserError: another process is training in `folder`, or it contains another run, or one that has done
+            more than `steps` steps.
+        OSError: something cannot be written. Files written before are not damaged.
     """
-    with Lock(folder.path):
+    with Lock(folder.path), settings_for(experiment):
         remove_unfinished(folder.path)
         return _fit(experiment, folder, steps or experiment.steps, resume, checkpoint_policy, quiet, leave)
 
@@ -72,26 +73,26 @@ def _fit(
     say, clock, gan = (lambda text: None) if quiet else tell, Clock(), experiment.gan
     with clock("data"):
         run = RunInputs(experiment, not quiet)
-    # Nothing is written or removed before: a run whose data cannot be had leaves its folder as it was.
+    # Nothing is written or removed before the data are loaded: if that fails, the folder is unchanged.
     if not resume:
         folder.make_room()
-    found = resume_from(folder, gan, run.description, say) if resume else None
-    first = found.step if found else 0
+    resumed = resume_from(folder, gan, run.description, say) if resume else None
+    first = resumed.step if resumed else 0
     if first > last:
-        raise UserError(f"{folder.path} has {first} steps already: --steps must be at least that many")
-    session = Session(run, folder, last, checkpoint_policy, say, clock, found)
-    state = found.state if found else initial_state(experiment, run.init_key)
+        raise UserError(f"{folder.path} has done {first} steps already: --steps must be at least {first}")
+    session = Session(run, folder, last, checkpoint_policy, say, clock, resumed)
+    state = resumed.state if resumed else initial_state(experiment, run.init_key)
     capacity = capacity_for(experiment.steps, experiment.batch)
     chunk = compile_chunk(gan, experiment.batch, capacity)
     chunk_plan = ChunkPlan(first, last, stops(experiment, checkpoint_policy), capacity)
     steps = ([result] for result in run_chunks(chunk, state, run.source, run.data_key, chunk_plan, clock))
-    (outcome,) = carry_out([session], [state], steps, chunk_plan, checkpoint_policy, quiet, leave)
+    (outcome,) = run_sessions([session], [state], steps, chunk_plan, checkpoint_policy, quiet, leave)
     if isinstance(outcome, DivergedError):
         raise outcome
     return outcome
 
 
-def carry_out(
+def run_sessions(
     sessions: Sequence[Session],
     states: Sequence[GANState],
     steps: Iterable[Sequence[ChunkResult]],
@@ -100,14 +101,14 @@ def carry_out(
     quiet: bool,
     leave: Callable[[int], None] | None,
 ) -> list[Outcome | DivergedError]:
-    """Lead runs that take their steps together from `states` to their end, or to where a signal stops all.
+    """Run sessions together from `states` to their last step, or until a signal stops them.
 
     Args:
-        sessions: one a run.
-        states: what each begins with.
-        steps: chunk by chunk, what each has reached. Those that have diverged are passed over.
-        course: from where to where.
-        keeping, quiet, leave: as in `fit`.
+        sessions: one per run.
+        states: the initial state of each.
+        steps: the results of each chunk, one per session. Those of sessions that have diverged are ignored.
+        chunk_plan: first and last step.
+        checkpoint_policy, quiet, leave: as in `fit`.
 
     Returns:
         How each run ended.
@@ -123,38 +124,38 @@ def carry_out(
             opened.enter_context(session).begin(state)
         for results in steps:
             interruption.nothing_to_lose = False
-            going = [pair for pair in zip(sessions, results, strict=True) if not pair[0].diverged]
-            for session, result in going:
+            running = [pair for pair in zip(sessions, results, strict=True) if not pair[0].diverged]
+            for session, result in running:
                 session.note(result)
-            going = [(session, result) for session, result in going if not session.diverged]
-            if not going:
+            running = [(session, result) for session, result in running if not session.diverged]
+            if not running:
                 break
-            result, asked = going[0][1], interruption.asked
+            result, asked = running[0][1], interruption.asked
             if result.step == chunk_plan.last or asked or timer.due(result.step):
-                for session, _ in going:
+                for session, _ in running:
                     session.save()
-            progress.advance(result.step - result.first, _means([result.rows for _, result in going]))
+            progress.advance(result.step - result.first, _means([result.rows for _, result in running]))
             if asked:
                 break
         for session in sessions:
             session.wait()
-        # Whoever has asked already is obeyed just now: only another signal means more.
+        # A signal that has come is being obeyed; only another one may end the process at once.
         interruption.nothing_to_lose = not interruption.asked
         return [session.diverged or session.end(interruption.asked) for session in sessions]
 
 
 def stops(experiment: Experiment, checkpoint_policy: CheckpointPolicy) -> tuple[int, ...]:
-    """At the multiples of which steps a run returns to Python."""
+    """The numbers at whose multiples a run returns to Python."""
     return experiment.picture_every, experiment.select_every, checkpoint_policy.every.steps
 
 
 def initial_state(experiment: Experiment, key: jax.Array) -> GANState:
-    """The state a run begins with, drawn from `key`."""
-    # Run once: the time goes into compiling, and most of that into optimising.
+    """The state before the first step, drawn from `key`."""
+    # It runs once, so nearly all the time is compilation, and most of that is optimisation.
     init = jax.jit(init_state, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0})
     return init(experiment.gan, key)
 
 
 def _means(rows: Sequence[dict[str, np.ndarray]]) -> dict[str, float]:
-    """Of the last row of each run, by name."""
+    """Means over runs of the metrics of the last step, by name."""
     return {name: float(np.mean([each[name][-1] for each in rows])) for name in rows[0]}

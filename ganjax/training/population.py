@@ -1,4 +1,4 @@
-"""fit_population: one experiment with many seeds, trained at once where the networks allow it."""
+"""fit_population: one experiment with many seeds, trained together if the networks allow it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from ganjax.runs.resuming import resume_together
 from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState, init_state
 from ganjax.system.files import remove_unfinished
+from ganjax.system.keras_settings import settings_for
 from ganjax.system.lock import Lock
 from ganjax.system.progress import Clock, tell
 from ganjax.training.chunked_run import ChunkPlan, ChunkResult, run_chunks
 from ganjax.training.chunks import capacity_for, compile_population, has_convolutions, same_under_vmap
 from ganjax.training.experiment import Experiment
-from ganjax.training.loop import carry_out, fit, initial_state, stops
+from ganjax.training.loop import fit, initial_state, run_sessions, stops
 from ganjax.training.recorder import DivergedError
 from ganjax.training.session import Outcome, RunInputs, Session
 
-MOST_BYTES = 2**31  # of all states together, which stand in memory about four times
+MAX_BYTES = 2**31  # of all states together; about four copies of them are in memory
 
 
 @dataclasses.dataclass(frozen=True)
 class Diverged:
-    """How a run ended that diverged: in which step, from 1, and in words."""
+    """How a run diverged: `step`, counted from 1, and `reason` in words."""
 
     step: int
     reason: str
@@ -48,39 +49,41 @@ def fit_population(
     quiet: bool = False,
     leave: Callable[[int], None] | None = None,
 ) -> list[Outcome | Diverged]:
-    """Train all of `experiments`, the same but for their seeds, and write what each leaves into its folder.
+    """Train `experiments`, which differ only in their seeds, and write the results of each to its folder.
 
-    They are stepped as one, over several devices where there are some, and stopped as one; a member that
-    diverges is closed as it last was good, and the others go on. A member is its single run but for rounding:
-    its bits depend on how many members there are, and on nothing else of them. Where the networks do not
-    allow this (`what_keeps_apart`), one run follows the other, each as `fit` alone would train it.
+    All members are trained in one program, over several devices if there are some, and stopped together. If a
+    member diverges, its last good state is saved and the others continue. Up to rounding, a member equals the
+    single run of its seed: its bits depend on the number of members, and not on the other members. If the
+    members cannot be trained together (`reason_to_train_separately`), they are trained one after another by
+    `fit`.
 
     Args:
-        experiments: with seeds of their own.
-        folders: for each its folder, as `fit` asks for it.
-        resume: go on from the latest step all members have a whole checkpoint of, or from the beginning
-            where there is none. Those that have diverged stay as they are.
-        keeping, quiet, leave: as in `fit`.
+        experiments: with different seeds.
+        folders: one for each, as for `fit`.
+        resume: continue from the latest step of which all members have an undamaged checkpoint, or start at
+            the first step if there is none. Members that have diverged are left unchanged.
+        checkpoint_policy, quiet, leave: as in `fit`.
 
     Returns:
-        How each ended, in their order; where one followed the other and a signal came, of those that had
-        begun.
+        How each member ended, in order. If they were trained one after another and a signal stopped one, the
+        following ones are missing.
 
     Raises:
-        UserError: another process is running in one of the folders, or what is there is another run.
-        OSError: something cannot be written. What was safe stays safe.
+        UserError: another process is training in one of the folders, or one contains another run.
+        OSError: something cannot be written. Files written before are not damaged.
     """
     say = (lambda text: None) if quiet else tell
     clock, seeds, runs = Clock(), [experiment.seed for experiment in experiments], []
-    apart = what_keeps_apart(experiments)
-    if not apart:
+    reason = reason_to_train_separately(experiments)
+    if not reason:
         with clock("data"):
             runs = [RunInputs(each, not quiet and each is experiments[0], seeds) for each in experiments]
-        apart = None if _can_be_stacked([run.source for run in runs]) else "their data are of several forms"
-    if apart:
-        say(f"training one after another: {apart}")
+        if not _can_be_stacked([run.source for run in runs]):
+            reason = "the shapes of their data differ"
+    if reason:
+        say(f"training one after another: {reason}")
         return _one_after_another(experiments, folders, resume, checkpoint_policy, quiet, leave)
-    with contextlib.ExitStack() as locks:
+    with settings_for(experiments[0]), contextlib.ExitStack() as locks:
         for folder in folders:
             locks.enter_context(Lock(folder.path))
             remove_unfinished(folder.path)
@@ -89,17 +92,17 @@ def fit_population(
         return _train(runs, folders, resume, checkpoint_policy, quiet, leave, say, clock)
 
 
-def what_keeps_apart(experiments: Sequence[Experiment]) -> str | None:
-    """Why these runs are not trained at once, in words; None if they can be."""
+def reason_to_train_separately(experiments: Sequence[Experiment]) -> str | None:
+    """Why these runs cannot be trained together, in words; None if they can."""
     gan, key = experiments[0].gan, jax.random.key(0)
     if has_convolutions(gan):
-        return "convolutions are slow with many kernels at once"
+        return "convolutions with a different kernel for each run are slow"
     if not same_under_vmap(key):
-        return f"keys of kind {jax.random.key_impl(key)} draw other numbers for many runs at once"
+        return f"keys of kind {jax.random.key_impl(key)} draw other numbers under vmap"
     state = jax.eval_shape(lambda: init_state(gan, key))
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    if size * len(experiments) > MOST_BYTES:
-        return f"{len(experiments)} states of {size / 2**20:.0f} MiB are too many to hold at once"
+    if size * len(experiments) > MAX_BYTES:
+        return f"{len(experiments)} states of {size / 2**20:.0f} MiB do not fit in memory together"
     return None
 
 
@@ -146,40 +149,40 @@ def _train(
     if resume:
         for i, (run, folder) in enumerate(zip(runs, folders, strict=True)):
             ended |= _diverged_before(i, run, folder)
-    going = [i for i in range(len(runs)) if i not in ended]
-    if not going:
+    running = [i for i in range(len(runs)) if i not in ended]
+    if not running:
         return list(ended.values())
-    found = None
+    checkpoints = None
     if resume:
-        found = resume_together(
-            [folders[i] for i in going],
+        checkpoints = resume_together(
+            [folders[i] for i in running],
             experiment.gan,
-            [runs[i].description for i in going],
+            [runs[i].description for i in running],
             say,
         )
-    if not found:
-        going = list(range(len(runs)))
-    # Who has diverged keeps a place, since bits depend on how many there are: any state will do in it.
+    if not checkpoints:
+        running = list(range(len(runs)))
+    # Bits depend on the number of members, so one that has diverged keeps its place, with any state.
     states = [initial_state(experiment, run.init_key) for run in runs]
-    for i, resumed in zip(going, found or [], strict=False):
+    for i, resumed in zip(running, checkpoints or [], strict=False):
         states[i] = resumed.state
     sessions = [
         Session(runs[i], folders[i], experiment.steps, checkpoint_policy, say, clock, resumed)
-        for i, resumed in zip(going, found or [None] * len(going), strict=True)
+        for i, resumed in zip(running, checkpoints or [None] * len(running), strict=True)
     ]
     chunk_plan = ChunkPlan(
-        first=found[0].step if found else 0,
+        first=checkpoints[0].step if checkpoints else 0,
         last=experiment.steps,
         every=stops(experiment, checkpoint_policy),
         capacity=capacity_for(experiment.steps, experiment.batch * len(runs)),
     )
     chunks = run_chunks_together(runs, states, chunk_plan, clock, say)
-    steps = ([results[i] for i in going] for results in chunks)
-    outcomes = carry_out(
-        sessions, [states[i] for i in going], steps, chunk_plan, checkpoint_policy, quiet, leave
+    steps = ([results[i] for i in running] for results in chunks)
+    outcomes = run_sessions(
+        sessions, [states[i] for i in running], steps, chunk_plan, checkpoint_policy, quiet, leave
     )
-    for i, how in zip(going, outcomes, strict=True):
-        ended[i] = Diverged(how.step, str(how)) if isinstance(how, DivergedError) else how
+    for i, outcome in zip(running, outcomes, strict=True):
+        ended[i] = Diverged(outcome.step, str(outcome)) if isinstance(outcome, DivergedError) else outcome
     return [ended[i] for i in range(len(runs))]
 
 
@@ -190,25 +193,26 @@ def run_chunks_together(
     clock: Clock,
     say: Callable[[str], None],
 ) -> Iterator[list[ChunkResult]]:
-    """`run_chunks` for many runs at once: chunk by chunk, where each of them has got to.
+    """`run_chunks` for many runs at once: yields a result for each run after each chunk.
 
     Args:
-        runs, states: alike but for the seed; what each begins with.
-        course, clock: as `run_chunks` takes them.
-        say: told where some of the devices stand idle.
+        runs: they differ only in their seeds.
+        states: the initial state of each.
+        chunk_plan, clock: as for `run_chunks`.
+        say: called with a message if some devices are not used.
     """
     sources = [run.source for run in runs]
     one_source = all(_equal(source, sources[0]) for source in sources)
-    everything = (
+    arguments = (
         _stack(states),
         sources[0] if one_source else _stack(sources),
         jnp.stack([run.data_key for run in runs]),
     )
-    state, source, data_key = _spread(everything, one_source, len(runs), say)
+    state, source, data_key = _spread(arguments, one_source, len(runs), say)
     experiment = runs[0].experiment
     chunk = compile_population(experiment.gan, experiment.batch, chunk_plan.capacity, one_source=one_source)
     for results in run_chunks(chunk, state, source, data_key, chunk_plan, clock):
-        pairs = zip(_apart(results.state), _apart(results.before), strict=True)
+        pairs = zip(_split(results.state), _split(results.before), strict=True)
         yield [
             dataclasses.replace(
                 results,
@@ -227,23 +231,23 @@ def _diverged_before(i: int, run: RunInputs, folder: RunFolder) -> dict[int, Div
     return {i: Diverged(earlier.get("diverged_at", 0), str(earlier.get("reason")))}
 
 
-def _spread(everything: tuple[Any, ...], one_source: bool, members: int, say: Callable[[str], None]) -> Any:
-    """Share out state, source and keys among as many devices as divide the members evenly."""
+def _spread(arguments: tuple[Any, ...], one_source: bool, members: int, say: Callable[[str], None]) -> Any:
+    """Distribute state, source and keys over as many devices as divide the members evenly."""
     devices = jax.devices()
     count = max(n for n in range(1, len(devices) + 1) if members % n == 0)
     if count < len(devices):
-        say(f"{len(devices)} devices do not divide {members} runs evenly: using {count}")
+        say(f"{members} runs cannot be divided evenly among {len(devices)} devices: using {count}")
     if count == 1:
-        return everything
+        return arguments
     mesh = jax.make_mesh((count,), ("members",), axis_types=(AxisType.Auto,), devices=devices[:count])
-    each, all_alike = NamedSharding(mesh, PartitionSpec("members")), NamedSharding(mesh, PartitionSpec())
-    return jax.device_put(everything, (each, all_alike if one_source else each, each))
+    each, same = NamedSharding(mesh, PartitionSpec("members")), NamedSharding(mesh, PartitionSpec())
+    return jax.device_put(arguments, (each, same if one_source else each, each))
 
 
-def _apart(states: GANState) -> Iterator[GANState]:
-    """The members' own states, each on the device it is stepped on: nothing passes between devices.
+def _split(states: GANState) -> Iterator[GANState]:
+    """The state of each member, on the device that trains it: nothing is copied between devices.
 
-    Programs that do pass something can wait for each other for ever, where processors play several devices.
+    Programs that copy between devices can deadlock where one processor stands for several devices.
     """
     devices = len(states.step.addressable_shards)
     for device in range(devices):
@@ -254,7 +258,7 @@ def _apart(states: GANState) -> Iterator[GANState]:
 
 @jax.jit
 def _member(states: GANState, i: int) -> GANState:
-    # Compiled, and the number an argument: there are dozens of arrays for each member, chunk by chunk.
+    # Compiled, with `i` as an argument: this runs for dozens of arrays of each member after each chunk.
     return jax.tree.map(lambda leaf: leaf[i], states)
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind on its way: rows, pictures, digests, the best state, checkpoints."""
+"""What a run writes while it trains: rows of metrics, pictures, digests, the best state, checkpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ganjax.datasets.batches import Source
 from ganjax.export import arrays_digest, state_to_arrays
 from ganjax.runs.checkpoints import Checkpoint
-from ganjax.runs.digests import is_named, witness
+from ganjax.runs.digests import is_digest_step, witness
 from ganjax.runs.record import MetricsWriter, Record, sha256_of
 from ganjax.runs.resuming import Resumed
 from ganjax.runs.run_folder import RunFolder
@@ -24,10 +24,10 @@ from ganjax.training.experiment import Experiment
 
 
 class DivergedError(UserError):
-    """A loss or gradient was no longer finite.
+    """A loss or gradient was not finite.
 
     Attributes:
-        step: the step it happened in, from 1.
+        step: the step in which it happened, counted from 1.
         good: the last good state: the step from it was finite.
     """
 
@@ -37,22 +37,22 @@ class DivergedError(UserError):
 
 
 class Recorder:
-    """The memory of one run between its chunks.
+    """Records the results of a run after each chunk.
 
     Args:
-        experiment: what runs.
-        description: of it, from `manifest.describe`.
-        folder: where it writes.
+        experiment: that is run.
+        description: of the run, from `manifest.describe`.
+        folder: of the run.
         source: the real data.
-        picture_key, score_key: what pictures and scores draw from.
-        last: the step the run ends with.
-        clock: told the seconds of "pictures".
-        resumed: the checkpoint the run goes on from.
+        picture_key, score_key: PRNG keys of pictures and scores.
+        last: last step of the run.
+        clock: adds up the seconds of "pictures".
+        resumed: the checkpoint from which the run continues.
 
     Attributes:
-        record: what is in the folder by now.
-        witnesses: a few values of the state at the named steps.
-        best: the state least distant from what is wanted, where the experiment selects one.
+        record: what has been written to the folder.
+        witnesses: a few values of the state, by step (`ganjax.runs.digests`).
+        best: the state with the smallest distance, if the experiment selects one.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Recorder:
         self.witnesses = dict(resumed.witnesses) if resumed else {}
         self.best = resumed.best if resumed else None
         self.good: GANState | None = None
-        ended = resumed is not None and resumed.step == last  # what is made longer loses its last row
+        ended = resumed is not None and resumed.step == last  # a run that is made longer loses its last row
         self.metrics = MetricsWriter(
             folder.metrics_path, size=self.record.metrics[0], end=self.record.end if ended else ""
         )
@@ -91,13 +91,13 @@ class Recorder:
         self.digest(state, 0)
 
     def note(self, result: ChunkResult) -> None:
-        """Record what a chunk has done.
+        """Record the results of a chunk.
 
         Raises:
-            DivergedError: not all of it is finite. The rows up to there are written.
+            DivergedError: a metric is not finite. The rows up to that step are written.
         """
         finite = result.rows["finite"]
-        # A state is good when the step from it is finite: the update to it may have overflowed.
+        # A state is good if the step from it is finite: the update that led to it may have overflowed.
         self.good = result.before if finite[0] or self.good is None else self.good
         self.log(result)
         if not finite.all():
@@ -109,9 +109,9 @@ class Recorder:
     def checkpoint(
         self, state: GANState, diverged: DivergedError | None = None
     ) -> tuple[Checkpoint, Checkpoint | None]:
-        """`state` and what is recorded of the run, as a checkpoint; and one of the best state, if any.
+        """Checkpoints of `state`, with the record of the run, and of the best state, if any.
 
-        With `diverged`, nothing can go on from it.
+        With `diverged`, the run cannot be resumed from it.
         """
         self.record.metrics, self.record.end = self.metrics.secure(), self.metrics.end
         best = self._checkpoint(self.best, {}) if self.best else None
@@ -121,12 +121,12 @@ class Recorder:
         return self._checkpoint(state, written, self.witnesses), best
 
     def log(self, result: ChunkResult) -> None:
-        """Write the rows that are due, and last of all the first one that is not finite."""
+        """Write the rows that are due, up to the first one that is not finite."""
         for i, finite in enumerate(result.rows["finite"]):
-            now = result.first + i + 1
-            due = now % self.experiment.log_every == 0
-            if due or now == self.last or not finite:
-                row = {"step": now, **{name: float(values[i]) for name, values in result.rows.items()}}
+            step = result.first + i + 1
+            due = step % self.experiment.log_every == 0
+            if due or step == self.last or not finite:
+                row = {"step": step, **{name: float(values[i]) for name, values in result.rows.items()}}
                 self.metrics.write(row, ends=not due)
             if not finite:
                 break
@@ -148,7 +148,7 @@ class Recorder:
             self.record.pictures[path.name] = sha256_of(path) or ""
 
     def digest(self, state: GANState, step: int) -> None:
-        if is_named(step):
+        if is_digest_step(step):
             arrays = state_to_arrays(state)
             self.record.digests[str(step)] = arrays_digest(arrays)
             self.witnesses[step] = witness(arrays)
@@ -164,7 +164,7 @@ class Recorder:
         )
 
     def _checkpoint(
-        self, state: GANState, also: Mapping[str, Any], witnesses: Mapping[int, np.ndarray] | None = None
+        self, state: GANState, extra: Mapping[str, Any], witnesses: Mapping[int, np.ndarray] | None = None
     ) -> Checkpoint:
         arrays = state_to_arrays(state)
         step = int(state.step)
@@ -174,4 +174,4 @@ class Recorder:
             "samples_seen": step * self.experiment.batch * self.experiment.gan.discriminator_updates,
             "state_sha256": arrays_digest(arrays),
         }
-        return Checkpoint(arrays, {**record, **also}, dict(witnesses or {}))
+        return Checkpoint(arrays, {**record, **extra}, dict(witnesses or {}))

@@ -1,4 +1,4 @@
-"""Train a run again and compare, digest by digest."""
+"""Train a run again and compare its states with the recorded digests."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ganjax.runs.manifest import mismatch, population_of
 from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState
 from ganjax.system.errors import DamagedError, UserError
+from ganjax.system.keras_settings import settings_for
 from ganjax.system.progress import Clock
 from ganjax.training.chunked_run import ChunkPlan, run_chunks
 from ganjax.training.chunks import capacity_for, compile_chunk
@@ -25,7 +26,7 @@ from ganjax.training.session import RunInputs
 
 @dataclasses.dataclass(frozen=True)
 class Expected:
-    """What a run was like at its named steps.
+    """What a run recorded about its states.
 
     Attributes:
         digests: of the state, by step.
@@ -38,12 +39,12 @@ class Expected:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two states that should be one.
+    """Comparison of two states that should be equal.
 
     Attributes:
-        step: how many steps both have behind them.
-        identical: whether their digests are.
-        differences: the largest relative difference of the values compared, by array; None where the run left
+        step: number of steps done.
+        identical: whether the digests are equal.
+        differences: largest relative difference of the compared values, by array; None if the run recorded
             only a digest.
     """
 
@@ -53,15 +54,15 @@ class Comparison:
 
     @property
     def largest(self) -> float | None:
-        """The largest relative difference of all; None where it cannot be known."""
+        """The largest relative difference of all arrays; None if it is not known."""
         if self.identical:
             return 0.0
         return None if self.differences is None else max(self.differences.values())
 
     def within(self, tolerance: float) -> bool:
-        """Whether the two are identical; with a tolerance, whether no value compared is further apart.
+        """Whether the states are identical or, with a tolerance, no compared value differs by more.
 
-        A witness holds a few values of each array: it may show no difference where the digests do.
+        Only a few values of each array are compared: they may be equal although the digests differ.
         """
         if self.identical or tolerance == 0:
             return self.identical
@@ -69,15 +70,15 @@ class Comparison:
 
 
 def expected_of(manifest: Mapping[str, Any], folder: RunFolder | None, steps: int | None) -> Expected:
-    """What there is to compare with, up to step `steps` where that is given.
+    """The recorded digests and values of a run, up to step `steps` if that is given.
 
     Args:
-        manifest: what `manifest.json` says.
-        folder: the run's; its last whole checkpoint holds values beside the digests.
+        manifest: content of `manifest.json`.
+        folder: of the run; its latest undamaged checkpoint has the values.
         steps: compare nothing after this step.
 
     Raises:
-        UserError: the manifest has no digests, or they are no digests.
+        UserError: the manifest has no digests, or they are not valid.
     """
     try:
         digests = {int(step): str(digest) for step, digest in manifest["digests"].items()}
@@ -87,14 +88,14 @@ def expected_of(manifest: Mapping[str, Any], folder: RunFolder | None, steps: in
         raise UserError(f"the digests cannot be read ({error}): nothing to compare with") from error
     digests = {step: digests[step] for step in sorted(digests) if steps is None or step <= steps}
     if not digests:
-        raise UserError("the manifest holds no digest of a state: nothing to compare with")
+        raise UserError("the manifest has no digest of a state: nothing to compare with")
     return Expected(digests, _witnesses(folder) if folder else {})
 
 
 def reproduce(experiment: Any, manifest: Mapping[str, Any], expected: Expected) -> Iterator[Comparison]:
-    """Train `experiment` from its first step and compare at every digest, in order. Writes nothing.
+    """Train `experiment` from its first step and compare at each recorded digest, in order. Writes nothing.
 
-    The whole population is trained again of which a run was a member: its bits depend on their number.
+    If the run belonged to a population, the whole population is trained: bits depend on its size.
 
     Raises:
         UserError: the data are not those of the run.
@@ -106,7 +107,8 @@ def reproduce(experiment: Any, manifest: Mapping[str, Any], expected: Expected) 
     other = mismatch(runs[own].description, manifest)
     if other:
         raise UserError(f"this is not the run of the manifest: {other}")
-    states = [initial_state(experiment, run.init_key) for run in runs]
+    with settings_for(experiment):
+        states = [initial_state(experiment, run.init_key) for run in runs]
     if 0 in expected.digests:
         yield _compare(states[own], 0, expected)
     capacity = capacity_for(experiment.steps, experiment.batch * len(runs))
@@ -119,9 +121,10 @@ def reproduce(experiment: Any, manifest: Mapping[str, Any], expected: Expected) 
     else:
         chunk = compile_chunk(experiment.gan, experiment.batch, capacity)
         chunks = run_chunks(chunk, states[0], runs[0].source, runs[0].data_key, chunk_plan, Clock())
-    for result in chunks:
-        if result.step in expected.digests:
-            yield _compare(result.state, result.step, expected)
+    with settings_for(experiment):
+        for result in chunks:
+            if result.step in expected.digests:
+                yield _compare(result.state, result.step, expected)
 
 
 def _compare(state: GANState, step: int, expected: Expected) -> Comparison:
@@ -132,7 +135,7 @@ def _compare(state: GANState, step: int, expected: Expected) -> Comparison:
         return Comparison(step, identical, None)
     ours = witness(arrays)
     if ours.shape != theirs.shape:
-        raise UserError("the run's checkpoint is of another network: nothing to compare with")
+        raise UserError("the checkpoint of the run is of another network: nothing to compare with")
     differences = relative_differences(ours, theirs)
     return Comparison(step, False, dict(zip(arrays, differences.tolist(), strict=True)))
 

@@ -1,4 +1,4 @@
-"""One run in this process, from its first chunk here to its end: what is written, saved and said of it."""
+"""The part of a run that this process does: its inputs, and what it writes from first chunk to end."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ class Outcome:
     """How a run ended.
 
     Attributes:
-        state: the state that was saved as models: the last, or the best where the experiment selects.
-        step: how many steps were done.
-        stopped_by: the signal that ended it before its last step, or 0.
-        scores: the experiment's own judgement of `state`.
+        state: the state that was saved as models: the last one, or the best if the experiment selects one.
+        step: number of steps done.
+        stopped_by: the signal that stopped the run before its last step, or 0.
+        scores: of `state`, from `experiment.score`.
         timings: seconds by phase: data, compile (up to the end of the first chunk), steps, pictures,
-            checkpoints (for which training stood still), finish. Of all members of a population together.
+            checkpoints (only the time for which training waited), finish. For all members of a population
+            together.
     """
 
     state: GANState
@@ -44,48 +45,48 @@ class Outcome:
 
 
 class RunInputs:
-    """What a run is made of: everything follows from its experiment and that one's seed.
+    """The inputs of a run. All of them follow from the experiment and its seed.
 
     Args:
         experiment: what to run.
-        progress: whether it may show how far the data are.
-        company: the seeds of the population it is a member of, in their order.
+        progress: whether loading the data may show its progress.
+        seeds: of the population that the run belongs to, in order; empty for a single run.
 
     Attributes:
         source: the real data.
         description: of the run, from `manifest.describe`.
-        command: that trains it.
-        init_key, data_key, picture_key, score_key: what initial weights, batches, pictures and scores draw
-            from.
+        command: the command line that trains it.
+        init_key, data_key, picture_key, score_key: PRNG keys of initial weights, batches, pictures and
+            scores.
     """
 
-    def __init__(self, experiment: Experiment, progress: bool, company: Sequence[int] = ()) -> None:
+    def __init__(self, experiment: Experiment, progress: bool, seeds: Sequence[int] = ()) -> None:
         key = jax.random.key(experiment.seed)
         self.experiment = experiment
         self.init_key, self.data_key, self.picture_key, self.score_key = jax.random.split(key, 4)
         source, data = experiment.load(progress)
         self.source: Source = jax.device_put(source)
         self.description = describe(experiment, key, data)
-        self.command = command_of(experiment, company)
-        if company:
-            self.description["population"] = {"seeds": list(company)}
+        self.command = command_of(experiment, seeds)
+        if seeds:
+            self.description["population"] = {"seeds": list(seeds)}
 
 
 class Session:
-    """A context: from `begin`, over a `note` for every chunk, to `end`.
+    """Context manager for the results of a run: call `begin`, then `note` after each chunk, then `end`.
 
     Args:
-        run: what it is made of.
-        folder: where it writes; locked by this process.
-        last: the step it is to end with.
-        keeping: how many checkpoints stay.
-        say: told where this process runs on something else than the one before.
-        clock: told the seconds of "pictures", "checkpoints" and "finish".
-        found: the checkpoint it goes on from.
+        run: its inputs.
+        folder: of the run, locked by this process.
+        last: last step of the run.
+        checkpoint_policy: how many checkpoints are kept.
+        say: called with a message if the run began in another environment.
+        clock: adds up the seconds of "pictures", "checkpoints" and "finish".
+        resumed: the checkpoint from which the run continues.
 
     Attributes:
-        state: the state it has reached.
-        diverged: why it ended before its last step, if so.
+        state: the current state.
+        diverged: the error if the run has diverged, otherwise None.
     """
 
     def __init__(
@@ -96,12 +97,12 @@ class Session:
         checkpoint_policy: CheckpointPolicy,
         say: Callable[[str], None],
         clock: Clock,
-        found: Resumed | None,
+        resumed: Resumed | None,
     ) -> None:
-        self.run, self.folder, self.last, self.clock, self.found = run, folder, last, clock, found
+        self.run, self.folder, self.last, self.clock, self.resumed = run, folder, last, clock, resumed
         self.diverged: DivergedError | None = None
-        said = run.description | {"command": run.command}
-        self.manifest = Manifest.begin(folder, said, found.step if found else 0, last, say)
+        description = run.description | {"command": run.command}
+        self.manifest = Manifest.begin(folder, description, resumed.step if resumed else 0, last, say)
         self.checkpointer = Checkpointer(folder, checkpoint_policy.last)
         self.recorder = Recorder(
             run.experiment,
@@ -112,7 +113,7 @@ class Session:
             run.score_key,
             last,
             clock,
-            found,
+            resumed,
         )
 
     def __enter__(self) -> Session:
@@ -126,15 +127,15 @@ class Session:
         self._open.__exit__(*error)
 
     def begin(self, state: GANState) -> None:
-        """Record the state that the first chunk begins with, unless an earlier process has."""
+        """Record the state before the first chunk, unless an earlier process has done so."""
         self.state = state
-        if not self.found:
+        if not self.resumed:
             self.recorder.begin(state)
-        # What a checkpoint knows, a manifest that was damaged or gone does not.
+        # A manifest that was damaged or missing lacks the digests that the checkpoint has.
         self.manifest.note(int(state.step), self.recorder.record.digests)
 
     def note(self, result: ChunkResult) -> None:
-        """Record what a chunk has done. A run that diverges is saved as it last was good, and closed.
+        """Record the results of a chunk. If the run has diverged, save its last good state and end it.
 
         Raises:
             OSError: something cannot be written.
@@ -152,21 +153,21 @@ class Session:
             self.manifest.note(result.step, self.recorder.record.digests)
 
     def save(self) -> None:
-        """Begin to write the whole state to the disk.
+        """Begin to write a checkpoint.
 
         Raises:
-            OSError: what was saved before could not be written.
+            OSError: the previous checkpoint could not be written.
         """
         with self.clock("checkpoints"):
             self.checkpointer.save(*self.recorder.checkpoint(self.state, self.diverged))
 
     def wait(self) -> None:
-        """Return when everything that was saved is on the disk."""
+        """Wait until all checkpoints are on disk."""
         with self.clock("checkpoints"):
             self.checkpointer.wait()
 
     def end(self, asked: int) -> Outcome:
-        """Write what a run leaves at its end: that was reached, or the signal `asked` came before."""
+        """Write the final files of a run that has done its last step or was stopped by the signal `asked`."""
         from ganjax.viewing import save_report
 
         step = int(self.state.step)
@@ -180,7 +181,7 @@ class Session:
             "models": {},
             "state_sha256": state_digest(self.state),
         }
-        if stopped_by != signal.SIGTERM:  # whoever sends that is about to switch off
+        if stopped_by != signal.SIGTERM:  # after SIGTERM there is little time left
             with self.clock("finish"):
                 ended |= self._finish(final)
                 save_report(self.folder.path, self.manifest.values | ended)
@@ -190,7 +191,7 @@ class Session:
         return Outcome(final, step, stopped_by, ended["scores"], self.clock.seconds)
 
     def _finish(self, final: GANState) -> dict[str, Any]:
-        """Final picture, film, curves, models; returns the scores, and the SHA-256 of the models' files."""
+        """Write final picture, film, curves and models; returns scores and the SHA-256 of the model files."""
         from ganjax import viewing
 
         experiment, run, folder = self.run.experiment, self.run, self.folder

@@ -1,4 +1,4 @@
-"""`ganjax compare` and `ganjax report`: pages about runs that training has left."""
+"""`ganjax compare` and `ganjax report`: pages about finished runs."""
 
 import functools
 import shutil
@@ -26,7 +26,7 @@ def test_two_runs_become_a_page_and_a_picture(dots, tiles, tmp_path, capsys):
         (["run"], "run is given twice: give runs that differ"),
     ],
 )
-def test_mistakes_are_said_in_one_line(others, said, dots, tmp_path, capsys, monkeypatch):
+def test_mistakes_are_reported_in_one_line(others, said, dots, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(dots.path, "run")
     assert compare("run", *others) == 2
@@ -47,7 +47,7 @@ def test_no_run_at_all_and_a_damaged_one(dots, tmp_path, capsys):
     assert all("manifest.json cannot be read" in err for err in errors[1:])
 
 
-def test_a_file_in_the_way_is_kept(dots, tiles, tmp_path, capsys):
+def test_a_file_in_the_way_is_not_overwritten(dots, tiles, tmp_path, capsys):
     (tmp_path / "file").write_text("a thesis")
     assert compare(dots.path, tiles.path, "--out", tmp_path / "file") == 2
     err = capsys.readouterr().err
@@ -57,7 +57,7 @@ def test_a_file_in_the_way_is_kept(dots, tiles, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["dots", "tiles"])
-def test_the_page_made_anew_is_the_one_that_training_left(name, request, tmp_path, capsys):
+def test_report_writes_the_same_page_as_training(name, request, tmp_path, capsys):
     run = request.getfixturevalue(name).path
     shutil.copytree(run, tmp_path / "run")
     (tmp_path / "run" / "report.html").unlink()

@@ -1,4 +1,4 @@
-"""Where a command is started must not matter: without a home folder, without a user, in 1970."""
+"""Commands work without a home folder, without a user, and in 1970."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from ganjax.cli import main as cli
 from ganjax.experiments import EXPERIMENTS
 from ganjax.training import RunFolder
 
-# `ganjax` as a container runs it under a number that is no user's.
+# `ganjax` as in a container whose user id has no name.
 UNKNOWN_USER = """
 import pwd
 def unknown(number):
@@ -24,7 +24,7 @@ main()
 
 
 def homeless(base, tmp_path, words, home=None, program="from ganjax.cli.main import main; main()"):
-    """The command without the variables that lead to a user's folders."""
+    """The command without the environment variables that name a user's folders."""
     hidden = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "KERAS_HOME", "MPLCONFIGDIR")
     environment = {name: value for name, value in small_runs.environment(base).items() if name not in hidden}
     (tmp_path / "temporary").mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ def homeless(base, tmp_path, words, home=None, program="from ganjax.cli.main imp
 
 
 def found(folder):
-    """Names of what lies in the folder, without the temporary folder, which must be empty."""
+    """Names in the folder, without the temporary folder, which must be empty."""
     assert not list((folder / "temporary").iterdir())
     return {path.name for path in folder.iterdir()} - {"temporary"}
 
@@ -56,7 +56,7 @@ def test_samples_need_no_home(base, dots, tmp_path, home):
     assert found(tmp_path) == {"file", "a.png"}
 
 
-def test_a_home_that_can_be_written_is_the_home(monkeypatch, tmp_path):
+def test_a_writable_home_is_used(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with cli._with_a_home():
         assert Path.home() == tmp_path
@@ -64,7 +64,7 @@ def test_a_home_that_can_be_written_is_the_home(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("before", [None, "/nonexistent", "read only"])
-def test_another_home_lasts_as_long_as_the_command(monkeypatch, tmp_path, before):
+def test_a_temporary_home_is_removed_after_the_command(monkeypatch, tmp_path, before):
     if before is None:
         monkeypatch.delenv("HOME")
         monkeypatch.setattr(os.path, "expanduser", lambda path: path)
@@ -76,7 +76,7 @@ def test_another_home_lasts_as_long_as_the_command(monkeypatch, tmp_path, before
     def fail():
         with cli._with_a_home():
             lent.append(Path(os.environ["HOME"]))
-            (lent[0] / "settings").write_text("kept as long as the command runs")
+            (lent[0] / "settings").write_text("of a library")
             raise ZeroDivisionError
 
     lent = []
@@ -103,4 +103,4 @@ def test_a_run_can_be_made_in_1970(monkeypatch, tmp_path):
         assert end.value.code == 0
     assert zipfile.is_zipfile("run/generator.keras")
     with pytest.raises(ValueError, match="1980"):
-        zipfile.ZipFile("a.zip", "w").writestr("a", "")  # the clock is what it seems to be
+        zipfile.ZipFile("a.zip", "w").writestr("a", "")  # the time really is 1970

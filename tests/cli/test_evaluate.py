@@ -46,7 +46,7 @@ def test_a_table_of_several_runs_shows_their_spread():
         (("nowhere", "--n", "5"), "--n must be a whole number in [32, 1000000], got 5"),
     ],
 )
-def test_mistakes_are_said_in_one_line(words, said, capsys):
+def test_mistakes_are_reported_in_one_line(words, said, capsys):
     assert small_runs.ended("evaluate", *words) == 2
     error = capsys.readouterr().err
     assert said in error
@@ -73,14 +73,14 @@ def test_a_run_on_points_is_scored_beside_perfect_samples(restored, capsys):
     assert written["n"] == 64
 
 
-def test_what_belongs_to_pictures_is_refused_for_points(restored, tmp_path, capsys):
+def test_flags_for_pictures_are_refused_for_points(restored, tmp_path, capsys):
     assert small_runs.ended("evaluate", restored.path, "--inception", tmp_path / "weights.h5", "--quiet") == 2
     error = capsys.readouterr().err
-    assert "--inception describes pictures" in error
+    assert "--inception is for pictures" in error
     assert small_runs.one_line(error)
 
 
-def test_every_run_is_scored_with_what_was_asked_for(restored, monkeypatch, capsys):
+def test_every_run_is_scored_with_the_given_options(restored, monkeypatch, capsys):
     asked, reports = [], []
     monkeypatch.setattr("ganjax.viewing.save_report", reports.append)
 

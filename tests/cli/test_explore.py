@@ -1,4 +1,4 @@
-"""`ganjax explore`: walks through the latent space, as labelled grids and as a film."""
+"""`ganjax explore`: the latent space as labelled grids and as a film."""
 
 import functools
 import shutil
@@ -36,7 +36,7 @@ def test_the_seed_decides_the_random_grids_only(tiles, tmp_path):
         assert (a == c) == (name in ("constant", "flipped"))
 
 
-def test_truncation_is_for_random_faces_and_has_a_grid_of_its_own(tiles, tmp_path):
+def test_truncation_changes_only_random_faces_and_has_its_own_grid(tiles, tmp_path):
     for out, psi in (("whole", 1), ("half", 0.5)):
         words = ("--rows", 1, "--columns", 2, "--out", tmp_path / out, "--truncation", psi)
         assert ended(tiles.path, *words) == 0
@@ -63,14 +63,14 @@ def test_the_film_is_a_walk_that_ends_where_it_began(tiles, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--serve --film", "--serve writes nothing: leave out --film"),
-        ("--serve --out x", "--serve writes nothing: leave out --out"),
-        ("--port 8000", "--port is for the page of --serve"),
+        ("--serve --film", "--serve writes no files: leave out --film"),
+        ("--serve --out x", "--serve writes no files: leave out --out"),
+        ("--port 8000", "--port needs --serve"),
         ("--serve --port 70000", "--port must be a whole number in [0, 65535], got 70000"),
         ("--truncation 1.5", "--truncation must be a number in [0, 1], got 1.5"),
     ],
 )
-def test_flags_that_do_not_fit_are_refused(words, said, tiles, capsys):
+def test_flags_that_exclude_each_other_are_refused(words, said, tiles, capsys):
     assert ended(tiles.path, *words.split()) == 2
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
@@ -98,7 +98,7 @@ def test_points_have_nothing_to_explore(words, dots, capsys):
     assert not (dots.path / "explore").exists()
 
 
-def test_a_generator_that_carries_code_is_refused_in_one_line(tiles, tmp_path, capsys):
+def test_a_generator_that_contains_code_is_refused_in_one_line(tiles, tmp_path, capsys):
     shutil.copytree(tiles.path, tmp_path / "run")
     layers = [keras.layers.Input((100,)), keras.layers.Lambda(lambda x: x)]
     RunFolder(tmp_path / "run").write_model("generator", keras.Sequential(layers))

@@ -17,7 +17,7 @@ def said(capsys, *words):
     return dict(line.split(maxsplit=1) for line in out.splitlines())
 
 
-def test_it_says_what_ganjax_runs_on(capsys, tmp_path):
+def test_it_shows_versions_devices_cache_and_experiments(capsys, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "images.u8").write_bytes(bytes(3_000_000))
     facts = said(capsys, "--cache-dir", str(tmp_path))
@@ -29,6 +29,6 @@ def test_it_says_what_ganjax_runs_on(capsys, tmp_path):
     assert facts["experiments"] == ", ".join(EXPERIMENTS)
 
 
-def test_a_cache_that_is_not_there_yet_is_no_mistake(capsys, tmp_path):
+def test_a_cache_that_does_not_exist_is_empty(capsys, tmp_path):
     assert said(capsys, "--cache-dir", str(tmp_path / "new"))["cache"] == f"{tmp_path / 'new'} (0 MB)"
     assert not (tmp_path / "new").exists()

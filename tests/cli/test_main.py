@@ -1,4 +1,4 @@
-"""The command as a whole: help, exit codes, what is said of mistakes."""
+"""The command as a whole: help, exit codes, messages for mistakes."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""From words to dataclasses, and what is said of words that do not fit."""
+"""From the command line to dataclasses, and messages for invalid words."""
 
 import dataclasses
 import io
@@ -51,7 +51,7 @@ def refusal(*words):
     return message
 
 
-def test_without_words_the_defaults_stand():
+def test_without_words_there_are_the_defaults():
     assert filled() == Form()
 
 
@@ -76,7 +76,7 @@ def test_every_flag_arrives_with_its_type():
         ("--loud yes", ["Unrecognized", "yes"]),
     ],
 )
-def test_what_does_not_fit_is_said_in_one_line(words, parts):
+def test_invalid_words_are_reported_in_one_line(words, parts):
     message = refusal(*words.split())
     for part in parts:
         assert part in message
@@ -87,7 +87,7 @@ FRAMES = set("│╭╮╰╯─")
 
 @pytest.mark.parametrize("columns", [None, "20", "200"])
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_what_is_said_depends_neither_on_the_terminal_nor_on_its_letters(monkeypatch, columns, encoding):
+def test_messages_depend_neither_on_the_terminal_nor_on_its_encoding(monkeypatch, columns, encoding):
     expected = refusal("--cuönt", "3")
     if columns is not None:
         monkeypatch.setenv("COLUMNS", columns)
@@ -97,7 +97,7 @@ def test_what_is_said_depends_neither_on_the_terminal_nor_on_its_letters(monkeyp
 
 
 @pytest.mark.parametrize("columns", [20, 30, NARROW - 1])
-def test_in_a_narrow_terminal_flags_stand_above_their_words(capsys, monkeypatch, columns):
+def test_in_a_narrow_terminal_flags_are_above_their_help(capsys, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     with pytest.raises(SystemExit) as ended:
         filled("--help")
@@ -111,7 +111,7 @@ def test_in_a_narrow_terminal_flags_stand_above_their_words(capsys, monkeypatch,
     assert "How fast. (default: 0.5; in [0, 1))" in " ".join(line.strip() for line in lines)
 
 
-def test_in_a_terminal_with_room_help_is_framed(monkeypatch):
+def test_in_a_wide_terminal_help_has_frames(monkeypatch):
     monkeypatch.setenv("COLUMNS", str(NARROW))
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-8"))
     with pytest.raises(SystemExit):

@@ -43,7 +43,7 @@ def test_a_run_is_identical_at_every_digest(dots, tiles, capsys):
         out = capsys.readouterr().out.splitlines()
         assert len(out) == count + 1
         assert all(line.endswith("identical") for line in out[:-1])
-        assert out[-1] == f"identical to the bit at all {count} digests, up to step {last}"
+        assert out[-1] == f"bit-identical at all {count} digests, up to step {last}"
 
 
 def test_a_manifest_is_enough(dots, tmp_path, capsys):
@@ -58,7 +58,7 @@ def test_it_writes_nothing(copy, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_the_first_difference_ends_it_and_says_what_and_where(copy, capsys):
+def test_it_stops_at_the_first_difference_and_describes_it(copy, capsys):
     change(copy, digests=with_digest(copy, 5), environment={"versions": {"jax": "0.0.1"}})
     found = checkpoints.read(copy.checkpoint_path(12))
     found.witnesses[5][:] *= 1 + 1e-3
@@ -67,7 +67,7 @@ def test_the_first_difference_ends_it_and_says_what_and_where(copy, capsys):
     out = capsys.readouterr().out
     assert "step        5  different by 0.001" in out
     assert "step       10" not in out
-    assert "the first difference is at step 5: up to step 2 all is the same" in out
+    assert "first difference at step 5: identical up to step 2" in out
     assert "0.001  " in out
     assert "more arrays" in out
     assert "versions jax: 0.0.1, here " in out
@@ -76,24 +76,24 @@ def test_the_first_difference_ends_it_and_says_what_and_where(copy, capsys):
     assert "within 0.001 at all 6 digests, up to step 12" in capsys.readouterr().out
 
 
-def test_a_difference_in_values_that_are_not_kept_is_one(copy, capsys):
+def test_a_difference_in_values_that_are_not_stored_is_found(copy, capsys):
     change(copy, digests=with_digest(copy, 5))
     assert ended(copy.path) == 3
     out = capsys.readouterr().out
     assert "step        5  different" in out
-    assert "in none of the values that a run keeps" in out
+    assert "not in the values that a run stores" in out
     assert ended(copy.path, "--tolerance", 1e-9) == 0
     assert "within 0 at all 6 digests" in capsys.readouterr().out
 
 
-def test_without_values_to_compare_no_tolerance_can_be_kept(copy, capsys):
+def test_tolerance_needs_values_to_compare(copy, capsys):
     change(copy, digests=with_digest(copy, 0))
     assert ended(copy.manifest_path) == 3
     out = capsys.readouterr().out
-    assert "not even the initial state is the same" in out
-    assert "the values to compare with are in the run's folder" in out
+    assert "the initial states differ already" in out
+    assert "that needs the run folder" in out
     assert ended(copy.manifest_path, "--tolerance", 1) == 2
-    assert "--tolerance needs a run's folder" in capsys.readouterr().err
+    assert "--tolerance needs a run folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_without_values_to_compare_no_tolerance_can_be_kept(copy, capsys):
         ({"key": [0, 9]}, "not the run of the manifest"),
     ],
 )
-def test_what_cannot_be_used_is_said_in_one_line(copy, capsys, values, said):
+def test_a_manifest_that_cannot_be_used_is_reported_in_one_line(copy, capsys, values, said):
     change(copy, **values)
     if "digests" in values:
         manifest = copy.read_manifest()
@@ -130,7 +130,7 @@ def test_what_cannot_be_used_is_said_in_one_line(copy, capsys, values, said):
         (["{run}", "--data", "faces"], "--data"),
     ],
 )
-def test_mistakes_are_said_in_one_line(dots, capsys, words, said):
+def test_mistakes_are_reported_in_one_line(dots, capsys, words, said):
     assert ended(*(word.format(run=dots.path) for word in words)) == 2
     err = capsys.readouterr().err
     assert said in err

@@ -1,4 +1,4 @@
-"""`ganjax resume`, and `train` on a folder where a run is: what is said, and that nothing is lost."""
+"""`ganjax resume`, and `train` in the folder of a run: messages, and that nothing is lost."""
 
 import errno
 import json
@@ -36,7 +36,7 @@ def _nearest_is_an_experiment(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole(base):
-    """What a run leaves that nothing befell."""
+    """Folder of a run that was never interrupted."""
     if not (base / "resume-whole").exists():
         EXPERIMENTS["nearest"] = small_runs.Nearest
         assert ended(f"{TRAIN} {base / 'resume-whole'}") == 0
@@ -60,7 +60,7 @@ def unfinished(monkeypatch):
 
 
 def refusal(line, capsys):
-    """What is said by a command that changes nothing."""
+    """The message of a command that fails and changes nothing."""
     before = kills.content(RUN)
     assert ended(line) == 2
     out, err = capsys.readouterr()
@@ -70,7 +70,7 @@ def refusal(line, capsys):
     return err
 
 
-def test_it_goes_on_to_the_same_end_and_then_says_that_it_is_finished(unfinished, whole, capsys):
+def test_it_continues_to_the_same_result_and_then_says_that_it_is_finished(unfinished, whole, capsys):
     assert unfinished.read_manifest()["status"] == "interrupted"
     assert ended("resume run --quiet") == 0
     assert kills.content(RUN) == kills.content(whole)
@@ -81,10 +81,10 @@ def test_it_goes_on_to_the_same_end_and_then_says_that_it_is_finished(unfinished
     assert RUN.joinpath("manifest.json").read_bytes() == before
 
 
-def test_train_offers_resume_and_goes_on_with_it(unfinished, whole, capsys):
+def test_train_suggests_resume_and_continues_with_it(unfinished, whole, capsys):
     said = refusal("train nearest --out run", capsys)
-    assert "not finished (4 of 12 steps): --resume goes on" in said
-    assert "give one of them" in refusal("train nearest --out run --resume --overwrite", capsys)
+    assert "not finished (4 of 12 steps): --resume continues" in said
+    assert "give only one of them" in refusal("train nearest --out run --resume --overwrite", capsys)
     assert "its seed is 0, not 1" in refusal("train nearest --out run --resume --seed 1", capsys)
     assert "its batch is 16, not 8" in refusal("train nearest --out run --resume --batch 8", capsys)
     assert "its experiment is 'nearest', not 'dots'" in refusal("train dots --out run --resume", capsys)
@@ -92,7 +92,7 @@ def test_train_offers_resume_and_goes_on_with_it(unfinished, whole, capsys):
     assert kills.content(RUN) == kills.content(whole)
 
 
-def test_resume_of_what_is_not_there_begins(whole):
+def test_train_with_resume_starts_a_new_run_if_there_is_none(whole):
     assert ended(f"{TRAIN} run --resume") == 0
     assert kills.content(RUN) == kills.content(whole)
 
@@ -107,37 +107,37 @@ def test_steps_make_it_longer_but_not_shorter(unfinished, capsys):
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "."])
-def test_where_no_run_is(folder, capsys):
+def test_a_folder_without_a_run_is_an_error(folder, capsys):
     assert ended(f"resume {folder}") == 2
     assert "no run" in capsys.readouterr().err
 
 
-def test_without_a_manifest_train_names_the_way(unfinished, whole, capsys):
+def test_without_a_manifest_train_suggests_resume(unfinished, whole, capsys):
     unfinished.manifest_path.unlink()
-    assert "`ganjax resume run` goes on" in refusal("train nearest --out run", capsys)
-    assert "`ganjax resume run` goes on" in refusal("train nearest --out run --overwrite", capsys)
+    assert "`ganjax resume run` continues" in refusal("train nearest --out run", capsys)
+    assert "`ganjax resume run` continues" in refusal("train nearest --out run --overwrite", capsys)
     assert ended("resume run --quiet") == 0
     assert kills.content(RUN) == kills.content(whole)
 
 
-def test_a_run_of_an_older_ganjax_is_left_alone(unfinished, capsys):
+def test_a_run_of_an_older_ganjax_is_not_changed(unfinished, capsys):
     manifest = json.loads(unfinished.manifest_path.read_text())
     unfinished.manifest_path.write_text(json.dumps(manifest | {"schema": 1}))
     for line in ("resume run", "train nearest --out run --resume"):
         assert "older ganjax" in refusal(line, capsys)
 
 
-def test_a_diverged_run_does_not_go_on(capsys):
+def test_a_diverged_run_is_not_continued(capsys):
     assert ended("train dots --learning-rate 1e30 --quiet --out run") == 2
     said = capsys.readouterr().err
     assert "not finite" in said
     for line in ("resume run", "train dots --learning-rate 1e30 --out run --resume"):
         again = refusal(line, capsys)
-        assert "diverged, and would again" in again
+        assert "diverged, and would" in again
         assert re.search(r"step \d+ ", said)[0] in again
 
 
-# Others in the same folder
+# Other processes in the same folder
 
 
 def test_the_second_process_names_the_first(unfinished, whole, capsys):
@@ -157,7 +157,7 @@ def test_a_folder_that_cannot_be_written(unfinished, whole, capsys, monkeypatch)
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return plain(path, mode, *words, **options)
 
-    # Not by taking away rights: tests may run as root, whom none can be taken from.
+    # Not by permissions: tests may run as root, which may write anywhere.
     monkeypatch.setattr(Path, "open", refuse)
     said = refusal("resume run", capsys)
     assert "Permission denied: run/.lock" in said
@@ -170,7 +170,7 @@ class Full(Operations):
     """From the `skip`-th write to a kind of file on, the disk is full."""
 
     def __init__(self, kind, skip, log):
-        super().__init__("run", log, at=0, moment="amid")
+        super().__init__("run", log, at=0, moment="during")
         self.kind, self.skip = kind, skip
 
     def due(self, number, name, path):
@@ -196,7 +196,7 @@ FILES = {  # with the number of writes that still succeed
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_full_disk_is_said_and_loses_nothing(whole, tmp_path, capsys, monkeypatch, kind):
+def test_a_full_disk_is_reported_and_loses_nothing(whole, tmp_path, capsys, monkeypatch, kind):
     name, skip = FILES[kind]
     with monkeypatch.context() as patch:
         Full(kind, skip, tmp_path / "log").watch(patch.setattr)
@@ -211,7 +211,7 @@ def test_a_full_disk_is_said_and_loses_nothing(whole, tmp_path, capsys, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["lock", "manifest"])
-def test_a_disk_that_is_full_from_the_beginning(whole, tmp_path, capsys, monkeypatch, kind):
+def test_a_disk_that_is_full_from_the_start(whole, tmp_path, capsys, monkeypatch, kind):
     with monkeypatch.context() as patch:
         Full(kind, 0, tmp_path / "log").watch(patch.setattr)
         assert ended(f"{TRAIN} run") == 2
@@ -222,17 +222,17 @@ def test_a_disk_that_is_full_from_the_beginning(whole, tmp_path, capsys, monkeyp
     assert kills.content(RUN) == kills.content(whole)
 
 
-# Processes of their own
+# In a process of its own
 
 
 STUCK = """
-import hashlib, sys, runs
+import hashlib, sys, small_runs
 
 where = sys.argv.pop(1)
 
 def stuck():
     print("stuck", flush=True)
-    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes within C, where Python hears no signal
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # minutes in C code: Python handles no signal
 
 def draw(self, path, *rest):
     small_runs.Dots.draw(self, path, *rest)
@@ -265,7 +265,7 @@ def started(base, *words):
         ("step_0000008.png", [signal.SIGTERM, signal.SIGTERM], 143),
     ],
 )
-def test_a_program_that_is_stuck_can_be_left(base, whole, where, signals, code):
+def test_a_process_busy_in_c_code_can_be_stopped(base, whole, where, signals, code):
     process = started(base, where, *TRAIN.split(), "run")
     assert process.stdout.readline() == "stuck\n", process.stderr.read()
     for number in signals:
@@ -290,7 +290,7 @@ small_runs.command_line()
 """
 
 
-def test_what_the_system_refuses_to_write_loses_nothing(base, whole):
+def test_a_file_size_limit_loses_nothing(base, whole):
     result = small_runs.python(base, "-c", LIMITED, *TRAIN.split(), "run")
     assert result.returncode == 2, result.stderr
     assert small_runs.one_line(result.stderr)
@@ -300,14 +300,14 @@ def test_what_the_system_refuses_to_write_loses_nothing(base, whole):
     assert kills.content(RUN) == kills.content(whole)
 
 
-def test_models_that_were_swapped_or_lost_are_written_anew(dots, tmp_path, capsys):
+def test_models_that_were_swapped_or_deleted_are_written_again(dots, tmp_path, capsys):
     run = RunFolder(shutil.copytree(dots.path, tmp_path / "run"))
     generator, discriminator = run.model_path("generator"), run.model_path("discriminator")
     digests = run.model_digests()
     shutil.copy(discriminator, generator)
     discriminator.unlink()
     assert ended("resume run --quiet") == 0
-    # By other names of layers: Keras counts them in a process, and this one has made dots before.
+    # With other names of layers: Keras numbers them in a process, and this one has made dots before.
     assert run.model_digests().keys() == digests.keys()
     assert run.read_manifest()["models"] == run.model_digests()
     assert len(SavedGenerator(run).draw_latents(0, 3)) == 3
@@ -315,7 +315,7 @@ def test_models_that_were_swapped_or_lost_are_written_anew(dots, tmp_path, capsy
     assert "is finished" in capsys.readouterr().err
 
 
-def test_a_run_that_was_killed_in_its_last_instant_is_tidied(dots, tmp_path):
+def test_temporary_files_of_a_run_killed_at_its_end_are_removed(dots, tmp_path):
     run = RunFolder(shutil.copytree(dots.path, tmp_path / "run"))
     before = sorted(run.path.rglob("*"))
     lock, half = run.path / Lock.NAME, run.samples / f"{UNFINISHED}final.png"

@@ -50,10 +50,10 @@ def test_a_png_is_a_grid_of_unscaled_pixels(tiles):
         for x in range(16)
         if y + 8 * k <= pixels.shape[0] and x + 8 * k <= pixels.shape[1]
     ]
-    assert any(found)  # the first sample stands whole in the corner, each pixel k x k
+    assert any(found)  # the first sample is in the corner, each pixel enlarged to k x k
 
 
-def test_a_folder_gets_a_picture_each(tiles, tmp_path):
+def test_a_folder_gets_one_picture_for_each_sample(tiles, tmp_path):
     assert ended(tiles.path, "--n", 3, "--out", "faces") == 0
     ended(tiles.path, "--n", 3, "--out", "a.npz")
     names = sorted(path.name for path in (tmp_path / "faces").iterdir())
@@ -75,7 +75,7 @@ def test_points_go_to_an_npz_or_a_plot_but_not_to_a_folder(dots, capsys):
 
 
 @pytest.mark.parametrize("out", ["a.png", "a.npz"])
-def test_the_seed_is_all_that_matters(dots, tiles, tmp_path, out):
+def test_the_same_seed_gives_the_same_bytes(dots, tiles, tmp_path, out):
     for folder in (dots, tiles):
         contents = []
         for seed in (1, 1, 2):
@@ -104,7 +104,7 @@ def test_what_cannot_be_written_is_said_in_one_line(tiles, tmp_path, capsys, out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken.png"]
 
 
-def test_a_generator_that_carries_code_is_refused_in_one_line(tiles, tmp_path, capsys):
+def test_a_generator_that_contains_code_is_refused_in_one_line(tiles, tmp_path, capsys):
     shutil.copytree(tiles.path, tmp_path / "run")
     layers = [keras.layers.Input((100,)), keras.layers.Lambda(lambda x: x)]
     RunFolder(tmp_path / "run").write_model("generator", keras.Sequential(layers))

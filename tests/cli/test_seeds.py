@@ -1,4 +1,4 @@
-"""`ganjax train --seeds`: which seeds are meant, what is said at the end, and how it ends."""
+"""`ganjax train --seeds`: how seeds are read, what is printed at the end, and exit codes."""
 
 import signal
 import statistics
@@ -20,7 +20,7 @@ SEED = st.integers(0, 2**32 - 1)
 
 
 @given(seeds=st.lists(SEED, min_size=1, max_size=20, unique=True))
-def test_a_list_of_seeds_is_read_as_it_stands(seeds):
+def test_a_list_of_seeds_is_read(seeds):
     assert parse_seeds(",".join(map(str, seeds))) == tuple(seeds)
     assert parse_seeds(seeds_as_text(seeds)) == tuple(seeds)
 
@@ -33,7 +33,7 @@ def test_a_slice_is_half_open(first, count):
 
 
 @given(text=st.text(st.sampled_from("0123456789,:- x\n٣"), max_size=12))
-def test_whatever_is_written_is_seeds_or_one_line(text):
+def test_any_text_is_seeds_or_an_error_of_one_line(text):
     try:
         seeds, said = parse_seeds(text), ""
     except UserError as error:
@@ -55,7 +55,7 @@ def test_whatever_is_written_is_seeds_or_one_line(text):
         ("1,2,1", "twice"),
     ],
 )
-def test_what_names_no_seeds(text, said):
+def test_text_that_is_not_seeds_is_an_error(text, said):
     with pytest.raises(UserError, match=said):
         parse_seeds(text)
 
@@ -65,9 +65,9 @@ def test_what_names_no_seeds(text, said):
         st.fixed_dictionaries({"modes": st.floats(0, 8), "kl": st.floats(-1e6, 1e6)}), min_size=2, max_size=5
     )
 )
-def test_the_table_holds_mean_error_least_and_most(scores):
+def test_the_table_has_mean_error_minimum_and_maximum(scores):
     head, *lines = score_table(scores)
-    assert head.split() == [str(len(scores)), "runs", "mean", "error", "least", "most"]
+    assert head.split() == [str(len(scores)), "runs", "mean", "error", "min", "max"]
     assert len({len(line) for line in (head, *lines)}) == 1
     for line, name in zip(lines, scores[0], strict=True):
         values = [each[name] for each in scores]
@@ -81,7 +81,7 @@ def test_one_run_has_no_standard_error_and_none_has_no_table():
     assert score_table([]) == []
 
 
-def test_a_score_that_some_runs_do_not_have_is_that_of_the_others():
+def test_a_score_that_some_runs_lack_is_averaged_over_the_others():
     with_width, without = {"modes": 8.0, "width": 0.5}, {"modes": 0.0}
     for scores in ([with_width, without], [without, with_width]):
         lines = [line.split() for line in score_table(scores)]
@@ -99,19 +99,19 @@ def _dots_are_an_experiment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_seed_has_its_folder_and_a_table_ends_it(capsys):
+def test_every_seed_has_its_folder_and_a_table_is_printed(capsys):
     assert ended("train dots --seeds 3,1 --steps 2 --picture-every 0") == 0
     out, err = capsys.readouterr()
     assert out == ""
     table = err.splitlines()[-3:-1]
     scores = [RunFolder(f"runs/dots-{seed}").read_manifest()["scores"]["mean_radius"] for seed in (3, 1)]
     assert table == score_table([{"mean_radius": score} for score in scores])
-    assert "runs/dots-*: look at" in err.splitlines()[-1]
+    assert "runs/dots-*: see" in err.splitlines()[-1]
 
     assert ended("train dots --seeds 1:3 --steps 2 --picture-every 0") == 2  # 1 is there, 2 is not
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
-    assert "runs/dots-1 holds a finished run: --overwrite starts it anew" in err
+    assert "runs/dots-1 contains a finished run: --overwrite replaces it" in err
     assert not Path("runs/dots-2").exists()
     assert ended("train dots --seeds 3,1 --steps 1 --picture-every 0 --overwrite --quiet") == 0
     assert capsys.readouterr() == ("", "")
@@ -121,13 +121,13 @@ def test_every_seed_has_its_folder_and_a_table_ends_it(capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ("--seeds 0:2 --seed 0", "one of them"),
+        ("--seeds 0:2 --seed 0", "only one of them"),
         ("--seeds 0:2 --seed=1", "one of them"),
         ("--seeds 2:0", "names 0"),
         ("--seeds 4294967296", "4294967295"),
     ],
 )
-def test_mistakes_are_said_in_one_line_and_nothing_is_written(capsys, flags, said):
+def test_mistakes_are_reported_in_one_line_and_nothing_is_written(capsys, flags, said):
     assert ended(f"train dots {flags}") == 2
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
@@ -136,7 +136,7 @@ def test_mistakes_are_said_in_one_line_and_nothing_is_written(capsys, flags, sai
 
 
 def stop_once(monkeypatch, number):
-    """Send ourselves a signal as soon as something is saved."""
+    """Send this process a signal after the first checkpoint."""
     save, sent = population.Session.note, []
 
     def note(self, result):
@@ -148,30 +148,33 @@ def stop_once(monkeypatch, number):
     monkeypatch.setattr(population.Session, "note", note)
 
 
-def test_stopped_it_says_how_to_go_on_and_ends_with_130(capsys, monkeypatch):
+def test_ctrl_c_tells_how_to_continue_and_exits_with_130(capsys, monkeypatch):
     command = "train dots --seeds 0:2 --steps 4 --picture-every 0 --out here"
     stop_once(monkeypatch, signal.SIGINT)
     assert ended(command) == 130
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "stopped at step 1 of 4; all is saved: the same command with --resume goes on"
+        "stopped at step 1 of 4; to continue, use the same command with --resume"
     )
     assert ended(command) == 2
-    assert "--resume goes on with it" in capsys.readouterr().err
+    assert "--resume continues it" in capsys.readouterr().err
     assert ended("resume here/dots-1") == 2
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
-    assert "here/dots-1 is one of the population `ganjax train dots --seeds 0:2`: that, with --resume" in err
+    assert (
+        "here/dots-1 is one of the population `ganjax train dots --seeds 0:2`: use that command with --resume"
+        in err
+    )
     assert ended(f"{command} --resume") == 0
     assert RunFolder("here/dots-1").read_manifest()["status"] == "finished"
     assert ended(f"{command} --resume") == 0  # nothing is left to do
 
 
-def test_sigterm_ends_with_143(monkeypatch):
+def test_sigterm_exits_with_143(monkeypatch):
     stop_once(monkeypatch, signal.SIGTERM)
     assert ended("train dots --seeds 0:2 --steps 4 --picture-every 0") == 143
 
 
-def test_which_have_diverged_is_said_in_one_line(capsys, monkeypatch):
+def test_diverged_runs_are_reported_in_one_line(capsys, monkeypatch):
     outcome = Outcome(None, 12, 0, {"mean_radius": 1.5}, {})
     results = [Diverged(812, "not finite"), outcome, Diverged(20, "not finite")]
     monkeypatch.setattr("ganjax.training.fit_population", lambda *_, **__: results)
@@ -183,14 +186,14 @@ def test_which_have_diverged_is_said_in_one_line(capsys, monkeypatch):
     )
 
 
-def test_one_after_another_each_is_a_run_of_its_own(tiles, capsys):
+def test_runs_one_after_another_are_separate_runs(tiles, capsys):
     assert ended("train tiles --seeds 0:1 --steps 3 --batch 4 --picture-every 2") == 0
     assert "training one after another: convolutions" in capsys.readouterr().err
     assert RunFolder("runs/tiles-0").metrics_path.read_bytes() == tiles.metrics_path.read_bytes()
     assert "population" not in RunFolder("runs/tiles-0").read_manifest()
 
 
-def test_a_full_disk_is_said_with_the_way_to_go_on(capsys, monkeypatch):
+def test_a_full_disk_is_reported_with_the_command_to_continue(capsys, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device", "runs/dots-0/metrics.csv")
 

@@ -1,4 +1,4 @@
-"""What is printed where nobody reads, where there is no space, and where letters are few."""
+"""Printing to closed pipes, full disks, narrow terminals and ASCII encodings."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ import small_runs
 from ganjax.training import RunFolder
 
 GANJAX = [sys.executable, "-W", "error", "-m", "ganjax"]
-DOTS = [sys.executable, "-W", "error", "-c", "import runs; small_runs.command_line()"]
+DOTS = [sys.executable, "-W", "error", "-c", "import small_runs; small_runs.command_line()"]
 
 
 def ended(base, words, command=GANJAX, redirect="", **options):
@@ -27,8 +27,8 @@ def ended(base, words, command=GANJAX, redirect="", **options):
 
 
 @pytest.fixture
-def deaf():
-    """The writing end of a pipe that nobody reads any more, as after `| head -0`."""
+def closed_pipe():
+    """The writing end of a pipe whose reading end is closed, as after `| head -0`."""
     ours, its = os.pipe()
     os.close(ours)
     yield its
@@ -36,11 +36,11 @@ def deaf():
 
 
 @pytest.mark.parametrize("words", ["--help", "train --help", "train ring --help", "info"])
-def test_output_that_nobody_reads_ends_the_command_without_a_word(base, deaf, words):
+def test_a_closed_pipe_ends_the_command_without_a_message(base, closed_pipe, words):
     result = subprocess.run(
         [*GANJAX, *words.split()],
         env=small_runs.environment(base),
-        stdout=deaf,
+        stdout=closed_pipe,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -48,7 +48,7 @@ def test_output_that_nobody_reads_ends_the_command_without_a_word(base, deaf, wo
 
 
 @pytest.mark.parametrize("words", ["--version", "train --help", "train ring --help"])
-def test_a_closed_output_is_no_mistake(base, words):
+def test_a_closed_standard_output_is_not_an_error(base, words):
     result = ended(base, words.split(), redirect=">&-")
     assert (result.returncode, result.stderr) == (0, "")
     narrow = ended(base, words.split(), redirect=">&-", env={"COLUMNS": "20"})
@@ -56,19 +56,21 @@ def test_a_closed_output_is_no_mistake(base, words):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_a_full_disk_is_said_in_one_line(base):
+def test_a_full_disk_is_reported_in_one_line(base):
     result = ended(base, ["train", "--help"], redirect=">/dev/full")
     assert (result.returncode, result.stderr) == (2, "ganjax: No space left on device\n")
 
 
 @pytest.mark.parametrize("redirect", ["2>&-", "2>/dev/full"])
-def test_a_mistake_that_nobody_can_read_has_its_exit_code(base, redirect):
+def test_the_exit_code_does_not_need_standard_error(base, redirect):
     assert ended(base, ["train", "rign"], redirect=redirect).returncode == 2
 
 
-def test_a_run_goes_on_when_nobody_watches_it_any_more(base, deaf, tmp_path):
+def test_a_run_goes_on_when_its_pipe_is_closed(base, closed_pipe, tmp_path):
     words = [*DOTS, "train", "dots", "--steps", "2", "--out", "run"]
-    result = subprocess.run(words, env=small_runs.environment(base), stderr=deaf, cwd=tmp_path, timeout=300)
+    result = subprocess.run(
+        words, env=small_runs.environment(base), stderr=closed_pipe, cwd=tmp_path, timeout=300
+    )
     assert result.returncode == 0
     assert RunFolder(tmp_path / "run").read_manifest()["status"] == "finished"
     assert (tmp_path / "run" / "generator.keras").exists()
@@ -86,7 +88,7 @@ def test_help_fits_a_terminal_of_20_columns(base):
     while True:
         try:
             part = os.read(ours, 10_000)
-        except OSError:  # Linux's way of saying that the other end is closed
+        except OSError:  # on Linux: the other end is closed
             break
         if not part:
             break
@@ -96,7 +98,7 @@ def test_help_fits_a_terminal_of_20_columns(base):
     lines = said.decode().replace("\r", "").splitlines()
     assert "--seed INT" in lines
     assert not set("│╭╮╰╯─") & set(said.decode())
-    # What is wider is one word, a flag say, to be copied whole.
+    # Only single words, such as flags, may be wider.
     assert all(len(line) <= 20 or len(line.split()) == 1 for line in lines)
 
 
@@ -108,7 +110,7 @@ ASCII = [
 
 
 @pytest.mark.parametrize("variables", ASCII, ids=lambda variables: next(iter(variables)))
-def test_help_and_mistakes_need_no_letters_beyond_ascii(base, variables):
+def test_help_and_errors_can_be_printed_in_ascii(base, variables):
     result = ended(base, ["train", "ring", "--help"], env=variables)
     assert (result.returncode, result.stderr) == (0, "")
     assert "--seed INT" in result.stdout
@@ -119,7 +121,7 @@ def test_help_and_mistakes_need_no_letters_beyond_ascii(base, variables):
 
 
 @pytest.mark.parametrize("variables", ASCII[1:2], ids=["LC_ALL"])
-def test_names_need_no_letters_beyond_ascii(base, dots, tmp_path, variables):
+def test_file_names_can_be_printed_in_ascii(base, dots, tmp_path, variables):
     (tmp_path / "Läufe").symlink_to(dots.path)
     words = ["sample", "Läufe", "--n", "2", "--out", "größe.npz"]
     result = ended(base, words, env=variables, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""`ganjax train`, in this process and, for signals and terminals, in one of its own."""
+"""`ganjax train`, in this process or, for signals and terminals, in one of its own."""
 
 import os
 import pty
@@ -27,12 +27,12 @@ def _dots_are_an_experiment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_run_goes_to_its_folder_and_says_where_to_look(dots, capsys):
+def test_a_run_writes_its_folder_and_names_its_files(dots, capsys):
     assert ended("train dots") == 0
     out, err = capsys.readouterr()
     assert out == ""
     assert "mean_radius" in err
-    assert "runs/dots-0: look at report.html, samples/final.png and film.gif" in err
+    assert "runs/dots-0: see report.html, samples/final.png and film.gif" in err
     assert RunFolder("runs/dots-0").metrics_path.read_bytes() == dots.metrics_path.read_bytes()
 
     assert ended("train dots") == 2
@@ -51,7 +51,7 @@ def test_flags_reach_the_experiment():
     assert not Path("runs").exists()
 
 
-def test_a_run_that_diverges_ends_with_2_and_a_place_to_go_on_from(capsys):
+def test_a_run_that_diverges_exits_with_2_and_names_its_checkpoints(capsys):
     assert ended("train dots --learning-rate 1e30 --quiet") == 2
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
@@ -60,14 +60,14 @@ def test_a_run_that_diverges_ends_with_2_and_a_place_to_go_on_from(capsys):
     assert RunFolder("runs/dots-0").read_manifest()["status"] == "diverged"
 
 
-def test_a_folder_that_is_no_run_is_kept(capsys):
+def test_a_folder_that_is_not_a_run_is_not_overwritten(capsys):
     Path("thesis.txt").write_text("ten years of work")
     assert ended("train dots --out . --overwrite") == 2
     assert "not a run" in capsys.readouterr().err
     assert Path("thesis.txt").read_text() == "ten years of work"
 
 
-def test_pictures_that_are_not_there_can_be_named_again(capsys):
+def test_a_wrong_path_of_pictures_leaves_nothing_in_the_way(capsys):
     for _ in range(2):
         assert ended("train cartoon --size 32 --width 1 --data nowhere --cache-dir cache") == 2
         err = capsys.readouterr().err
@@ -84,7 +84,7 @@ def test_pictures_that_are_not_there_can_be_named_again(capsys):
         ("--stock-allocator --no-compilation-cache", []),
     ],
 )
-def test_what_is_set_for_the_process_can_be_left_alone(flags, called, monkeypatch):
+def test_changes_to_the_process_can_be_switched_off(flags, called, monkeypatch):
     seen = []
     monkeypatch.setattr(process, "keep_freed_memory", lambda one_arena: seen.append("allocator"))
     monkeypatch.setattr(compilation_cache, "keep_compilations", lambda: seen.append("compilations"))
@@ -99,7 +99,7 @@ OUT_OF_MEMORY = [
 
 
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["in JAX", "in Python"])
-def test_too_little_memory_is_said_in_one_line(capsys, monkeypatch, error):
+def test_too_little_memory_is_reported_in_one_line(capsys, monkeypatch, error):
     def fit(*_, **__):
         raise error
 
@@ -110,9 +110,9 @@ def test_too_little_memory_is_said_in_one_line(capsys, monkeypatch, error):
     assert "--batch" in err
 
 
-# A process of its own.
+# In a process of its own.
 
-TRAIN = [sys.executable, "-W", "error", "-c", "import runs; small_runs.command_line()", "train", "dots"]
+TRAIN = [sys.executable, "-W", "error", "-c", "import small_runs; small_runs.command_line()", "train", "dots"]
 
 
 def started(base, *words, **options):
@@ -127,7 +127,7 @@ def wait_for(path, process, seconds=120):
         time.sleep(0.05)
 
 
-def test_ctrl_c_saves_says_how_to_go_on_and_ends_with_130(base):
+def test_ctrl_c_saves_tells_how_to_continue_and_exits_with_130(base):
     process = started(base, "--steps", "100000000", "--picture-every", "500", stderr=subprocess.PIPE)
     wait_for("runs/dots-0/samples/step_0000500.png", process)
     process.send_signal(signal.SIGINT)
@@ -145,7 +145,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_ends_with_130(base):
         assert path.exists()
 
 
-def test_a_terminal_sees_a_bar(base):
+def test_a_terminal_shows_a_bar(base):
     ours, its = pty.openpty()
     termios.tcsetwinsize(its, (24, 100))
     process = started(base, "--steps", "4", stdin=its, stdout=its, stderr=its)
@@ -154,7 +154,7 @@ def test_a_terminal_sees_a_bar(base):
     while select.select([ours], [], [], 120)[0]:
         try:
             seen += os.read(ours, 10_000)
-        except OSError:  # Linux's way of saying that the other end is closed
+        except OSError:  # on Linux: the other end is closed
             break
     os.close(ours)
     assert process.wait(timeout=60) == 0
@@ -162,7 +162,7 @@ def test_a_terminal_sees_a_bar(base):
     assert "steps/s" in seen.decode()
 
 
-def test_elsewhere_there_are_plain_lines_and_quiet_is_silent(base):
+def test_elsewhere_there_are_plain_lines_and_quiet_prints_nothing(base):
     result = small_runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "plain")
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr.startswith("step 2/2 ")

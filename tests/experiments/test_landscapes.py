@@ -52,7 +52,7 @@ def test_a_mode_that_is_nowhere_hit_has_no_width(key):
 
 
 def test_what_has_no_modes_is_not_scored(key):
-    assert Spiral.ground.fget(Spiral()) is Spiral
+    assert Spiral.distribution.fget(Spiral()) is Spiral
     assert Spiral().mixture is None
     assert Spiral().score(None, None, key) == {}
 

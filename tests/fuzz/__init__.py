@@ -1,1 +1,1 @@
-"""Readers of files from elsewhere, fed with files that were made to break them: `python -m tests.fuzz`."""
+"""Fuzzing of everything that reads files from elsewhere: `python -m tests.fuzz`."""

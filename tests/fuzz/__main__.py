@@ -1,11 +1,11 @@
-"""Feed the readers of files from elsewhere with broken ones, until time is up. In the repository's root:
+"""Feed broken files to everything that reads files from elsewhere, for a given time. In the root folder:
 
     python -m tests.fuzz --minutes 10            every target, one after another
     python -m tests.fuzz zip tar --minutes 2     some of them
-    python -m tests.fuzz zip --input FOLDER      an input again that an earlier run has found and kept
+    python -m tests.fuzz zip --input FOLDER      read one input again that an earlier run has found
 
-A target's inputs follow from --seed. It ends with its first finding, which is printed and kept in --findings;
-the exit code is then 1.
+The inputs of a target depend only on --seed. It stops at its first finding, which is printed and saved in
+--findings; the exit code is then 1.
 """
 
 import argparse
@@ -26,9 +26,9 @@ def main(words=None):
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)}; by default all")
     parser.add_argument("--minutes", type=float, default=10.0, help="for all of them together (10)")
-    parser.add_argument("--seed", type=int, help="drawn, and printed, when not given")
+    parser.add_argument("--seed", type=int, help="random by default; it is printed")
     parser.add_argument("--findings", type=Path, default=Path(tempfile.gettempdir()) / "ganjax-fuzz")
-    parser.add_argument("--input", type=Path, help="a kept input, for one TARGET to read again")
+    parser.add_argument("--input", type=Path, help="a saved input for one TARGET to read again")
     asked = parser.parse_args(words)
     if unknown := sorted(set(asked.targets) - set(TARGETS)):
         parser.error(f"there is no target {', '.join(unknown)}")
@@ -46,7 +46,7 @@ def main(words=None):
 
 
 def again(name, path):
-    """Read one kept input; what is found is raised."""
+    """Read one saved input; a finding is raised."""
     with tempfile.TemporaryDirectory() as work:
         shutil.copytree(path, Path(work) / "input", symlinks=True)
         print("a value" if read(TARGETS[name], Path(work)) else "refused in one line")

@@ -1,4 +1,4 @@
-"""One target, as many inputs as asked for, and what is allowed to come out: a value, or one clear line."""
+"""Feeds inputs to one target, which must return or raise a UserError of one line."""
 
 import contextlib
 import os
@@ -30,13 +30,13 @@ Files = Mapping[bytes, bytes | Link]
 
 @dataclass(frozen=True)
 class Target:
-    """A reader, and what it is fed with.
+    """A function that reads files, and a strategy for these files.
 
     Attributes:
-        name: what the command line calls it.
-        inputs: gives the strategy for the files it reads, by their paths.
-        read: called with the folder that holds them and another, for what it writes; both are made anew each
-            time. Returns when what it got was sound, raises UserError when that was refused.
+        name: its name on the command line.
+        inputs: gives the strategy for the files, by their paths.
+        read: called with the folder of the files and another folder that it may write to, both new for each
+            input. Returns if the files are valid, raises UserError if not.
     """
 
     name: str
@@ -46,18 +46,18 @@ class Target:
 
 @dataclass
 class Tally:
-    """How many inputs ended how."""
+    """How many inputs were read and how many refused."""
 
     values: int = 0
     refusals: int = 0
 
 
 class Stuck(BaseException):
-    """An input took too long. No Exception, since readers catch those of broken bytes."""
+    """An input took too long. Not an Exception, since readers catch those."""
 
 
 def explore(target: Target, work: Path, seed: int, inputs: int, tally: Tally) -> None:
-    """Read `inputs` inputs that follow from `seed`, and count them in `tally`.
+    """Read `inputs` inputs, which depend only on `seed`, and count them in `tally`.
 
     The last one stays in `work / "input"`: after an exception, the smallest that causes it.
 
@@ -80,7 +80,7 @@ def explore(target: Target, work: Path, seed: int, inputs: int, tally: Tally) ->
     def one(files):
         try:
             _lay(files, work / "input")
-        except OSError:  # a file where another wants a folder, or a name that the system refuses
+        except OSError:  # a file where a folder is needed, or a name that the system refuses
             hypothesis.reject()
         if read(target, work):
             tally.values += 1
@@ -91,7 +91,7 @@ def explore(target: Target, work: Path, seed: int, inputs: int, tally: Tally) ->
 
 
 def read(target: Target, work: Path) -> bool:
-    """Read what is in `work / "input"`; whether that gave a value, in place of a UserError of one line."""
+    """Read what is in `work / "input"`; returns True if it was read, False if it was refused."""
     shutil.rmtree(work / "scratch", ignore_errors=True)
     (work / "scratch").mkdir()
     try:

@@ -1,4 +1,4 @@
-"""Strategies for files that are nearly right: most of a reader is behind its first check."""
+"""Strategies for files that are almost valid: most code of a reader comes after its first check."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import tarfile
 from hypothesis import strategies as st
 
 JSON = st.recursive(
-    # Numbers are small or beyond all bounds: those between would only ask for much memory.
+    # Numbers are small or huge: others would only use much memory.
     st.none()
     | st.booleans()
     | st.integers(-3, 300)
@@ -34,7 +34,7 @@ _NUMBERS += [
 
 @st.composite
 def altered(draw, originals, most=6):
-    """Bytes like one of `originals`, with up to `most` places flipped, replaced, removed, repeated or cut."""
+    """One of `originals` with up to `most` changes: bits flipped, bytes replaced, removed, repeated, cut."""
     data = bytearray(draw(st.sampled_from(originals)))
     for _ in range(draw(st.integers(0, most))):
         start = draw(st.integers(0, len(data)))
@@ -58,7 +58,7 @@ def altered(draw, originals, most=6):
 
 @st.composite
 def altered_json(draw, original):
-    """A JSON text like that of `original`, with up to three values in it replaced or taken out."""
+    """The JSON text of `original` with up to three values replaced or removed."""
     value = json.loads(json.dumps(original))
     for _ in range(draw(st.integers(0, 3))):
         places = list(_places(value))
@@ -81,12 +81,12 @@ def _places(value):
 
 
 def files(**strategies):
-    """A strategy of files from those of their contents; `__` in a name stands for a dot."""
+    """A strategy for files from strategies for their contents; `__` in a name means a dot."""
     return st.fixed_dictionaries({name.replace("__", ".").encode(): s for name, s in strategies.items()})
 
 
 def summed(tar):
-    """The tar with the checksums of its headers put right, so that what they say is believed."""
+    """The tar file with correct header checksums, so that a reader accepts the headers."""
     data = bytearray(tar)
     for start in range(0, len(data) - tarfile.BLOCKSIZE + 1, tarfile.BLOCKSIZE):
         block = data[start : start + tarfile.BLOCKSIZE]

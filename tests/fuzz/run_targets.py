@@ -1,4 +1,4 @@
-"""Readers of run folders: manifest, generator, checkpoints, and what resuming makes of them together."""
+"""Targets that read run folders: manifest, generator, checkpoints, and resuming."""
 
 import functools
 import hashlib
@@ -16,7 +16,7 @@ from ganjax.export import arrays_digest, state_to_arrays
 from ganjax.gan import GAN
 from ganjax.runs import checkpoints
 from ganjax.runs.record import Record
-from ganjax.runs.resuming import resume_from, what_ran
+from ganjax.runs.resuming import manifest_of, resume_from
 from ganjax.runs.run_folder import MANIFEST_SCHEMA, RunFolder
 from ganjax.runs.saved_models import SavedGenerator
 from ganjax.state import init_state
@@ -137,7 +137,7 @@ def one_checkpoint():
             write_zip(path, members | changed, comment=checkpoints._seal(members | changed))
             return path.read_bytes()
 
-    # Damaged files are not sealed: this asks that not even a forged one is taken on trust.
+    # Damage would break the seal: these files are sealed again, so that the content itself is checked.
     changes = [st.tuples(st.just(name), altered([content], most=2)) for name, content in members.items()]
     record = st.tuples(st.just(checkpoints.RECORD), altered_json(json.loads(members[checkpoints.RECORD])))
     forged = st.one_of(record, *changes).map(lambda change: resealed(dict([change])))
@@ -157,11 +157,11 @@ def whole_runs():
 
 def read_whole_run(folder, scratch):
     said = []
-    what_ran(folder)
+    manifest_of(folder)
     found = resume_from(RunFolder(folder), make_gan(), MANIFEST, say=said.append)
     assert all(len(line.splitlines()) == 1 for line in said), said
     if found is not None:
-        # Damage is noticed: what is gone on from is what was written.
+        # Damage is noticed: the state is one that was written.
         assert arrays_digest(state_to_arrays(found.state)) == arrays_digest(states()[found.step])
         assert (folder / "metrics.csv").read_bytes().startswith(METRICS[: found.record.metrics[0]])
 

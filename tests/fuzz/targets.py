@@ -1,4 +1,4 @@
-"""What is fuzzed, by name: every reader of files that someone else may have written."""
+"""All targets by name: every function that reads files from elsewhere."""
 
 from . import picture_targets, run_targets
 

@@ -1,4 +1,4 @@
-"""Each target for a second or two, and what becomes of a finding."""
+"""Every target for a second or two, and what happens with a finding."""
 
 import os
 import time
@@ -14,14 +14,14 @@ from .exploring import Link, Stuck, Tally, Target, explore, read
 from .targets import TARGETS
 
 
-@pytest.mark.filterwarnings("ignore")  # of what is read
+@pytest.mark.filterwarnings("ignore")  # about the inputs
 @pytest.mark.parametrize("name", TARGETS)
-def test_a_target_gives_values_and_refusals_and_nothing_else(name, tmp_path):
+def test_a_target_reads_or_refuses_every_input(name, tmp_path):
     tally = Tally()
     explore(TARGETS[name], tmp_path, seed=0, inputs=60, tally=tally)
     assert tally.values + tally.refusals >= 60
     assert tally.values > 0
-    assert tally.refusals > 0 or name == "cache"  # which is built anew in place of being refused
+    assert tally.refusals > 0 or name == "cache"  # which is built again instead
 
 
 def numbers():
@@ -36,7 +36,7 @@ def no_more_than_a_thousand(folder, scratch):
         raise UserError("too much")
 
 
-def test_the_smallest_input_that_breaks_a_reader_is_left(tmp_path):
+def test_the_smallest_input_that_raises_is_left(tmp_path):
     target, tally = Target("numbers", numbers, no_more_than_a_thousand), Tally()
     with pytest.raises(ZeroDivisionError):
         explore(target, tmp_path, seed=0, inputs=100, tally=tally)
@@ -50,7 +50,7 @@ class Complaint(UserError):
         return "this\nand that"
 
 
-def test_a_complaint_of_two_lines_is_a_finding(tmp_path):
+def test_a_message_of_two_lines_is_a_finding(tmp_path):
     def complain(folder, scratch):
         raise Complaint("this and that")
 
@@ -68,7 +68,7 @@ def test_a_reader_that_does_not_end_is_a_finding(tmp_path, monkeypatch):
         explore(Target("numbers", numbers, forever), tmp_path, seed=0, inputs=1, tally=Tally())
 
 
-def test_an_input_may_hold_links_and_names_of_any_bytes(tmp_path):
+def test_an_input_may_contain_links_and_names_of_any_bytes(tmp_path):
     given = {b"d/\xff\n": b"content", b"link": Link(b"d")}
     seen = []
 
@@ -79,7 +79,7 @@ def test_an_input_may_hold_links_and_names_of_any_bytes(tmp_path):
     assert seen == [b"d", b"link", b"\xff\n"]
 
 
-def test_the_command_counts_and_ends_with_0(tmp_path, capfd):
+def test_the_command_counts_and_exits_with_0(tmp_path, capfd):
     assert command.main(["cache", "--minutes", "0.001", "--seed", "3", "--findings", str(tmp_path)]) == 0
     out = capfd.readouterr().out
     assert "seed 3" in out
@@ -88,7 +88,7 @@ def test_the_command_counts_and_ends_with_0(tmp_path, capfd):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_finding_is_kept_and_can_be_read_again_and_the_command_ends_with_1(tmp_path, monkeypatch, capfd):
+def test_a_finding_is_saved_can_be_read_again_and_exits_with_1(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(unattended, "_read", _die)
     findings = tmp_path / "findings"
     assert command.main(["zip", "--minutes", "0.01", "--findings", str(findings)]) == 1
@@ -112,7 +112,7 @@ def _work(folder, content):
     return folder
 
 
-def test_targets_that_are_not_there_are_named(capsys):
+def test_unknown_targets_are_named(capsys):
     with pytest.raises(SystemExit) as end:
         command.main(["zap"])
     assert end.value.code == 2

@@ -1,4 +1,4 @@
-"""A target read for as long as asked, in a process that may die of what it reads."""
+"""Fuzzes a target for a given time, in a process of its own, which an input may crash."""
 
 import multiprocessing
 import shutil
@@ -12,13 +12,13 @@ from pathlib import Path
 from .exploring import Stuck, Tally, explore
 from .targets import TARGETS
 
-ROUND = 200  # inputs to one start of hypothesis, which begins with simple ones
+ROUND = 200  # inputs for each start of hypothesis, which begins with simple ones
 
 
 def fuzz(name: str, seconds: float, seed: int, findings: Path) -> bool:
-    """Read inputs until time is up or one is found that ends otherwise than allowed; whether none was.
+    """Read inputs until time is up or an input is neither read nor refused; returns whether there was none.
 
-    Prints the counts, and what was found; that input is kept in `findings`.
+    Prints the counts and the finding, and saves that input in `findings`.
     """
     processes = multiprocessing.get_context("spawn")
     counts = processes.Array("q", 2)
@@ -47,7 +47,7 @@ def _read(name: str, seconds: float, seed: int, work: Path, counts) -> None:
         try:
             explore(TARGETS[name], work, seed, ROUND, tally)
         except (Exception, Stuck) as error:
-            error.__notes__ = []  # hypothesis notes the whole input, which is kept
+            error.__notes__ = []  # hypothesis adds the whole input, which is saved anyway
             traceback.print_exception(error, limit=-6)
             raise SystemExit(1) from None
         finally:

@@ -1,4 +1,4 @@
-"""What the page is answered, without a network: to whom, with what, and that nothing makes it fall."""
+"""The page without a network: who is answered, with what, and that no request makes it fail."""
 
 import base64
 import io
@@ -45,7 +45,7 @@ def pixels(data):
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def test_the_page_and_its_parts_are_there(page):
+def test_the_page_and_its_files_are_served(page):
     answer = get(page)
     assert (answer.status, answer.kind) == (200, "text/html; charset=utf-8")
     assert b'data-seed="3" data-truncation="0.5" data-directions="8"' in answer.body
@@ -57,7 +57,7 @@ def test_the_page_and_its_parts_are_there(page):
 
 
 @pytest.mark.parametrize("path", ["/", "", "/other/", "/secre/", "/secretx/", "//secret/", "/\udcff/", "*"])
-def test_without_the_token_there_is_nothing(page, path):
+def test_without_the_token_nothing_is_found(page, path):
     assert get(page, path).status == 404
 
 
@@ -106,7 +106,7 @@ def test_actions_are_posted(page, method):
     assert page.answer(Request(method, "/secret/draw", JSON)).status == 405
 
 
-def test_a_kind_that_any_page_may_send_is_refused(page, faces):
+def test_a_content_type_that_other_sites_may_send_is_refused(page, faces):
     body = json.dumps(standing(faces[0])).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         assert page.answer(Request("POST", "/secret/draw", HOST | {"content-type": kind}, body)).status == 415
@@ -114,7 +114,7 @@ def test_a_kind_that_any_page_may_send_is_refused(page, faces):
     assert page.answer(Request("POST", "/secret/draw", HOST | kind, body)).status == 200
 
 
-def test_the_face_is_drawn_by_the_generator(page, generator, faces):
+def test_draw_shows_the_generators_face(page, generator, faces):
     answer = post(page, "draw", **standing(faces[0]))
     assert (answer.status, answer.kind) == (200, "image/png")
     wanted = viewing.to_uint8(generator.decode(faces[:1]))[0].astype(int)
@@ -147,7 +147,7 @@ def test_a_new_face_and_faces_near_it(page, generator, faces):
         assert 0.4 < cosine < 0.95
 
 
-def test_what_is_kept_is_what_was_shown(page, generator, faces):
+def test_the_saved_latents_are_those_shown(page, generator, faces):
     answer = post(page, "keep", **standing(faces[0], moves=[1] * 8))
     with np.load(io.BytesIO(answer.body), allow_pickle=False) as kept:
         np.testing.assert_allclose(generator.decode(kept["latents"]), kept["samples"], atol=1e-5)
@@ -155,14 +155,14 @@ def test_what_is_kept_is_what_was_shown(page, generator, faces):
         assert np.abs(kept["latents"] - faces[0]).max() > 0.01
 
 
-NOT_ASKED_SO = [
+MALFORMED = [
     b"", b"{", b"[]", b"1", b"\xff", b"[" * 100_000, b'{"from": ' * 50_000, b'{"seed": ' + b"9" * 5000 + b"}",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("action", ["draw", "faces", "keep"])
-@pytest.mark.parametrize("body", NOT_ASKED_SO, ids=range(len(NOT_ASKED_SO)))
-def test_what_is_no_request_is_refused_in_words(page, action, body):
+@pytest.mark.parametrize("body", MALFORMED, ids=range(len(MALFORMED)))
+def test_a_malformed_body_is_refused_with_a_reason(page, action, body):
     answer = page.answer(Request("POST", f"/secret/{action}", JSON, body))
     assert answer.status == 400
     assert answer.body
@@ -188,7 +188,7 @@ def test_what_is_no_request_is_refused_in_words(page, action, body):
         {"truncation": [1]},
     ],
 )
-def test_numbers_out_of_place_are_refused(page, faces, changes):
+def test_numbers_out_of_range_are_refused(page, faces, changes):
     assert post(page, "draw", **standing(faces[0], **changes)).status == 400
 
 
@@ -224,13 +224,13 @@ requests = st.builds(
 
 
 @given(requests)
-def test_whatever_is_asked_there_is_an_answer(page, request):
+def test_any_request_gets_a_response(page, request):
     answer = page.answer(request)
     assert answer.status in (200, 400, 403, 404, 405, 415)
     assert answer.status != 200 or request.headers.get("host") == HOST["host"]
 
 
 @given(asked, st.sampled_from(["draw", "faces", "keep"]))
-def test_whatever_the_page_says_there_is_an_answer(page, asked, action):
+def test_any_action_gets_a_response(page, asked, action):
     answer = post(page, action, **asked)
     assert (answer.status, answer.kind) == (400, "text/plain; charset=utf-8") or answer.status == 200

@@ -1,4 +1,4 @@
-"""The page in a real browser: what a person does, and what comes of it."""
+"""The page in a real browser: what a person does, and what it shows."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from test_server import served
 
 @pytest.fixture(scope="module")
 def address(generator):
-    with served(generator) as at_work:
-        yield at_work.address
+    with served(generator) as running:
+        yield running.address
 
 
 def opened(visit, address, **options):
@@ -64,7 +64,7 @@ def test_sliders_new_faces_and_walks(visit, address):
     assert all(asked.startswith((address, "blob:")) for asked in seen.asked)
 
 
-def test_what_is_shown_can_be_kept(visit, address, generator, tmp_path):
+def test_the_face_can_be_saved(visit, address, generator, tmp_path):
     seen = opened(visit, address)
     for name in ("picture", "latents"):
         with seen.page.expect_download() as kept:
@@ -76,9 +76,9 @@ def test_what_is_shown_can_be_kept(visit, address, generator, tmp_path):
     assert picture.shape == (8, 8, 3)
 
 
-def test_a_server_that_is_gone_is_said(visit, generator):
-    with served(generator) as at_work:
-        seen = opened(visit, at_work.address)
+def test_a_server_that_has_stopped_is_reported(visit, generator):
+    with served(generator) as running:
+        seen = opened(visit, running.address)
     seen.page.route("**/*", lambda route: route.abort())
     seen.page.get_by_label("Truncation", exact=True).press("Home")
     seen.page.get_by_text("The generator does not answer").wait_for()
@@ -86,7 +86,7 @@ def test_a_server_that_is_gone_is_said(visit, generator):
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_it_is_for_everybody(visit, address, width, dark):
+def test_it_is_accessible(visit, address, width, dark):
     seen = opened(visit, address, width=width, dark=dark, for_axe=True)
     assert seen.violations() == []
     assert seen.overflow() <= 0

@@ -15,38 +15,38 @@ from ganjax.system.errors import UserError
 
 @contextlib.contextmanager
 def served(generator, truncation=1.0):
-    """A server at work, until the block ends."""
-    with server.Server(generator, port=0, seed=1, truncation=truncation) as at_work:
-        thread = threading.Thread(target=at_work.serve_forever, args=(0.01,))
+    """A running server, until the block ends."""
+    with server.Server(generator, port=0, seed=1, truncation=truncation) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield at_work
+            yield running
         finally:
-            at_work.shutdown()
+            running.shutdown()
             thread.join()
 
 
 @pytest.fixture(scope="module")
-def at_work(generator):
+def running(generator):
     with served(generator) as found:
         yield found
 
 
 @pytest.fixture
-def connection(at_work):
-    with contextlib.closing(http.client.HTTPConnection(*at_work.server_address, timeout=20)) as found:
+def connection(running):
+    with contextlib.closing(http.client.HTTPConnection(*running.server_address, timeout=20)) as found:
         yield found
 
 
-def test_it_listens_to_this_machine_alone(at_work):
-    assert at_work.server_address[0] == "127.0.0.1"
-    assert at_work.address.startswith(f"http://127.0.0.1:{at_work.server_address[1]}/")
-    assert len(at_work.address.split("/")[3]) >= 32
+def test_it_accepts_connections_only_from_this_machine(running):
+    assert running.server_address[0] == "127.0.0.1"
+    assert running.address.startswith(f"http://127.0.0.1:{running.server_address[1]}/")
+    assert len(running.address.split("/")[3]) >= 32
 
 
-def test_a_connection_is_kept_and_says_what_a_page_may_do(at_work, connection, generator):
-    path = at_work.address.removeprefix("http://").partition("/")[2]
-    moves = [0] * at_work.page.directions
+def test_a_connection_is_reused_and_has_security_headers(running, connection, generator):
+    path = running.address.removeprefix("http://").partition("/")[2]
+    moves = [0] * running.page.directions
     asked = {"from": generator.draw_latents(1, 1)[0].tolist(), "moves": moves, "truncation": 1}
     for _ in range(2):
         connection.request("POST", f"/{path}draw", json.dumps(asked), {"Content-Type": "application/json"})
@@ -61,9 +61,9 @@ def test_a_connection_is_kept_and_says_what_a_page_may_do(at_work, connection, g
         assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control")]
 
 
-def test_each_server_has_a_token_of_its_own(at_work, generator):
+def test_each_server_has_a_token_of_its_own(running, generator):
     with server.Server(generator, port=0, seed=1, truncation=1.0) as other:
-        assert other.address.split("/")[3] != at_work.address.split("/")[3]
+        assert other.address.split("/")[3] != running.address.split("/")[3]
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,17 @@ def test_each_server_has_a_token_of_its_own(at_work, generator):
         (b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 200 + b"\r\n", 431),
     ],
 )
-def test_what_is_not_well_said_is_refused(at_work, sent, status, capsys):
-    with socket.create_connection(at_work.server_address, timeout=20) as plain:
+def test_a_malformed_request_is_refused(running, sent, status, capsys):
+    with socket.create_connection(running.server_address, timeout=20) as plain:
         plain.sendall(sent)
         plain.shutdown(socket.SHUT_WR)
         assert plain.makefile("rb").readline().split()[1] == str(status).encode()
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_port_that_is_taken(at_work, generator, tiles, capsys):
-    port = at_work.server_address[1]
-    with pytest.raises(UserError, match=f"port {port} cannot be had: .*; choose another --port"):
+def test_a_port_in_use_is_an_error(running, generator, tiles, capsys):
+    port = running.server_address[1]
+    with pytest.raises(UserError, match=f"port {port} cannot be used: .*; choose another --port"):
         server.Server(generator, port=port, seed=1, truncation=1.0)
     assert small_runs.ended("explore", tiles.path, "--serve", "--port", port) == 2
     assert small_runs.one_line(capsys.readouterr().err)

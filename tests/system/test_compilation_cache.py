@@ -1,4 +1,4 @@
-"""Compiled programs are kept, up to a size, where nobody chose otherwise and where it can be done."""
+"""Compiled programs are stored, up to a total size, unless the user chose otherwise or it is impossible."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ print(jax.jit(lambda x: x * 2 + 1)(3.0), any("cache_hits" in event for event in 
 
 
 def compiled(base, folder, **variables):
-    """What a process says: whether it keeps programs in `folder`, its result, whether it found one there."""
+    """Whether a process stored programs in `folder`, and whether it found one there."""
     ended = small_runs.python(base, "-c", COMPILE, folder, env=small_runs.environment(base) | variables)
     assert (ended.returncode, ended.stderr) == (0, "")
     kept, result, found = ended.stdout.split()
@@ -46,7 +46,7 @@ def test_a_second_process_finds_what_the_first_compiled(base, tmp_path):
 
 @pytest.fixture(scope="module")
 def kept(base):
-    """A folder of kept programs, to copy and damage."""
+    """A folder of stored programs, to copy and damage."""
     compiled(base, base / "kept")
     return base / "kept"
 
@@ -65,16 +65,16 @@ def emptied(content):
 
 
 @pytest.mark.parametrize("damage", [cut, flipped])
-def test_a_damaged_file_costs_a_compilation_and_no_word(base, kept, tmp_path, damage):
+def test_a_damaged_file_is_compiled_again_without_a_warning(base, kept, tmp_path, damage):
     shutil.copytree(kept, tmp_path / "kept")
     for file in files(tmp_path / "kept"):
         file.write_bytes(damage(file.read_bytes()))
     assert compiled(base, tmp_path / "kept") == (True, False)
 
 
-def test_what_was_looked_at_is_not_read_again(kept, tmp_path, monkeypatch):
+def test_a_file_is_checked_only_once(kept, tmp_path, monkeypatch):
     shutil.copytree(kept, tmp_path / "kept")
-    keep = compilation_cache._forget_the_damaged
+    keep = compilation_cache._remove_damaged
     home = files(tmp_path / "kept")[0].parent
     keep(home)
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read"))
@@ -82,25 +82,25 @@ def test_what_was_looked_at_is_not_read_again(kept, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", [cut, flipped, emptied])
-def test_what_is_damaged_is_taken_away_so_that_it_is_kept_anew(kept, tmp_path, damage):
+def test_a_damaged_file_is_removed(kept, tmp_path, damage):
     shutil.copytree(kept, tmp_path / "kept")
     first, *others = sorted(files(tmp_path / "kept"))
     content = first.read_bytes()
-    compilation_cache._forget_the_damaged(first.parent)
+    compilation_cache._remove_damaged(first.parent)
     assert first.read_bytes() == content
     first.write_bytes(damage(content))
-    compilation_cache._forget_the_damaged(first.parent)
+    compilation_cache._remove_damaged(first.parent)
     assert sorted(files(tmp_path / "kept")) == others
 
 
-def test_a_full_disk_costs_a_compilation_and_no_word(base, tmp_path):
+def test_a_full_disk_costs_only_a_compilation(base, tmp_path):
     assert compiled(base, tmp_path, DISK_IS_FULL="yes") == (True, False)
     assert not any(file.stat().st_size for file in files(tmp_path))
     assert compiled(base, tmp_path) == (True, False)
-    assert compiled(base, tmp_path) == (True, True)  # the empty file was no obstacle
+    assert compiled(base, tmp_path) == (True, True)  # the empty file was replaced
 
 
-def test_a_choice_of_the_users_own_stands(base, tmp_path):
+def test_the_users_settings_have_priority(base, tmp_path):
     assert compiled(base, tmp_path / "ours", JAX_ENABLE_COMPILATION_CACHE="false") == (False, False)
     theirs = tmp_path / "theirs"
     assert compiled(base, tmp_path / "ours", JAX_COMPILATION_CACHE_DIR=str(theirs)) == (False, False)
@@ -108,25 +108,25 @@ def test_a_choice_of_the_users_own_stands(base, tmp_path):
     assert files(theirs)
 
 
-def test_where_no_folder_can_be_made_nothing_is_kept(base, tmp_path):
+def test_without_a_writable_folder_nothing_is_stored(base, tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert compiled(base, tmp_path / "file" / "folder") == (False, False)
 
 
-def test_only_a_folder_of_ones_own_is_used(tmp_path, monkeypatch):
-    assert compilation_cache._is_ours_alone(tmp_path)
+def test_only_a_private_folder_is_used(tmp_path, monkeypatch):
+    assert compilation_cache._is_private(tmp_path)
     for mode, expected in ((0o755, True), (0o775, True), (0o777, False), (0o1777, False)):
         tmp_path.chmod(mode)
-        assert compilation_cache._is_ours_alone(tmp_path) == expected
+        assert compilation_cache._is_private(tmp_path) == expected
     tmp_path.chmod(0o700)
     with monkeypatch.context() as patch:
         patch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
-        assert not compilation_cache._is_ours_alone(tmp_path)
+        assert not compilation_cache._is_private(tmp_path)
     monkeypatch.setattr(os, "access", lambda *_: False)
-    assert not compilation_cache._is_ours_alone(tmp_path)
+    assert not compilation_cache._is_private(tmp_path)
 
 
-def test_programs_that_others_may_have_left_are_not_run(base, tmp_path):
+def test_a_folder_that_others_can_write_is_not_used(base, tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept").chmod(0o777)
     assert compiled(base, tmp_path / "kept") == (False, False)
@@ -145,13 +145,11 @@ def test_the_oldest_programs_go_first(tmp_path, most, left):
         (tmp_path / name).mkdir()
         (tmp_path / name / "program").write_bytes(bytes(100))
         os.utime(tmp_path / name / "program", (1e9 - age, 1e9 - age))
-    compilation_cache._forget_the_oldest(tmp_path, most)
+    compilation_cache._remove_oldest(tmp_path, most)
     assert sorted(file.parent.name for file in files(tmp_path)) == sorted(names[:left])
 
 
-def test_importing_the_house_keeps_nothing(base):
-    heart_and_training = "import ganjax, jax; ganjax.train_step, ganjax.training.fit"
-    ended = small_runs.python(
-        base, "-c", f"{heart_and_training}; print(jax.config.jax_compilation_cache_dir)"
-    )
+def test_importing_ganjax_stores_nothing(base):
+    core_and_training = "import ganjax, jax; ganjax.train_step, ganjax.training.fit"
+    ended = small_runs.python(base, "-c", f"{core_and_training}; print(jax.config.jax_compilation_cache_dir)")
     assert ended.stdout == "None\n"

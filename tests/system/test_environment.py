@@ -1,4 +1,4 @@
-"""What a run's bits depend on beside its settings is known, and compared in words."""
+"""What a run's results depend on besides its settings is recorded, and differences are listed."""
 
 import json
 
@@ -19,7 +19,7 @@ def test_it_is_json_and_equal_to_itself():
     assert here["threads"] >= 1
 
 
-def test_flags_are_those_that_change_bits(monkeypatch):
+def test_flags_are_those_that_change_results(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     monkeypatch.setenv("HOME_SWEET", "home")
     monkeypatch.delenv("JAX_ENABLE_X64", raising=False)
@@ -40,7 +40,7 @@ def test_flags_are_those_that_change_bits(monkeypatch):
             {"instructions": "avx sve"},
             ["instructions not here: avx512f", "instructions only here: sve"],
         ),
-        (None, {}, ["all that is known of one of them"]),
+        (None, {}, ["one of the two environments is unknown"]),
     ],
 )
 def test_differences_in_words(one, other, said):

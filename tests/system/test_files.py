@@ -1,4 +1,4 @@
-"""A file is whole or not there, whatever happens while it is written."""
+"""A file is complete or absent, whatever happens while it is written."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from ganjax.system.errors import naming
 from ganjax.system.files import atomic, remove_unfinished, write_zip
 
 
-def test_the_new_file_takes_its_place_when_the_block_ends(tmp_path):
+def test_the_new_file_replaces_the_old_one_after_the_block(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with atomic(path) as temporary:
@@ -25,7 +25,7 @@ def test_the_new_file_takes_its_place_when_the_block_ends(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("before", [None, "old"])
-def test_a_write_that_fails_leaves_all_as_it_was(tmp_path, error, before):
+def test_a_failed_write_changes_nothing(tmp_path, error, before):
     path = tmp_path / "a.txt"
     if before:
         path.write_text(before)
@@ -41,7 +41,7 @@ def test_a_write_that_fails_leaves_all_as_it_was(tmp_path, error, before):
     assert not before or path.read_text() == before
 
 
-def test_a_refused_replacement_leaves_all_as_it_was(tmp_path, monkeypatch):
+def test_a_failed_replacement_changes_nothing(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError("refused")
 
@@ -52,7 +52,7 @@ def test_a_refused_replacement_leaves_all_as_it_was(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_who_may_read_it_is_what_the_user_set(tmp_path, umask):
+def test_permissions_follow_the_umask(tmp_path, umask):
     before = os.umask(umask)
     try:
         with atomic(tmp_path / "a.txt") as temporary:
@@ -81,7 +81,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("named", [None, "folder/.writing-a-xyz.txt"])
-def test_an_error_of_the_systems_names_the_file_that_was_meant(tmp_path, named):
+def test_an_oserror_names_the_intended_file(tmp_path, named):
     def write():
         with atomic(tmp_path / "a.txt"):
             raise OSError(errno.ENOSPC, "No space left on device", named)
@@ -92,7 +92,7 @@ def test_an_error_of_the_systems_names_the_file_that_was_meant(tmp_path, named):
     assert os.listdir(tmp_path) == []
 
 
-def test_one_that_names_another_file_is_left_as_it_is():
+def test_an_oserror_about_another_file_is_unchanged():
     def read():
         with naming("a.txt"):
             open("nowhere")  # noqa: SIM115  (it is not there)
@@ -105,7 +105,7 @@ def test_one_that_names_another_file_is_left_as_it_is():
 # What is left behind
 
 
-def test_what_was_being_written_is_removed_and_nothing_else(tmp_path):
+def test_only_unfinished_files_are_removed(tmp_path):
     (tmp_path / "samples").mkdir()
     (tmp_path / ".writing-model-a" / "assets").mkdir(parents=True)
     for name in (
@@ -126,7 +126,7 @@ def test_what_was_being_written_is_removed_and_nothing_else(tmp_path):
 # Archives
 
 
-def test_an_archive_depends_on_its_content_alone(tmp_path, monkeypatch):
+def test_an_archive_depends_only_on_its_content(tmp_path, monkeypatch):
     members = {"a/b.txt": b"b", "empty": b""}
     write_zip(tmp_path / "one.zip", members, comment=b"sealed")
     monkeypatch.setattr(time, "time", lambda: 4e9)

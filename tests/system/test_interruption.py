@@ -1,4 +1,4 @@
-"""Ctrl-C asks once, then insists; and whoever handled it before handles it again."""
+"""The first Ctrl-C asks to stop, the second stops; afterwards the previous handlers are back."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ import pytest
 from ganjax.system.interruption import Interruption
 
 
-def test_the_first_asks_and_the_second_insists(capsys):
+def test_the_first_signal_asks_and_the_second_raises(capsys):
     with Interruption(quiet=False) as interruption:
         assert not interruption.asked
         signal.raise_signal(signal.SIGINT)
@@ -18,29 +18,29 @@ def test_the_first_asks_and_the_second_insists(capsys):
             signal.raise_signal(signal.SIGINT)
 
 
-def test_quiet_says_nothing(capsys):
+def test_quiet_prints_nothing(capsys):
     with Interruption(quiet=True) as interruption:
         signal.raise_signal(signal.SIGINT)
         assert interruption.asked
     assert capsys.readouterr().err == ""
 
 
-def test_the_handler_before_comes_back():
+def test_the_previous_handler_is_restored():
     before = signal.getsignal(signal.SIGINT)
     with Interruption(quiet=True):
         assert signal.getsignal(signal.SIGINT) != before
     assert signal.getsignal(signal.SIGINT) == before
 
 
-def test_which_signal_came_first_is_known():
+def test_the_first_signal_is_recorded():
     with Interruption(quiet=True) as interruption:
         assert interruption.asked == 0
         signal.raise_signal(signal.SIGTERM)
         assert interruption.asked == signal.SIGTERM
 
 
-class Left:
-    """Stands in for `os._exit`: notes the exit code."""
+class Leave:
+    """Used in place of `os._exit`: records the exit code."""
 
     def __init__(self):
         self.codes, self.called = [], threading.Event()
@@ -50,8 +50,8 @@ class Left:
         self.called.set()
 
 
-def test_a_program_leaves_at_the_second_signal_without_its_main_thread():
-    leave = Left()
+def test_the_second_signal_ends_the_process_from_another_thread():
+    leave = Leave()
     with Interruption(quiet=True, leave=leave):
         signal.raise_signal(signal.SIGINT)
         assert not leave.called.wait(0.2)
@@ -60,8 +60,8 @@ def test_a_program_leaves_at_the_second_signal_without_its_main_thread():
     assert leave.codes == [143]
 
 
-def test_with_nothing_to_lose_it_leaves_at_the_first():
-    leave = Left()
+def test_with_nothing_to_lose_the_first_signal_ends_the_process():
+    leave = Leave()
     with Interruption(quiet=True, leave=leave) as interruption:
         interruption.nothing_to_lose = True
         signal.raise_signal(signal.SIGINT)
@@ -69,8 +69,8 @@ def test_with_nothing_to_lose_it_leaves_at_the_first():
     assert leave.codes == [130]
 
 
-def test_afterwards_nobody_watches():
-    leave = Left()
+def test_afterwards_signals_are_handled_as_before():
+    leave = Leave()
     with Interruption(quiet=True, leave=leave):
         pass
     assert signal.set_wakeup_fd(-1) == -1
@@ -99,8 +99,8 @@ class ClosedPipe:
     flush = None
 
 
-def test_where_nobody_reads_any_more_it_is_heard_all_the_same(monkeypatch):
-    """As `ganjax train | tee log` has it, where Ctrl-C ends both."""
+def test_a_signal_is_handled_if_standard_error_is_closed(monkeypatch):
+    """As with `ganjax train 2>&1 | tee log`, where Ctrl-C ends both processes."""
     monkeypatch.setattr("sys.stderr", ClosedPipe())
     with Interruption(quiet=False) as interruption:
         signal.raise_signal(signal.SIGINT)

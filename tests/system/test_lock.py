@@ -1,4 +1,4 @@
-"""A run folder belongs to one process at a time, for as long as that lives."""
+"""Only one process at a time holds a run folder, at most for its lifetime."""
 
 import os
 import platform
@@ -21,7 +21,7 @@ with Lock(Path(sys.argv[1])):
 """
 
 
-def test_the_second_names_the_first_and_may_when_it_is_done(tmp_path):
+def test_a_second_process_is_refused_until_the_first_is_done(tmp_path):
     with Lock(tmp_path):
         with pytest.raises(UserError, match=f"process {os.getpid()} on {platform.node()}"), Lock(tmp_path):
             pass
@@ -31,14 +31,14 @@ def test_the_second_names_the_first_and_may_when_it_is_done(tmp_path):
         pass
 
 
-def test_it_is_let_go_of_where_an_error_ends_it(tmp_path):
+def test_an_error_in_the_block_releases_it(tmp_path):
     with pytest.raises(KeyError), Lock(tmp_path):
         raise KeyError
     with Lock(tmp_path):
         pass
 
 
-def test_what_a_dead_process_leaves_blocks_nobody(tmp_path):
+def test_a_dead_process_blocks_nobody(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout.readline() == "held\n"
@@ -51,7 +51,7 @@ def test_what_a_dead_process_leaves_blocks_nobody(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b" \n"])
-def test_a_holder_that_says_nothing_of_itself_is_another_process(tmp_path, content):
+def test_a_lock_without_a_name_is_held_by_another_process(tmp_path, content):
     with Lock(tmp_path):
         (tmp_path / ".lock").write_bytes(content)
         with pytest.raises(UserError, match="in use by ") as caught, Lock(tmp_path):

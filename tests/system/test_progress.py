@@ -1,4 +1,4 @@
-"""A bar in a terminal, plain lines elsewhere, nothing when quiet."""
+"""A bar in a terminal, plain lines elsewhere, nothing when quiet; and the clock that adds up times."""
 
 import contextlib
 import io
@@ -12,7 +12,7 @@ import time
 import pytest
 
 from ganjax.system import progress
-from ganjax.system.progress import Progress
+from ganjax.system.progress import Clock, Progress
 
 LOSSES = {"generator_loss": 0.25, "discriminator_loss": 1.5}
 END = "\0"
@@ -25,7 +25,7 @@ def terminal(columns=80):
     termios.tcsetwinsize(its, (24, columns))
 
     def written():
-        """All of it: a terminal hands it on in pieces, and so our own last character is waited for."""
+        """All of it: a terminal passes it on in pieces, so wait for a last character of our own."""
         print(end=END, file=stream, flush=True)
         read = b""
         while not read.endswith(END.encode()):
@@ -50,7 +50,7 @@ def test_a_terminal_sees_a_bar_with_step_speed_and_losses():
         bars = written().split("\r")
     assert "0/10" in bars[1]
     for part in ("10/10", "steps/s", "G 0.250", "D 1.500"):
-        assert part in bars[-2]  # behind the last one is the end of its line
+        assert part in bars[-2]
 
 
 def test_elsewhere_the_last_line_is_always_written(capsys):
@@ -62,19 +62,19 @@ def test_elsewhere_the_last_line_is_always_written(capsys):
     assert err.endswith("steps/s  G 0.250  D 1.500\n")
 
 
-def test_elsewhere_lines_come_at_their_rhythm(capsys, monkeypatch):
+def test_elsewhere_a_line_comes_after_each_interval(capsys, monkeypatch):
     monkeypatch.setattr(progress, "LINE_SECONDS", -1.0)
     advance_to_the_end(quiet=False)
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["5/10", "10/10"]
 
 
-def test_quiet_is_quiet_in_a_terminal():
+def test_quiet_prints_nothing_in_a_terminal():
     with terminal() as written:
         advance_to_the_end(quiet=True)
         assert written() == ""
 
 
-def test_quiet_is_quiet_elsewhere(capsys):
+def test_quiet_prints_nothing_elsewhere(capsys):
     advance_to_the_end(quiet=True)
     assert capsys.readouterr() == ("", "")
 
@@ -89,29 +89,55 @@ def test_the_bar_stays_on_one_line_of_a_narrow_terminal(columns):
 
 
 @pytest.mark.parametrize("in_terminal", [True, False])
-def test_a_run_goes_on_when_whoever_watched_has_left(monkeypatch, in_terminal):
-    class Gone(io.StringIO):
-        left = False
+def test_a_run_goes_on_when_standard_error_is_closed(monkeypatch, in_terminal):
+    class ClosedStream(io.StringIO):
+        closed_by_reader = False
 
         def isatty(self):
             return in_terminal
 
         def write(self, text):
-            if self.left:
+            if self.closed_by_reader:
                 raise BrokenPipeError(32, "Broken pipe")
             return super().write(text)
 
-    stream = Gone()
+    stream = ClosedStream()
     monkeypatch.setattr(progress, "LINE_SECONDS", -1.0)
     monkeypatch.setattr(sys, "stderr", stream)
     with Progress(10, quiet=False) as shown:
         shown.advance(2, LOSSES)
         before = stream.getvalue()
-        stream.left = True
+        stream.closed_by_reader = True
         time.sleep(0.2)  # the bar is not painted more often than every 0.1 s
         for _ in range(4):
             shown.advance(2, LOSSES)
-        stream.left = False
+        stream.closed_by_reader = False
     assert before
     assert stream.getvalue() == before
     assert shown.step == 10
+
+
+@pytest.fixture
+def ticks(monkeypatch):
+    """The times that the clock reads, one after another."""
+    instants = iter([10.0, 10.5, 20.0, 22.0, 30.0, 30.25])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(instants))
+
+
+def test_phases_add_up_and_a_watch_has_its_own_seconds(ticks):
+    clock = Clock()
+    with clock("steps") as first:
+        pass
+    with clock("steps") as second:
+        pass
+    with clock("pictures"):
+        pass
+    assert (first.seconds, second.seconds) == (0.5, 2.0)
+    assert clock.seconds == {"steps": 2.5, "pictures": 0.25}
+
+
+def test_time_is_counted_if_the_block_raises(ticks):
+    clock = Clock()
+    with pytest.raises(RuntimeError), clock("steps"):
+        raise RuntimeError
+    assert clock.seconds == {"steps": 0.5}

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganjax.runs.digests import is_named
+from ganjax.runs.digests import is_digest_step
 from ganjax.system.progress import Clock
 from ganjax.training.chunked_run import CHUNK_SECONDS, ChunkPlan, run_chunks
 
@@ -22,7 +22,7 @@ def test_a_course_stops_at_every_stop_and_makes_way(first, more, every, capacity
         stops.append(step)
     assert step == chunk_plan.last
     for wanted in range(first + 1, chunk_plan.last + 1):
-        if is_named(wanted) or any(n and wanted % n == 0 for n in every):
+        if is_digest_step(wanted) or any(n and wanted % n == 0 for n in every):
             assert wanted in stops
 
 

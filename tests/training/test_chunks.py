@@ -168,12 +168,12 @@ def test_a_compiled_chunk_writes_over_every_buffer_of_the_state(request, case):
 
 
 @pytest.mark.parametrize("update", ["simultaneous", "alternating"])
-@pytest.mark.parametrize("beforehand", [0, chunks.BEFOREHAND])
+@pytest.mark.parametrize("beforehand", [0, chunks.MAX_DRAWN])
 def test_drawn_beforehand_or_in_every_step(dense, update, beforehand, monkeypatch):
     """Where a chunk's draws are many they are made one step at a time, and are the same."""
     gan = GAN(*small_runs.dots_networks(), discriminator_updates=2, update=update)
     state = init_state(gan, jax.random.key(3))
-    monkeypatch.setattr(chunks, "BEFOREHAND", beforehand)
+    monkeypatch.setattr(chunks, "MAX_DRAWN", beforehand)
     chunk = chunks._compiled_chunk(gan, 2 * BATCH, CAPACITY)
     program = chunk.lower(state, dense.source, data_key, 3).as_text()
     drawn_at_once = f"{CAPACITY}x{BATCH}x{gan.latent_shape[0]}xf32"
@@ -228,8 +228,8 @@ def test_convolutions_are_queued_on_a_cpu_and_all_else_is_compiled(monkeypatch):
 @given(steps=st.integers(1, 10**6), batch=st.integers(1, 10**6))
 def test_capacity_is_within_its_bounds(steps, batch):
     capacity = chunks.capacity_for(steps, batch)
-    assert 1 <= capacity <= min(steps, chunks.LONGEST)
-    assert capacity == 1 or capacity * batch <= chunks.PLANNED
+    assert 1 <= capacity <= min(steps, chunks.MAX_STEPS)
+    assert capacity == 1 or capacity * batch <= chunks.MAX_PLANNED
 
 
 def test_a_population_is_compiled_once_and_its_state_is_written_over():

@@ -135,13 +135,13 @@ def test_convolutions_are_trained_one_after_another_each_as_alone(tiles, tmp_pat
 
 @pytest.mark.parametrize(
     ("constant", "value", "said"),
-    [("MOST_BYTES", 1000, "too many to hold"), ("same_under_vmap", None, "of kind")],
+    [("MAX_BYTES", 1000, "do not fit in memory"), ("same_under_vmap", None, "of kind")],
 )
-def test_what_keeps_runs_apart(monkeypatch, constant, value, said):
+def test_reasons_to_train_separately(monkeypatch, constant, value, said):
     experiments = [small_runs.Dots(seed=seed) for seed in SEEDS]
-    assert population.what_keeps_apart(experiments) is None
+    assert population.reason_to_train_separately(experiments) is None
     monkeypatch.setattr(population, constant, value or (lambda key: False))
-    assert said in population.what_keeps_apart(experiments)
+    assert said in population.reason_to_train_separately(experiments)
 
 
 class OtherData(small_runs.Dots):
@@ -211,7 +211,7 @@ def test_where_all_diverge_nothing_goes_on(tmp_path):
 
 
 def test_one_after_another_those_that_diverge_do_not_stop_the_rest(tmp_path, monkeypatch):
-    monkeypatch.setattr(population, "MOST_BYTES", 0)
+    monkeypatch.setattr(population, "MAX_BYTES", 0)
     _, outcomes = trained(tmp_path, Unequal(steps=8, picture_every=0))
     assert [isinstance(outcome, Diverged) for outcome in outcomes] == [False, True, False]
 
@@ -246,7 +246,7 @@ def test_all_stop_at_one_step_and_go_on_to_the_same_bytes(dots_population, tmp_p
 
 
 def test_one_after_another_a_signal_stops_the_rest(tmp_path, monkeypatch):
-    monkeypatch.setattr(population, "MOST_BYTES", 0)
+    monkeypatch.setattr(population, "MAX_BYTES", 0)
     monkeypatch.setattr(Stopped, "stopped", False)
     members, outcomes = trained(tmp_path, Stopped())
     assert [(outcome.step, outcome.stopped_by) for outcome in outcomes] == [(12, 0), (4, signal.SIGINT)]
@@ -291,7 +291,7 @@ def test_where_one_has_no_checkpoint_all_begin_anew(dots_population, tmp_path, m
     members, _ = trained(tmp_path, Stopped())
     members[1].checkpoint_path(4).unlink()
     trained(tmp_path, Stopped(), resume=True, quiet=False)
-    assert "no checkpoint in common" in capsys.readouterr().err
+    assert "no usable checkpoint of the same step" in capsys.readouterr().err
     for member, whole in zip(members, dots_population[0], strict=True):
         assert contents(member) == contents(whole)
 
@@ -322,7 +322,7 @@ def test_a_member_is_neither_resumed_alone_nor_in_other_company(dots_population)
     base = dots_population[0][0].path.parent
     before = contents(RunFolder(base / "1"))
     with pytest.raises(
-        UserError, match="one of the population `ganjax train dots --seeds 0:3`, not a run of its own"
+        UserError, match="a member of the population `ganjax train dots --seeds 0:3`, not a single run"
     ):
         fit(small_runs.Dots(seed=1), RunFolder(base / "1"), resume=True, quiet=True)
     with pytest.raises(UserError, match=r"--seeds 0:3`, not one of the population .* --seeds 0,2`"):
@@ -333,7 +333,7 @@ def test_a_member_is_neither_resumed_alone_nor_in_other_company(dots_population)
 def test_a_single_run_is_not_made_a_member(dots, tmp_path):
     shutil.copytree(dots.path, tmp_path / "0")
     RunFolder.create(tmp_path / "1")
-    with pytest.raises(UserError, match="a run of its own, not one of the population"):
+    with pytest.raises(UserError, match="a single run, not a member of the population"):
         trained(tmp_path, small_runs.Dots(), seeds=(0, 1), resume=True)
 
 
@@ -347,7 +347,7 @@ def test_one_process_at_a_time_in_all_of_the_folders(tmp_path):
 # Several devices, in a process of its own, which has them.
 
 ON_TWO_DEVICES = """
-import jax, numpy, pathlib, runs, sys
+import jax, numpy, pathlib, small_runs, sys
 from ganjax.training import RunFolder, advance, fit_population, population
 
 spread = []

@@ -1,9 +1,9 @@
-"""The parts of a cartoon face, drawn once each and laid over one another.
+"""The parts of a cartoon face, each drawn once, as layers that are put over one another.
 
-A face is a pile of transparent layers: body, clothing, mouth, nose, eyes, eyebrows, facial hair,
-hair or hat, glasses. python-avatars knows the shapes, resvg draws them. Every layer is drawn once
-for each colour it comes in and kept, so a face costs a few small array operations in place of
-a drawing, and no two parts of one SVG file can clash over an id.
+A face is a stack of transparent layers: body, clothing, mouth, nose, eyes, eyebrows, facial hair, hair or
+hat, glasses. python-avatars has the shapes, and resvg draws them. Each layer is drawn once for each of its
+colours and reused, so a face costs a few small array operations. As each part is an SVG of its own, ids in
+different parts cannot collide.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-# Part of the 264 x 280 drawing that becomes the picture: left, top, side. The head is 112 wide.
+# The part of the 264 x 280 drawing that is shown: left, top, side. The head is 112 wide.
 CROP = (24.0, 8.0, 216.0)
 BACKGROUND = (222, 233, 245)
-# Enough that no rim looks stepped; more only takes longer.
+# Enough for smooth edges; more would only take longer.
 SUPERSAMPLING = 2
 
 
 class Layer(NamedTuple):
-    """One drawn part at its place in the picture.
+    """One drawn part, at its place in the picture.
 
     ``over = color + transparency * under`` within ``rows`` and ``columns``; both float32, ``color``
     (height, width, 3) in 0..255 and already multiplied by its opacity, ``transparency``
@@ -38,7 +38,7 @@ class Layer(NamedTuple):
 
 
 def lay(layers: list[Layer], size: int) -> np.ndarray:
-    """The picture, uint8 (size, size, 3), of ``layers`` laid over the background in order."""
+    """The picture, uint8 (size, size, 3), of ``layers`` put over the background in this order."""
     canvas = np.empty((size, size, 3), np.float32)
     canvas[:] = BACKGROUND
     for layer in layers:
@@ -56,8 +56,8 @@ def draw(part: str, style: str, color: str, size: int) -> Layer:
         part: ``body`` or a field of ``python_avatars.Avatar``: ``clothing``, ``mouth``, ``nose``,
             ``eyes``, ``eyebrows``, ``facial_hair``, ``top``, ``accessory``; ``hat`` for a top
             that is a hat.
-        style: which one, by its python-avatars name in small letters; ignored for ``body``.
-        color: ``#RRGGBB``, for the parts that are dyed.
+        style: its python-avatars name, in lower case; ignored for ``body``.
+        color: ``#RRGGBB``, for the parts that have a choice of colours.
         size: height and width of the whole picture, in pixels.
     """
     import resvg_py
@@ -68,7 +68,7 @@ def draw(part: str, style: str, color: str, size: int) -> Layer:
         svg_string=_svg(part, style, color), width=side, height=side, skip_system_fonts=True
     )
     with Image.open(io.BytesIO(bytes(png))) as image:
-        # Colours are averaged weighted by opacity: clear pixels have none to give.
+        # Colours are weighted by opacity: those of transparent pixels mean nothing.
         rgba = np.asarray(image.convert("RGBA"), np.float32)
     opacity = rgba[..., 3:] / np.float32(255)
     drawn = np.concatenate([rgba[..., :3] * opacity, opacity], axis=-1)
@@ -84,7 +84,7 @@ def _extent(touched: np.ndarray) -> slice:
 
 
 def _svg(part: str, style: str, color: str) -> str:
-    """python-avatars' drawing of a bald, bare, featureless body wearing one part only."""
+    """The SVG of one part, from python-avatars; for ``body``, the body without any other part."""
     import python_avatars as pa
 
     kinds = {
@@ -102,7 +102,7 @@ def _svg(part: str, style: str, color: str) -> str:
     chosen = {} if part == "body" else {part: kinds[part][style.upper()]}
     if "hat" in chosen:
         chosen["top"] = chosen.pop("hat")
-    # Beards and glasses hang on a top: the one without hair.
+    # python-avatars draws beards and glasses only with a top: here, the one without hair.
     on_head = part in ("facial_hair", "accessory")
     avatar = pa.Avatar(
         **{
@@ -133,10 +133,10 @@ def _svg(part: str, style: str, color: str) -> str:
 
 
 def _dye_undercoats(drawing: ElementTree.Element, color: str) -> None:
-    """Gives the shape under a dyed one its colour.
+    """Give the shape below a coloured one the same colour.
 
-    A dyed part is a masked colour over the same shape in a stock grey, which shines through along
-    the rim, where neither covers a pixel fully, as a dark outline.
+    python-avatars draws a coloured part as a masked colour over the same shape in grey. At the edge, where
+    both cover only a part of a pixel, the grey would be visible as a dark outline.
     """
     for group in drawing.iter():
         for undercoat, dyed in pairwise(list(group)):

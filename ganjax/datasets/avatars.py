@@ -1,12 +1,12 @@
-"""Cartoon faces that come with the package: rendered, never downloaded, and fully labelled.
+"""Cartoon faces that come with the package: rendered, never downloaded, with labels for all their parts.
 
-Each face is drawn from a table of parts (python-avatars, after Pablo Stanley's Avataaars). Which
-parts it has depends only on the seed and its place in the set, so a larger set begins with the
-smaller one and the same seed gives the same bytes.
+Each face is drawn from a table of parts (python-avatars, after Pablo Stanley's Avataaars). Its parts depend
+only on the seed and on its index: the same seed gives the same bytes, and a larger set begins with the
+smaller.
 
-The 700 or so layers are drawn once and faces are laid from them, on one core and without starting
-processes (resvg would hold the interpreter's lock in threads). 8 192 faces took 1.6 s of processor
-time at 32 px, 3.5 s at 64 px (2 300 a second) and 11.6 s at 128 px, on a 2-core x86-64 machine::
+About 700 layers are drawn once, and faces are composed of them, on one core (resvg does not release Python's
+global lock, so threads would not help). 8192 faces took 1.6 s of processor time at 32 px, 3.5 s at 64 px
+(2300 per second) and 11.6 s at 128 px, on an x86-64 machine with 2 cores::
 
     python -c "from ganjax.datasets.avatars import render_avatars; render_avatars(0, 8192, 64)"
 """
@@ -23,12 +23,12 @@ from ganjax.datasets import avatar_layers as layers
 from ganjax.datasets.cache import Contents, Write, cached
 from ganjax.datasets.images import ImageSet, fingerprint
 
-# Grows with every change that alters a picture: sets cached by an older drawing are left alone.
+# To be increased with every change that alters a picture: then sets of older code are rendered again.
 DRAWING = 2
 
 
 class Choice(NamedTuple):
-    """One value an attribute can take, and how often relative to the others."""
+    """One value of an attribute, and its relative frequency."""
 
     name: str
     weight: float = 1.0
@@ -183,12 +183,12 @@ def load_avatars(
     cache_dir: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> ImageSet:
-    """``n`` labelled cartoon faces, from the cache or rendered into it.
+    """``n`` cartoon faces with labels, from the cache; rendered if they are not in it.
 
     Args:
-        n: how many.
+        n: the number of faces.
         size: height and width, in pixels.
-        seed: which faces; a set of the same seed and size begins with every smaller one.
+        seed: determines the faces; a larger set of the same seed and size begins with the smaller.
         cache_dir: where sets are kept; by default the user's cache folder.
         progress: show a progress bar while rendering (on a terminal only).
 
@@ -209,7 +209,7 @@ def load_avatars(
 
 
 def render_avatars(seed: int, n: int, size: int = 64, progress: bool = False) -> ImageSet:
-    """The same faces as ``load_avatars``, held in memory; reads and writes no cache."""
+    """The same faces as ``load_avatars``, in memory: the cache is not read or written."""
     _check(n, size, seed)
     labels = choose_parts(seed, n)
     images = np.stack(list(_faces(labels, size, progress)))
@@ -217,12 +217,12 @@ def render_avatars(seed: int, n: int, size: int = 64, progress: bool = False) ->
 
 
 def choose_parts(seed: int, n: int) -> dict[str, np.ndarray]:
-    """Which parts the first ``n`` faces of ``seed`` have: attribute -> int32 (n,).
+    """The parts of the first ``n`` faces of ``seed``: attribute -> int32 (n,).
 
-    A label indexes ``LABEL_NAMES[attribute]``. A label can be hidden in the picture: eyes behind
-    sunglasses, hair colour under a hat, hat colour without one.
+    A label is an index into ``LABEL_NAMES[attribute]``. Some labels cannot be seen: eyes behind sunglasses,
+    hair colour under a hat, hat colour without a hat.
     """
-    # Raw Philox bits are the same on every machine and NumPy; Generator's methods need not be.
+    # Philox's raw bits are the same on every machine and with every NumPy; methods of Generator may differ.
     raw = np.random.Philox(key=seed).random_raw(n * len(ATTRIBUTES))
     uniform = (raw.reshape(n, len(ATTRIBUTES)) >> np.uint64(11)) * 2.0**-53
     labels = {}
@@ -230,7 +230,7 @@ def choose_parts(seed: int, n: int) -> dict[str, np.ndarray]:
         edges = np.cumsum([choice.weight for choice in choices])
         picks = np.searchsorted(edges[:-1] / edges[-1], uniform[:, column], side="right")
         labels[attribute] = picks.astype(np.int32)
-    # Beards go with short hair, a hat or a turban; the other tops were not drawn to hold one.
+    # Beards fit only short hair, hats and the turban: the other tops were drawn without them.
     short = labels["hair"] < len(SHORT_HAIR)
     hat = labels["hair"] >= len(SHORT_HAIR) + len(LONG_HAIR)
     hijab = labels["hair"] == LABEL_NAMES["hair"].index("hijab")

@@ -1,9 +1,9 @@
-"""How a run gets its batches, as pure functions that compiled chunks of steps can hold.
+"""The batches of a run, from pure functions that can be part of a compiled chunk of steps.
 
-A source is a pytree with two methods. ``plan`` says, once for a chunk of many steps, which samples
-each step sees; it returns something with a leading axis of steps, ready for ``lax.scan``. ``fetch``
-turns one step's part of the plan into the batch. What step s sees depends on the key and on s only,
-so a run cut into chunks anywhere, or resumed, sees what an uninterrupted one sees::
+A source is a pytree with two methods. ``plan`` is called once for a chunk of many steps and determines which
+samples each step gets; its result has a leading axis of steps, as ``lax.scan`` needs. ``fetch`` turns the
+part of one step into a batch. The batch of step s depends only on the key and on s, so a run that is divided
+into other chunks, or resumed, gets the same batches::
 
     xs = source.plan(key, first_step, steps, batch)  # first_step may be traced
     jax.lax.scan(lambda state, x: train_step(gan, state, source.fetch(x, batch)), state, xs)
@@ -43,7 +43,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Sampled:
-    """Endless fresh data: step s draws ``sample(fold_in(key, s), batch)``.
+    """New samples at every step: step s draws ``sample(fold_in(key, s), batch)``.
 
     Attributes:
         sample: a pure function (key, n) -> float32 (n, *sample_shape), as in ``datasets.toy``.
@@ -52,7 +52,7 @@ class Sampled:
     sample: Callable[[Array, int], Array]
 
     def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
-        """One key a step, (steps,) (legacy keys: (steps, 2))."""
+        """A key for each step, (steps,) (legacy keys: (steps, 2))."""
         _check(steps, batch)
         each = jnp.asarray(first_step, jnp.int32) + jnp.arange(steps, dtype=jnp.int32)
         return jax.vmap(jax.random.fold_in, (None, 0))(key, each)
@@ -63,21 +63,20 @@ class Sampled:
 
 @dataclass(frozen=True, eq=False, init=False)
 class Resident:
-    """A data set that lives on the device whole.
+    """A data set that is on the device as a whole.
 
-    Epoch e passes through the data in the order ``permutation(fold_in(key, e), n)``, and the epochs
-    follow one another without a seam: sample i of step s is number ``s * batch + i`` of their
-    endless concatenation. So every epoch sees every sample exactly once, a batch that straddles two
-    epochs takes its first part from one and the rest from the next, and every batch is full,
-    also when ``batch`` exceeds ``n``.
+    Epoch e has the order ``permutation(fold_in(key, e), n)``, and sample i of step s is number
+    ``s * batch + i`` of all epochs' samples in a row. So every epoch contains every sample exactly once, a
+    batch may contain the end of one epoch and the beginning of the next, and every batch is full, even if
+    ``batch`` is larger than ``n``.
 
-    Bounds: ``n * batch`` below 2^31 (ValueError otherwise) and steps below 2^31; samples seen in
-    all are not bounded by either.
+    ``n * batch`` must be below 2^31 (else ValueError), and so must the number of steps. Their product may be
+    larger.
 
     Attributes:
-        array: (n, *sample_shape), uint8 in 0..255 or float32. A pytree leaf: passed to a jitted
-            function it is an argument, never a constant of the program.
-        labels: (n, *label_shape) float32, a leaf too, or None.
+        array: (n, *sample_shape), uint8 in 0..255 or float32. It is a leaf of the pytree: to a jitted
+            function it is an argument, not a constant in the program.
+        labels: (n, *label_shape) float32, also a leaf; or None.
     """
 
     array: Array
@@ -87,12 +86,12 @@ class Resident:
         """
         Args:
             data: pictures, or an array (n, *sample_shape) of uint8 or float32.
-            labels: one for each of them, float32.
+            labels: (n, *label_shape) float32.
 
         Raises:
-            TypeError: another dtype.
-            ValueError: no samples, or not as many labels.
-            UserError: some are not finite; the first of them is named by its index.
+            TypeError: the data have another dtype.
+            ValueError: there are no samples, or the labels have another number or dtype.
+            UserError: some samples are not finite; the message has the index of the first.
         """
         array = data.images if isinstance(data, ImageSet) else data
         if array.dtype not in (jnp.uint8, jnp.float32):
@@ -100,24 +99,24 @@ class Resident:
         if array.ndim < 1 or len(array) == 0:
             raise ValueError(f"resident data needs at least one sample, got shape {array.shape}")
         if array.dtype == jnp.float32 and not isinstance(array, Tracer):
-            _refuse_what_is_not_finite(np.asarray(array))
+            _check_finite(np.asarray(array))
         if labels is not None and (labels.dtype != np.float32 or len(labels) != len(array)):
             raise ValueError(f"{len(array)} samples need as many float32 labels, got {labels.shape}")
         object.__setattr__(self, "array", jnp.array(array))
         object.__setattr__(self, "labels", None if labels is None else jnp.array(labels))
 
     def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
-        """Which samples each step sees, int32 (steps, batch), indices into ``array``."""
+        """Indices into ``array`` for each step, int32 (steps, batch)."""
         _check(steps, batch)
         n = self.array.shape[0]
         if n * batch >= 2**31:
             raise ValueError(f"n * batch must be below 2**31, got {n} * {batch}")
-        # first_step * batch = epoch * n + offset, by parts that stay within int32.
+        # first_step * batch = epoch * n + offset, without numbers beyond int32.
         rounds, rest = jnp.divmod(jnp.asarray(first_step, jnp.int32), jnp.int32(n))
         epoch, offset = jnp.divmod(rest * batch, jnp.int32(n))
         first_epoch = (rounds * batch + epoch).astype(jnp.uint32)
-        epochs = (n + steps * batch - 2) // n + 1  # as many as an offset of n - 1 can touch
-        # A loop and not vmap: some kinds of key give other numbers under vmap.
+        epochs = (n + steps * batch - 2) // n + 1  # for the largest offset, n - 1
+        # A loop rather than vmap, under which some kinds of key give other numbers.
         orders = jax.lax.map(
             lambda e: jax.random.permutation(jax.random.fold_in(key, e), n),
             first_epoch + jnp.arange(epochs, dtype=jnp.uint32),
@@ -126,7 +125,7 @@ class Resident:
         return order.reshape(steps, batch).astype(jnp.int32)
 
     def fetch(self, x: Array, batch: int) -> Array | Labelled:
-        """Samples ``x``, int32 (batch,); uint8 is scaled from 0..255 to [-1, 1]."""
+        """The samples with the indices ``x``, int32 (batch,); uint8 is scaled from 0..255 to [-1, 1]."""
         samples = _as_float(self.array.at[x].get(mode="promise_in_bounds"))
         if self.labels is None:
             return samples
@@ -135,13 +134,13 @@ class Resident:
 
 @dataclass(frozen=True, eq=False, init=False)
 class Whole(Resident):
-    """A data set that every batch holds whole: always in one order, so there is nothing to permute.
+    """A data set of which every batch is all of it, always in the same order.
 
-    For one update of D a step: several would each see a fixed part of it.
+    For one discriminator update per step: each of several would always see the same part of it.
     """
 
     def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
-        """Nothing to know: (steps, 0).
+        """An array without elements, (steps, 0): all batches are the same.
 
         Raises:
             ValueError: `batch` is not the number of samples.
@@ -161,13 +160,13 @@ def _as_float(samples: Array) -> Array:
     return samples.astype(jnp.float32) / 127.5 - 1 if samples.dtype == jnp.uint8 else samples
 
 
-def _refuse_what_is_not_finite(array: np.ndarray) -> None:
-    spoilt = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
-    if len(spoilt):
-        values = array[spoilt[0]].reshape(-1)
+def _check_finite(array: np.ndarray) -> None:
+    bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
+    if len(bad):
+        values = array[bad[0]].reshape(-1)
         raise UserError(
-            f"sample {spoilt[0]} of the real data holds {values[~np.isfinite(values)][0]} "
-            f"({len(spoilt)} of {len(array)} samples are not finite): remove or mend them"
+            f"sample {bad[0]} of the real data contains {values[~np.isfinite(values)][0]} "
+            f"({len(bad)} of {len(array)} samples are not finite): remove or correct them"
         )
 
 
@@ -178,7 +177,7 @@ def _register(kind: type[Resident]) -> None:
         return tuple((jax.tree_util.GetAttrKey(name), getattr(source, name)) for name in names), None
 
     def unflatten(_: None, leaves: Iterable[Any]) -> Resident:
-        # Transformations put tracers and placeholders where the arrays were: no checks, no copy.
+        # Transformations put tracers and placeholders in place of the arrays: no checks, and no copies.
         source = object.__new__(kind)
         for name, leaf in zip(names, leaves, strict=True):
             object.__setattr__(source, name, leaf)

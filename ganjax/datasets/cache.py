@@ -1,9 +1,9 @@
-"""Picture sets kept between runs: built once, checked whenever they are opened.
+"""The cache of picture sets: each is built once, and checked whenever it is opened.
 
-A cached set is a folder of three files: ``images.u8`` (the raw pictures, memory-mapped),
-``labels.npy`` and ``set.json`` (schema, recipe, sizes, digests, its own too). It is written beside its final
-place and renamed into it whole, so a reader sees a complete set or none, and two processes that
-ask for the same set at once both end with a good one.
+A cached set is a folder of three files: ``images.u8`` (the raw pictures, memory-mapped), ``labels.npy`` and
+``set.json`` (schema, key, shape, digests of the others and of itself). It is written to a temporary folder,
+which is then renamed: a reader sees a complete set or none, and two processes that need the same set at the
+same time both get a valid one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ganjax.datasets.images import ImageSet, fingerprint
-from ganjax.datasets.names import shown
+from ganjax.datasets.images import ImageSet, fingerprint, shown
 from ganjax.system.errors import UserError
 from ganjax.system.files import cache_folder
 
@@ -32,7 +31,7 @@ DAY = 86_400  # seconds
 
 @dataclass(frozen=True)
 class Contents:
-    """What a builder knows of the pictures it wrote, beyond the pictures (see ImageSet)."""
+    """What a builder returns about the pictures that it wrote (see ImageSet)."""
 
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     label_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -44,13 +43,13 @@ Write = Callable[[np.ndarray], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A cached set as it lies in its folder.
+    """A cached set that has not been opened.
 
     Attributes:
-        path: the folder.
-        name: the set's name, as folders' names carry it.
+        path: its folder.
+        name: the set's name, as it is in the folder's name.
         pixels: height and width of its pictures.
-        size: bytes it takes.
+        size: of all its files, in bytes.
     """
 
     path: Path
@@ -60,7 +59,7 @@ class Prepared:
 
 
 def prepared_sets(root: Path) -> list[Prepared]:
-    """The sets cached in `root`, in alphabetical order; nothing is opened or checked."""
+    """The sets cached in `root`, in alphabetical order; they are not opened or checked."""
     found = []
     for path in sorted(root.glob("*px-*")):
         parts = re.fullmatch(r"(.+)-(\d+)px-[0-9a-f]{16}", path.name)
@@ -71,7 +70,7 @@ def prepared_sets(root: Path) -> list[Prepared]:
 
 
 def forget_prepared(root: Path, name: str) -> int:
-    """Remove the sets of this name that are cached in `root`; how many bytes that were.
+    """Remove the sets of this name from the cache folder `root`, and return their size in bytes.
 
     Raises:
         UserError: they cannot be removed.
@@ -90,20 +89,20 @@ def cached(
     recipe: dict,
     size: int,
     build: Callable[[Write], Contents],
-    cache_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike | None = None,
 ) -> ImageSet:
-    """The set that ``recipe`` describes: opened when a sound copy is cached, else built.
+    """The set that ``recipe`` describes: opened if it is cached and undamaged, else built.
 
     Args:
-        name: the set's name, and the beginning of its folder's name.
-        recipe: everything the pictures depend on, as JSON values; equal recipes share a copy.
+        name: the set's name, with which its folder's name begins.
+        recipe: everything that the pictures depend on, as JSON values.
         size: height and width of the pictures, in pixels.
-        build: given a function that takes blocks of pictures, uint8 ``(k, size, size, 3)``, in
-            order; returns what else is known of them.
+        build: called with a function that writes the pictures, block by block, uint8 ``(k, size, size, 3)``;
+            returns the rest of the set.
         cache_dir: see ``cache_folder``.
 
     Raises:
-        UserError: the cache folder cannot be written, or is full. Nothing of the set is left in it.
+        UserError: the cache folder cannot be written, or the disk is full. No part of the set remains.
     """
     key = hashlib.sha256(json.dumps([SCHEMA, size, recipe], sort_keys=True).encode()).hexdigest()
     root = cache_folder(cache_dir)
@@ -128,7 +127,7 @@ def cached(
 
 
 def _forget_drafts(root: Path) -> None:
-    """Remove what killed processes have left half-made; whoever is at work is not at it for a day."""
+    """Remove unfinished sets of killed processes: those that have not changed for a day."""
     for draft in root.glob(".making-*"):
         if draft.stat().st_mtime < time.time() - DAY:
             shutil.rmtree(draft, ignore_errors=True)
@@ -162,7 +161,7 @@ def _write(draft: Path, name: str, key: str, size: int, build: Callable[[Write],
 
 
 def _publish(draft: Path, home: Path, key: str) -> ImageSet:
-    """Renames ``draft`` to ``home``, giving way to a sound set another process put there."""
+    """Rename ``draft`` to ``home``, unless another process has written an undamaged set there."""
     refused: OSError | None = None
     for _ in range(8):
         try:
@@ -173,24 +172,24 @@ def _publish(draft: Path, home: Path, key: str) -> ImageSet:
         found = _open(home, key)
         if found is not None:
             return found
-        # What stands there is damaged: a folder is not replaced by a rename, so it goes aside.
+        # The set there is damaged. A rename does not replace a folder, so that one is moved away first.
         aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=home.parent))
         try:
             os.rename(home, aside / "set")
         except FileNotFoundError:
-            pass  # another process took it away at the same moment
+            pass  # another process moved it away at the same moment
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     else:
-        raise UserError(f"cannot replace the damaged cached set {shown(home)} ({refused}): remove it")
+        raise UserError(f"cannot replace the damaged cached set {shown(home)} ({refused}): remove the folder")
     found = _open(home, key)
     if found is None:
-        raise OSError(f"the cached set {home} does not read back as it was written")
+        raise OSError(f"the cached set {home} was not read back as it was written")
     return found
 
 
 def _open(home: Path, key: str) -> ImageSet | None:
-    """The set in ``home``, or None when it is missing, damaged or of another recipe."""
+    """The set in ``home``; None if it is missing, damaged or of another recipe."""
     try:
         about = json.loads((home / "set.json").read_text(encoding="utf-8"))
         if about.pop("sha256") != _digest(_canonical(about)) or about["key"] != key:
@@ -214,7 +213,7 @@ def _open(home: Path, key: str) -> ImageSet | None:
             skipped=tuple(about["skipped"]),
             path=home,
         )
-    except Exception:  # whatever is wrong with it, it is built anew
+    except Exception:  # whatever is wrong with it: it is built again
         return None
 
 

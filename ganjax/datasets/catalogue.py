@@ -1,7 +1,4 @@
-"""Sets of pictures that have a name, with what is known of each.
-
-What is not known is None: nothing here is guessed.
-"""
+"""Sets of pictures that have a name, with the facts about each. Unknown facts are None, never guessed."""
 
 from __future__ import annotations
 
@@ -10,20 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DataSet:
-    """A set of pictures, or what is at some address.
+    """A set of pictures: one with a name, or the archive at some address.
 
     Attributes:
-        name: what `--data` takes; for what has no other name, its address.
-        about: what it shows.
-        count: how many pictures it has.
-        licence: under which terms.
-        source: where it is described.
-        url: where its archive is; None where it is made here.
+        name: the value for `--data`; the address, if it has no other name.
+        about: what the pictures show.
+        count: the number of pictures.
+        licence: its terms of use.
+        source: the address of its description.
+        url: the address of its archive; None if it is rendered here.
         size: of the archive, in bytes.
-        size_as_published: of the archive, where only a rounded number is published.
-        sha256: of the archive, where its source publishes one.
-        labels: the attributes that every picture has a label for; None where it may have any.
-        note: what else there is to know.
+        size_as_published: of the archive, if only a rounded number is published.
+        sha256: of the archive, if its source publishes it.
+        labels: the attributes for which every picture has a label; None if not known.
+        note: anything else that users should know.
     """
 
     name: str
@@ -55,7 +52,7 @@ _AVATAR_LABELS = (
 def _cartoon_set(name: str, count: int, size: str, copy_size: str, copy_sha256: str) -> DataSet:
     return DataSet(
         name=name,
-        about="cartoon faces put together at random from parts that one artist drew, 500 x 500 pixels",
+        about="cartoon faces, composed at random of parts by one artist, 500 x 500 pixels",
         count=count,
         licence="CC BY 4.0 (Google LLC)",
         source="https://google.github.io/cartoonset/download.html",
@@ -63,9 +60,9 @@ def _cartoon_set(name: str, count: int, size: str, copy_size: str, copy_sha256: 
         size_as_published=size,
         labels=_CARTOON_SET_LABELS,
         note=(
-            "Google publishes no digest. A copy that others keep, "
+            "Google does not publish a digest. A copy of somebody else's, "
             f"https://huggingface.co/datasets/cgarciae/cartoonset/resolve/1.0.0/data/{name}.tgz, has "
-            f"{copy_size} and sha256 {copy_sha256}; whether Google's file is the same to the bit is not known"
+            f"{copy_size} and sha256 {copy_sha256}; whether Google's file is identical is not known"
         ),
     )
 
@@ -75,7 +72,7 @@ CATALOGUE = {
     for each in (
         DataSet(
             name="avatars",
-            about="cartoon faces rendered here, any number of them at any size: the default",
+            about="cartoon faces, rendered on your computer, any number of them at any size: the default",
             licence="MIT (the package python-avatars; drawings after Pablo Stanley's Avataaars)",
             source="https://pypi.org/project/python-avatars/",
             labels=_AVATAR_LABELS,
@@ -92,9 +89,9 @@ CATALOGUE = {
             size=131_046_164,
             labels=(),
             note=(
-                "The course drew these from the 63,632 faces of the set at Kaggle named above, and says "
-                "nothing of terms. Who holds the rights in the drawings that the faces were cut from is "
-                "not known either: ask before you publish what you make of it"
+                "The course selected these from the 63,632 faces of the Kaggle data set named above, and "
+                "does not mention terms of use. It is also not known who has the rights to the drawings that "
+                "the faces were cut from: ask before you publish results"
             ),
         ),
         _cartoon_set(

@@ -1,4 +1,4 @@
-"""Labels as a conditional game takes them: which attributes, and one-hot vectors of their values."""
+"""Labels for a conditional GAN: the attributes it is conditioned on, and one-hot vectors of their values."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import numpy as np
 from ganjax.system.errors import UserError
 
 ALIASES = {"glasses": "accessory", "clothes": "clothing", "skin": "skin_color", "beard": "facial_hair"}
-"""What people call attributes of the avatars."""
+"""Other names for attributes of the avatars."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """Attributes a game is conditioned on.
+    """The attributes that a GAN is conditioned on.
 
-    A label is a float32 vector `(size,)`: the one-hot vectors of each attribute's value, side by side.
+    A label is a float32 vector `(size,)`: the concatenated one-hot vectors of all attributes' values.
 
     Attributes:
         names: attribute -> names of its values, in the order of their numbers.
-        shares: attribute -> how often each value is found in the data.
+        shares: attribute -> relative frequency of each value in the data.
     """
 
     names: Mapping[str, tuple[str, ...]]
@@ -36,13 +36,13 @@ class Condition:
         labels: Mapping[str, np.ndarray],
         names: Mapping[str, Sequence[str]],
     ) -> Condition:
-        """The attributes named in `asked`, as in "hair,glasses", of a data set with these labels.
+        """The attributes named in `asked`, such as "hair,glasses", of a data set with these labels.
 
         Raises:
-            UserError: it has no such attribute, or none at all.
+            UserError: the data set has no such attribute, or no labels.
         """
         if not names:
-            raise UserError(f"--condition {asked}: these pictures carry no labels; leave it out")
+            raise UserError(f"--condition {asked}: these pictures have no labels; leave it out")
         chosen = [_choose(word.strip(), names, "attribute") for word in asked.split(",")]
         if len(set(chosen)) < len(chosen):
             raise UserError(f"--condition {asked} names an attribute twice")
@@ -54,10 +54,10 @@ class Condition:
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Condition:
-        """What `to_json` gave.
+        """The condition that `to_json` described.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not that.
+            KeyError, TypeError, ValueError: it is not such a description.
         """
         names = {str(a): tuple(map(str, each["names"])) for a, each in described.items()}
         shares = {str(a): tuple(map(float, each["shares"])) for a, each in described.items()}
@@ -75,13 +75,13 @@ class Condition:
         return sum(map(len, self.names.values()))
 
     def encode(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Labels `(n, size)` float32, of each attribute's values, integers `(n,)`."""
+        """Labels, float32 `(n, size)`, from the values of each attribute, integers `(n,)`."""
         return np.concatenate(
             [np.eye(len(self.names[a]), dtype=np.float32)[values[a]] for a in self.names], 1
         )
 
     def draw(self, seed: int, n: int) -> dict[str, np.ndarray]:
-        """Values as often as in the data, each attribute by itself: attribute -> int32 `(n,)`."""
+        """Random values, as frequent as in the data, independent attributes: attribute -> int32 `(n,)`."""
         random = np.random.Generator(np.random.Philox(key=seed))
         return {
             a: random.choice(len(share), n, p=np.asarray(share) / sum(share)).astype(np.int32)
@@ -89,14 +89,14 @@ class Condition:
         }
 
     def usual(self, n: int) -> dict[str, np.ndarray]:
-        """The most frequent value of each attribute, `n` times."""
+        """The most frequent value of each attribute, `n` times: attribute -> int32 `(n,)`."""
         return {a: np.full(n, int(np.argmax(share)), np.int32) for a, share in self.shares.items()}
 
     def parse(self, words: str) -> dict[str, int]:
-        """Values of the attributes named in `words`, as in "hair=bob,glasses=round".
+        """The values of attributes given in `words`, such as "hair=bob,glasses=round".
 
         Raises:
-            UserError: an attribute or a value is none of this game's.
+            UserError: there is no such attribute or value.
         """
         chosen = {}
         for word in words.split(","):

@@ -1,8 +1,9 @@
-"""What has been downloaded: kept once, checked, and never taken for something else.
+"""The cache of downloads: each file is downloaded once, and checked whenever it is used.
 
-Every address has a folder of its own in the cache: for the file, for the pictures prepared from it, and for
-``download.json``, its length and SHA-256. Where nobody publishes a digest, the one of the first download is
-pinned: should the file at its source change, that is noticed and said, and no run trains on other pictures.
+Every address has a folder of its own in the cache, with the file, the pictures prepared from it, and
+``download.json``, which has the file's size and SHA-256. If no digest is published, that of the first
+download is pinned: if the file at the source changes later, that is an error, and no run trains on other
+pictures unnoticed.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganjax.datasets.cache import prepared_sets
-from ganjax.datasets.names import shown
-from ganjax.datasets.partial import Part
+from ganjax.datasets.downloads import Part
+from ganjax.datasets.images import shown
 from ganjax.system.errors import UserError
 from ganjax.system.files import atomic, cache_folder
 
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Download:
-    """A file that was downloaded.
+    """A downloaded file.
 
     Attributes:
-        url: where from.
-        path: where it is; pictures prepared from it go into the folder it is in.
-        size: its length in bytes.
+        url: its address.
+        path: where it is in the cache; pictures prepared from it are in the same folder.
+        size: in bytes.
         sha256: of its content, hexadecimal.
-        published: whether that was compared with a published digest; else it was pinned on first use.
+        published: whether that is equal to a published digest; if not, it was pinned on first use.
     """
 
     url: str
@@ -49,12 +50,12 @@ class Download:
 
 @dataclass(frozen=True)
 class Kept:
-    """What the cache holds of an address.
+    """What is in the cache from one address.
 
     Attributes:
         url: the address.
-        download: the file, if it is there whole.
-        part: how many bytes are there of it, if it is not.
+        download: the file, if it is complete.
+        part: the number of bytes of an incomplete file.
         prepared: the sets of pictures prepared from it, as (height in pixels, bytes).
     """
 
@@ -65,7 +66,7 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Total size in bytes."""
         archive = self.download.size if self.download else self.part
         return archive + sum(size for _, size in self.prepared)
 
@@ -75,29 +76,29 @@ def download(
     *,
     size: int | None = None,
     sha256: str | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike | None = None,
     offline: bool = False,
     allow_http: bool = False,
     progress: bool = True,
     patience: Patience | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Download:
-    """The file at `url`: from the cache if it is there whole, else from the network, and then kept.
+    """The file at `url`: from the cache if it is there, else downloaded into the cache.
 
-    Processes that ask for one address at once wait for one another. What a process that was stopped has left
-    of a file is gone on with.
+    Processes that need the same address at the same time wait for each other. A download that was interrupted
+    is continued.
 
     Args:
-        size: how long the file must be, in bytes, where that is published.
-        sha256: what its digest must be (hexadecimal), where that is published. Else it must be what it was
-            the first time.
-        cache_dir: see `cache_folder`; files are kept under its `downloads`.
+        size: the file's size in bytes, if it is published.
+        sha256: its digest (hexadecimal), if it is published. If it is not, it must be that of the first
+            download.
+        cache_dir: see `cache_folder`; files are in its folder `downloads`.
         offline: open no connection.
         allow_http, progress, patience, say: see `downloads.fetch`.
 
     Raises:
         UserError: it is not in the cache and `offline` is set, it cannot be downloaded (see
-            `downloads.fetch`), it is not the file it should be, or the cache folder cannot be written.
+            `downloads.fetch`), it is not the expected file, or the cache folder cannot be written.
     """
     from ganjax.datasets.downloads import check_address
 
@@ -112,8 +113,8 @@ def download(
     try:
         home.mkdir(parents=True, exist_ok=True)
         with _alone(home, say):
-            # Another process may have brought it while this one waited.
-            return _found(home, sha256) or _bring(home, url, size, sha256, how)
+            # Another process may have downloaded it while this one waited.
+            return _found(home, sha256) or _download(home, url, size, sha256, how)
     except OSError as error:
         raise UserError(
             f"cannot write the cache folder {shown(home)} ({error.strerror or error}): "
@@ -121,22 +122,22 @@ def download(
         ) from error
 
 
-def kept(url: str, cache_dir: str | os.PathLike[str] | None = None) -> Kept:
-    """What the cache holds of `url`."""
+def kept(url: str, cache_dir: str | os.PathLike | None = None) -> Kept:
+    """What is in the cache from `url`."""
     home = _home(url, cache_dir)
     prepared = [(each.pixels, each.size) for each in prepared_sets(home)]
     return Kept(url, _found(home, None), Part(_part(home)).length, prepared)
 
 
-def all_kept(cache_dir: str | os.PathLike[str] | None = None) -> list[Kept]:
-    """What the cache holds of any address, in alphabetical order."""
+def all_kept(cache_dir: str | os.PathLike | None = None) -> list[Kept]:
+    """What is in the cache from all addresses, in alphabetical order."""
     homes = [path for path in (cache_folder(cache_dir) / "downloads").glob("*/") if path.is_dir()]
     urls = {(_record(home) or {}).get("url") or Part(_part(home)).url for home in homes}
     return [kept(url, cache_dir) for url in sorted(filter(None, urls))]
 
 
-def forget(url: str, cache_dir: str | os.PathLike[str] | None = None) -> int:
-    """Remove all that the cache holds of `url`, the pinned digest included; how many bytes that were.
+def forget(url: str, cache_dir: str | os.PathLike | None = None) -> int:
+    """Remove everything from `url` from the cache, also the pinned digest; returns the size in bytes.
 
     Raises:
         UserError: another process is downloading it, or it cannot be removed.
@@ -156,8 +157,8 @@ def forget(url: str, cache_dir: str | os.PathLike[str] | None = None) -> int:
     return size
 
 
-def _bring(home: Path, url: str, size: int | None, sha256: str | None, how: dict[str, Any]) -> Download:
-    """Download into `home`, which is this process's alone."""
+def _download(home: Path, url: str, size: int | None, sha256: str | None, how: dict[str, Any]) -> Download:
+    """Download to `home`, which no other process uses at the same time."""
     from ganjax.datasets.downloads import fetch
 
     part, before = Part(_part(home)), _record(home)
@@ -169,12 +170,12 @@ def _bring(home: Path, url: str, size: int | None, sha256: str | None, how: dict
         part.remove()
         if sha256:
             raise UserError(
-                f"{url} is not the file it should be: its SHA-256 is {digest}, and {sha256} is published; "
-                "nothing of it was kept: try again, or from elsewhere"
+                f"{url} is not the expected file: its SHA-256 is {digest}, and {sha256} is published; "
+                "it was not kept: try again, or use another source"
             )
         raise UserError(
-            f"{url} is not the file it was: its SHA-256 is {digest}, and {pinned} was pinned on first use; "
-            f"nothing of it was kept: if it may have changed, `ganjax data remove {url}` forgets the old one"
+            f"{url} is another file than before: its SHA-256 is {digest}, and {pinned} was pinned on first "
+            f"use; it was not kept: to accept the change, remove the old one by `ganjax data remove {url}`"
         )
     about = part.path.stat()
     record = {
@@ -191,15 +192,15 @@ def _bring(home: Path, url: str, size: int | None, sha256: str | None, how: dict
     os.replace(part.path, _archive(home))
     part.remove()
     if sha256 is None and pinned is None:
-        how["say"](f"no digest of it is published: pinned on first use: sha256 {digest}")
+        how["say"](f"no digest is published; this one is pinned: sha256 {digest}")
     found = _found(home, sha256)
     if found is None:
-        raise OSError(f"{_archive(home)} does not read back as it was written")
+        raise OSError(f"{_archive(home)} was not read back as it was written")
     return found
 
 
 def _found(home: Path, sha256: str | None) -> Download | None:
-    """The file in `home`; None where it is missing, has changed since, or is not what `sha256` says."""
+    """The file in `home`; None if it is missing, has changed, or has another digest than `sha256`."""
     record, path = _record(home), _archive(home)
     if record is None or (sha256 and record["sha256"] != sha256):
         return None
@@ -215,7 +216,7 @@ def _found(home: Path, sha256: str | None) -> Download | None:
 
 
 def _record(home: Path) -> dict[str, Any] | None:
-    """What ``download.json`` says; None where there is none, or a damaged one."""
+    """The content of ``download.json``; None if it is missing or damaged."""
     try:
         said = json.loads((home / "download.json").read_text(encoding="utf-8"))
         kinds = {"url": str, "size": int, "modified": int, "sha256": str, "published": bool}
@@ -224,8 +225,8 @@ def _record(home: Path) -> dict[str, Any] | None:
         return None
 
 
-def _home(url: str, cache_dir: str | os.PathLike[str] | None) -> Path:
-    """The folder of an address: named like the file, and by a digest that tells addresses apart."""
+def _home(url: str, cache_dir: str | os.PathLike | None) -> Path:
+    """The folder of an address: its name is the file's name and a digest of the address."""
     last = url.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", last).strip(".")[-60:] or "archive"
     key = hashlib.sha256(url.encode(errors="surrogateescape")).hexdigest()[:16]
@@ -247,9 +248,9 @@ def _digest(path: Path) -> str:
 
 @contextlib.contextmanager
 def _alone(home: Path, waiting: Callable[[str], None]) -> Iterator[None]:
-    """A block that one process at a time is in; `waiting` is called where another is. (Windows: no lock.)
+    """A block for one process at a time; `waiting` is called if this one has to wait. (No lock on Windows.)
 
-    The file that is locked stays: were it removed, two processes could hold two files of one name.
+    The lock file is never removed: two processes could then lock two files of the same name.
     """
     with home.with_name(f".{home.name}.lock").open("ab") as file:
         try:
@@ -260,7 +261,7 @@ def _alone(home: Path, waiting: Callable[[str], None]) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            waiting("another process is downloading it: waiting")
+            waiting("another process is downloading this file: waiting")
             fcntl.flock(file, fcntl.LOCK_EX)
-        home.mkdir(exist_ok=True)  # it may have been forgotten meanwhile
+        home.mkdir(exist_ok=True)  # it may have been removed meanwhile
         yield

@@ -1,35 +1,34 @@
-"""Labels that stand beside pictures: for `face.png` a `face.csv`, as in Google's Cartoon Set.
+"""Labels in files beside the pictures: for `face.png` a `face.csv`, as in Google's Cartoon Set.
 
-A line is one attribute: its name, which of its values the picture has, and how many values there are::
+Each line is one attribute: its name, the number of the picture's value, and how many values there are::
 
     "face_shape", 4, 7
     "hair", 29, 111
 
-Any other .csv file is none of ours, and passed over.
+Other .csv files are ignored.
 """
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 import numpy as np
 
-from ganjax.datasets.names import is_visible, shown
+from ganjax.datasets.images import extension, is_visible, shown
 
-MAX_BYTES = 2**16  # of a .csv file; Cartoon Set's have some five hundred
+MAX_BYTES = 2**16  # of a .csv file; those of Cartoon Set have about 500
 MAX_VALUES = 10_000  # of an attribute
 _MAX_NAME = 100  # letters
 
 
 def is_table(name: str) -> bool:
     """Whether a file of this name, relative to its folder or archive, may hold a picture's labels."""
-    return is_visible(name) and PurePosixPath(name.replace("\\", "/")).suffix.lower() == ".csv"
+    return is_visible(name) and extension(name) == ".csv"
 
 
 def parse_table(data: bytes) -> dict[str, tuple[int, int]] | None:
-    """What a .csv file says: attribute -> (value, number of values); None where it is no table of labels."""
+    """The labels in a .csv file: attribute -> (value, number of values); None if it has no labels."""
     if len(data) > MAX_BYTES:
         return None
     try:
@@ -42,22 +41,22 @@ def parse_table(data: bytes) -> dict[str, tuple[int, int]] | None:
         if len(row) != 3 or not all(word.strip().isdecimal() and len(word) < 20 for word in row[1:]):
             return None
         name, value, count = row[0].strip(), int(row[1]), int(row[2])
-        sound = 0 < len(name) <= _MAX_NAME and name.isprintable() and name not in table
-        if not sound or not 0 <= value < count <= MAX_VALUES:
+        is_new_name = 0 < len(name) <= _MAX_NAME and name.isprintable() and name not in table
+        if not is_new_name or not 0 <= value < count <= MAX_VALUES:
             return None
         table[name] = (value, count)
     return table or None
 
 
 class Tables:
-    """The tables of many pictures, held as numbers."""
+    """The labels of many pictures."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, tuple[int, np.ndarray]] = {}  # name without suffix -> kind, values
-        self._kinds: dict[tuple[tuple[str, int], ...], int] = {}  # attributes with counts, sorted -> number
+        self._rows: dict[str, tuple[int, np.ndarray]] = {}  # name without extension -> kind of table, values
+        self._kinds: dict[tuple[tuple[str, int], ...], int] = {}  # attributes with counts, sorted -> kind
 
     def add(self, name: str, data: bytes) -> None:
-        """Take what the file `name` says, if it is a table of labels."""
+        """Add the labels in the file `name`, if it is a table of labels."""
         table = parse_table(data)
         if table is not None:
             kind = tuple((attribute, table[attribute][1]) for attribute in sorted(table))
@@ -67,11 +66,11 @@ class Tables:
     def labels_of(
         self, pictures: Sequence[str]
     ) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]], str]:
-        """Labels of the pictures of these names, as an `ImageSet` holds them, and why there are none.
+        """The labels and label names of these pictures, as in an `ImageSet`, and why there are none.
 
-        There are none unless every picture has a table, and all tables are of the same attributes: a label
-        that is missing has no number. Values have no names but their numbers. The reason is empty where no
-        picture has a table.
+        There are none unless every picture has a table, and all tables have the same attributes: no number
+        stands for a missing label. The names of values are their numbers. The reason is empty if no picture
+        has a table.
         """
         rows = [self._rows.get(_stem(name)) for name in pictures]
         without = [name for name, row in zip(pictures, rows, strict=True) if row is None]
@@ -90,4 +89,5 @@ class Tables:
 
 
 def _stem(name: str) -> str:
-    return name.replace("\\", "/").rsplit(".", 1)[0]
+    folder, slash, file = name.replace("\\", "/").rpartition("/")
+    return folder + slash + file.rsplit(".", 1)[0]

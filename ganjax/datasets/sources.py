@@ -1,4 +1,4 @@
-"""`--data NAME|URL|PATH`: from a word to the pictures it means."""
+"""`--data NAME|URL|PATH`: the pictures of that name, address or path."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 from ganjax.datasets.catalogue import CATALOGUE, DataSet
-from ganjax.datasets.images import ImageSet
-from ganjax.datasets.names import shown
+from ganjax.datasets.images import ImageSet, shown
 from ganjax.system.errors import UserError
 
 AVATARS = "avatars"
@@ -22,21 +21,21 @@ def load(
     size: int,
     *,
     images: int = 8192,
-    cache_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike | None = None,
     progress: bool = True,
     offline: bool = False,
 ) -> ImageSet:
-    """The pictures that `data` means, `size` pixels high and wide.
+    """The pictures of the set `data`, `size` pixels high and wide.
 
     Args:
-        data: see `find`.
-        images: how many faces to render, for "avatars" alone.
+        data: a name, address or path; see `find`.
+        images: how many faces to render; only for "avatars".
         cache_dir: see `cache_folder`.
-        progress: show bars (on a terminal only), and say what is to be known of a download.
-        offline: open no connection: what is downloaded must be in the cache.
+        progress: show progress bars (on a terminal only), and messages about a download.
+        offline: open no connection: a download must be in the cache.
 
     Raises:
-        UserError: there is nothing of that name, or it cannot be had or read (see `download` and
+        UserError: there is no such set, or it cannot be downloaded or read (see `download` and
             `load_images`).
         ValueError: `size` is not positive.
     """
@@ -50,18 +49,18 @@ def load(
 
         return load_avatars(images, size, cache_dir=cache_dir, progress=progress)
     if progress and os.path.exists(found.name):
-        tell(f"{found.name} is taken for the set of that name: for what lies here, write ./{found.name}")
+        tell(f"using the set named {found.name}: for the file or folder of that name, write ./{found.name}")
     return _load_download(found, size, cache_dir, progress, offline)
 
 
 def find(data: str | None) -> DataSet | Path:
-    """What `data` means: a set, which has no URL if it is made here, or a folder or archive.
+    """The set that `data` refers to (without a URL if it is rendered), or the path of a folder or archive.
 
-    A name of the catalogue is that set, whatever else lies here under that name: ./NAME is a path. With ://
-    it is the address of an archive. All else is a path. None is the default set, "avatars".
+    A name in the catalogue is that set, even if there is a file of that name (./NAME is a path). A word with
+    :// is the address of an archive. Everything else is a path. None is the default set, "avatars".
 
     Raises:
-        UserError: it is a single word, and neither a name nor a path that exists.
+        UserError: it is a single word that is not a name in the catalogue, and no such file exists.
     """
     word = AVATARS if data is None else data
     if word in CATALOGUE:
@@ -73,8 +72,8 @@ def find(data: str | None) -> DataSet | Path:
         near = difflib.get_close_matches(word.lower(), CATALOGUE, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise UserError(
-            f"no such folder or archive: {shown(word)}, nor a set of that name{hint}; give a folder, .zip or "
-            ".tar of pictures, the https:// address of one, or a name of `ganjax data list`"
+            f"no such folder or archive: {shown(word)}, and no set of that name{hint}; give a folder, .zip "
+            "or .tar of pictures, the https:// address of one, or a name from `ganjax data list`"
         )
     return Path(word)
 
@@ -85,7 +84,7 @@ def tell(line: str) -> None:
 
 
 def _load_download(
-    found: DataSet, size: int, cache_dir: str | os.PathLike[str] | None, progress: bool, offline: bool
+    found: DataSet, size: int, cache_dir: str | os.PathLike | None, progress: bool, offline: bool
 ) -> ImageSet:
     from ganjax.datasets.downloaded import download
     from ganjax.datasets.folders import load_images
@@ -100,6 +99,6 @@ def _load_download(
         progress=progress,
         say=tell if progress else lambda line: None,
     )
-    # Beside the archive: what belongs to an address is found, and removed, in one place.
+    # In the archive's folder: everything from one address is in one place, and removed with it.
     pictures = load_images(archive.path, size, cache_dir=archive.path.parent, progress=progress)
     return dataclasses.replace(pictures, origin={"url": archive.url, "sha256": archive.sha256})

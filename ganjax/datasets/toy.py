@@ -1,8 +1,7 @@
-"""Toy data: distributions small enough to see whole.
+"""Toy data: distributions in one, two or a few dimensions.
 
-Every function here is pure: ``sample(key, n)`` gives ``n`` independent points, float32, and
-nothing else happens. ``n`` is static; keys of both styles will do; everything may be jitted and
-vmapped over keys.
+Every function here is pure: ``sample(key, n)`` gives ``n`` independent points, float32. ``n`` is static, keys
+may be typed or legacy keys, and everything can be jitted, and vmapped over keys.
 """
 
 from __future__ import annotations
@@ -25,18 +24,18 @@ MOONS_SIGMA = 0.05
 
 
 def gaussian(key: Array, n: int) -> Array:
-    """The course's one-dimensional data: N(10, 1), shape (n, 1)."""
+    """The original system's one-dimensional data: N(10, 1), shape (n, 1)."""
     return 10 + jax.random.normal(key, (n, 1), jnp.float32)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Mixture:
-    """Round Gaussians of one sigma: `mixture(key, n)` gives n points, float32 (n, d).
+    """A mixture of isotropic Gaussians with the same sigma: `mixture(key, n)` gives n points, float32 (n, d).
 
     Attributes:
         centers: (K, d) float32.
         sigma: standard deviation of each Gaussian along every axis.
-        weights: (K,) float32, how probable each is; they sum to one.
+        weights: (K,) float32, the probability of each Gaussian; they sum to one.
     """
 
     centers: np.ndarray
@@ -55,7 +54,7 @@ class Mixture:
 
 def ring_centers() -> np.ndarray:
     """Centres of the ring's 8 Gaussians on the unit circle, (8, 2) float32."""
-    # Not linspace(0, 2 pi, 8): that repeats the first centre as the last and leaves seven.
+    # linspace(0, 2 pi, 8) would be wrong: its last centre is the first one again, so there would be seven.
     angles = np.arange(RING_MODES, dtype=np.float32) * np.float32(2 * np.pi / RING_MODES)
     return np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 
@@ -66,14 +65,14 @@ def grid_centers() -> np.ndarray:
 
 
 def _lattice(side: int, dim: int) -> np.ndarray:
-    """A cubic lattice of `side` points along every axis, 2 apart, around 0: (side^dim, dim) float32."""
+    """A cubic lattice of `side` points along every axis, 2 apart, centred at 0: (side^dim, dim) float32."""
     ticks = 2 * np.arange(side, dtype=np.float32) - (side - 1)
     return np.array(list(itertools.product(ticks, repeat=dim)), np.float32)
 
 
 def _thousand_centers() -> np.ndarray:
-    # The first waves of the cosine transform (DCT-II) are orthonormal: distances are kept, and no axis of the
-    # ten is an axis of the lattice.
+    # The first vectors of the cosine transform (DCT-II), scaled, are orthonormal: distances do not change,
+    # and none of the ten axes is an axis of the lattice.
     wave, place = np.arange(1, 4)[:, None], np.arange(10)[None, :] + 0.5
     return (_lattice(10, 3) @ (np.sqrt(0.2) * np.cos(np.pi * wave * place / 10))).astype(np.float32)
 
@@ -97,9 +96,9 @@ MIXTURES = {
 }
 """Mixtures by name. Ring and grid are PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1).
 
-The rest go on from these: `grid-100` is 10 x 10, `cube` is {-2, 0, 2}^3, and `thousand` a 10 x 10 x 10
-lattice turned into ten dimensions, all with nearest centres 2 apart and sigma 0.05 as in the grid. The
-weights of `unbalanced-ring` rise by the same factor from one mode to the next, from 1.8 to 36 %: 1 to 20.
+The others are variants: `grid-100` is 10 x 10, `cube` is {-2, 0, 2}^3, and `thousand` is a 10 x 10 x 10
+lattice, rotated in ten dimensions, all with nearest centres 2 apart and sigma 0.05 as in the grid. The
+weights of `unbalanced-ring` rise by a constant factor from one mode to the next, from 1.8 % to 36 %, 1 to 20.
 """
 
 
@@ -122,7 +121,7 @@ def grid(key: Array, n: int) -> Array:
 def spiral(key: Array, n: int) -> Array:
     """Two interleaved spiral arms of one and a half turns, (n, 2), within about ±3.4.
 
-    r = angle / 3 with angle = 3 pi sqrt(u), u uniform: even along the arm. Sigma 0.1.
+    r = angle / 3 with angle = 3 pi sqrt(u), u uniform, so the density along the arm is constant. Sigma 0.1.
     """
     key_angle, key_arm, key_noise = jax.random.split(key, 3)
     angle = 3 * jnp.pi * jnp.sqrt(jax.random.uniform(key_angle, (n,), jnp.float32))
@@ -133,7 +132,7 @@ def spiral(key: Array, n: int) -> Array:
 
 
 def swissroll(key: Array, n: int) -> Array:
-    """A spiral that thins outwards, (n, 2), within about ±2.
+    """A spiral whose density decreases outwards, (n, 2), within about ±2.
 
     angle uniform in [1.5 pi, 4.5 pi], r = angle / 7.5, sigma 1/30: the scaled swiss roll of
     WGAN-GP's toy experiments (Gulrajani et al. 2017, arXiv:1704.00028).

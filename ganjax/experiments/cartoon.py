@@ -26,6 +26,7 @@ PictureBatch = Annotated[int, Range(1, 2**12)]
 Channels = Annotated[int, Range(1, 256)]
 
 SHEET = 8  # faces in a row and in a column of a picture
+NAMED = 20  # files that were not used, at most, that the manifest names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,12 +79,11 @@ class _Pictures(Experiment):
             offline=self.offline,
         )
         if pictures.skipped and progress:
-            print(
-                f"skipped {len(pictures.skipped)} unreadable files: {', '.join(pictures.skipped[:5])}",
-                "..." if len(pictures.skipped) > 5 else "",
-                file=sys.stderr,
-            )
-        if self.batch > len(pictures):  # an update would then see a picture twice
+            more = f"; and {len(pictures.skipped) - 5} more" if len(pictures.skipped) > 5 else ""
+            print(f"not used: {'; '.join(pictures.skipped[:5])}{more}", file=sys.stderr)
+        if self.batch > len(
+            pictures
+        ):  # an update would then see a picture twice
             raise UserError(
                 f"--batch {self.batch} is more than the {len(pictures)} usable pictures of {pictures.name}: "
                 f"give --batch {len(pictures)} or less, or more pictures"
@@ -93,6 +93,7 @@ class _Pictures(Experiment):
             "count": len(pictures),
             "sha256": pictures.fingerprint,
             "skipped": len(pictures.skipped),
+            "skipped_files": list(pictures.skipped[:NAMED]),
         }
         if pictures.origin:
             description["origin"] = dict(pictures.origin)
@@ -147,7 +148,8 @@ class _Pictures(Experiment):
 
         # Samples and walks have the same number of faces, so one compiled program decodes both.
         decode = jax.jit(sampling.decode, static_argnums=0)
-        viewing.save_grid(path, decode(self.gan, state, latents, labels), columns=SHEET)
+        faces = decode(self.gan, state, latents, labels)  # in [-1, 1]: the generators end in tanh
+        viewing.save_grid(path, viewing.to_uint8(faces, (-1, 1)), columns=SHEET)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
         original_generator,
     )
     from ganjax.networks.dense import linear_discriminator, linear_generator, mlp
-    from ganjax.networks.fast import fast_convolutions, fast_networks
-    from ganjax.networks.waves import fast_waves
+    from ganjax.networks.fast import fast_convolutions, fast_networks, fast_sines
 
 _MODULES = {
     "cartoon_generator": "cartoon",
     "cartoon_discriminator": "cartoon",
     "fast_convolutions": "fast",
     "fast_networks": "fast",
-    "fast_waves": "waves",
+    "fast_sines": "fast",
     "original_generator": "dcgan",
     "original_discriminator": "dcgan",
     "dcgan_generator": "dcgan",
@@ -43,7 +42,7 @@ __all__ = [
     "dcgan_generator",
     "fast_convolutions",
     "fast_networks",
-    "fast_waves",
+    "fast_sines",
     "linear_discriminator",
     "linear_generator",
     "mlp",

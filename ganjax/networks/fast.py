@@ -1,7 +1,4 @@
-"""Transforms that make stock networks fast.
-
-`fast_convolutions` replaces convolutions by faster ones, and `fast_networks` replaces sines as well.
-"""
+"""The compiler pass that makes stock networks fast: the same function with other convolutions and sines."""
 
 from __future__ import annotations
 
@@ -9,21 +6,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jax.extend import core
+from jax.extend.core import primitives
 
 from ganjax.networks.convolution.batch_last import batch_last_rule, has_plan
 from ganjax.networks.convolution.strided import is_strided, is_supported, strided_rule
-from ganjax.networks.interpreter import contains, evaluate, rewritten, unwrap
-from ganjax.networks.waves import fast_waves
+from ganjax.networks.interpreter import array_type, contains, evaluate, rewritten, unwrap
+from ganjax.networks.sines import sine_and_cosine
 
 
 def fast_networks(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function with fast convolutions (`fast_convolutions`) and fast sines (`fast_waves`).
+    """The same function with fast convolutions (`fast_convolutions`) and fast sines (`fast_sines`).
 
     Up to rounding; derivatives must be taken of the *returned* function.
     """
-    return fast_convolutions(fast_waves(function))
+    return fast_convolutions(fast_sines(function))
 
 
 def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,3 +63,37 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
         return native(*operands)
 
     return rewritten(function, run)
+
+
+def fast_sines(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function with float32 sines and cosines that are several times faster on a CPU.
+
+    XLA calls a routine of the C library for every single one there; these are a few products and sums, which
+    it vectorises. Up to 2e5 radians either way a sine differs from the true one by at most 2e-7, and by 4e-7
+    of itself, a cosine by at most 4e-7; beyond, where float32 numbers lie .016 radians and more apart, they
+    are some number from -1 to 1, to rounding.
+
+    Args:
+        function: a pure function of pytrees of arrays to a pytree of arrays.
+
+    Returns:
+        A function of the same arguments and results, differentiable as often and in whichever mode. Sines in
+        loops and in custom derivative rules are left as they are, and so is a function without any.
+    """
+
+    return rewritten(function, lambda closed, operands: evaluate(closed, operands, _is_sine_or_cosine, _rule))
+
+
+def _is_sine_or_cosine(equation: core.JaxprEqn) -> bool:
+    return (
+        equation.primitive in (primitives.sin_p, primitives.cos_p)
+        and equation.params.get("accuracy") is None
+        and array_type(equation.outvars[0]).dtype == jnp.float32
+    )
+
+
+def _rule(equation: core.JaxprEqn, inputs: Sequence[Any]) -> Sequence[Any] | None:
+    if not _is_sine_or_cosine(equation):
+        return None
+    sine, cosine = sine_and_cosine(inputs[0])
+    return [sine if equation.primitive is primitives.sin_p else cosine]

@@ -22,8 +22,9 @@ from ganjax.system.progress import Clock
 
 # Settings that say where files are and how they are reached: these differ between machines.
 PLACES = ("data", "cache_dir", "offline")
-# Where the data were downloaded from is recorded but not compared: the same pictures may come from elsewhere.
-ORIGIN = "origin"
+# What is recorded of a run's data but not compared: the same pictures may have been downloaded elsewhere, or
+# other files may have been beside them.
+NOT_COMPARED = ("origin", "skipped", "skipped_files")
 
 
 def describe(
@@ -76,7 +77,7 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
             if _without_class(value) != _without_class(other):
                 return f"its latent is {dict(other)!r}, not {value!r}"
         elif part == "data" and isinstance(other, Mapping):
-            if _without_origin(value) != _without_origin(other):
+            if _compared(value) != _compared(other):
                 return f"its data are {_data_in_words(other)}, not {_data_in_words(value)}"
         elif value != other:
             return f"its {part} is {other!r}, not {value!r}"
@@ -218,8 +219,8 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _without_origin(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in data.items() if name != ORIGIN}
+def _compared(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in NOT_COMPARED}
 
 
 def _without_class(latent: Mapping[str, Any]) -> dict[str, Any]:

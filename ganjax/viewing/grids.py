@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,21 +21,31 @@ MISSING = (255, 0, 255)
 
 PAPER = 255
 
+FAR = 1.5
+"""Beyond this, of either sign, a value is not one in [-1, 1] that a generator without tanh has overshot."""
 
-def to_uint8(images: Any) -> np.ndarray:
-    """Turn images in [-1, 1] into bytes: -1 becomes 0, 1 becomes 255, what lies beyond is clipped.
+
+def to_uint8(images: Any, value_range: tuple[float, float] | None = None) -> np.ndarray:
+    """Turn images into bytes: -1 becomes 0, 1 becomes 255, what lies beyond is clipped.
 
     Args:
         images: `(n, height, width, channels)` with 1 or 3 channels, floating point in [-1, 1], or
             uint8, which is passed through.
+        value_range: the values that become 0 and 255; by default [-1, 1], with a warning where the images
+            seem to be in another range.
 
     Returns:
         uint8, same shape. A pixel with NaN becomes magenta, which no face has, or black when there
         is one channel.
 
+    Warns:
+        UserWarning: without a `value_range`, a value is beyond -1.5 or 1.5; or the images are in [0, 1]: no
+            value is negative or above 1, and of those below 0.25, and above 0.75, there are at least 16 and
+            1 % each. Pictures in [-1, 1] that are as varied as that also have pixels below 0, middle grey.
+
     Raises:
         TypeError: the images are neither floating point nor uint8.
-        ValueError: the shape is another one.
+        ValueError: the shape is another one, or the range is empty.
     """
     values = np.asarray(images)
     if values.ndim != 4 or values.shape[3] not in (1, 3):
@@ -45,9 +56,14 @@ def to_uint8(images: Any) -> np.ndarray:
     if values.dtype.kind != "f" and "float" not in values.dtype.name:
         raise TypeError(f"images must be floating point in [-1, 1] or uint8, not {values.dtype}")
     values = values.astype(np.float32)
+    if value_range is None:
+        _warn_of_another_range(values)
+    low, high = value_range or (-1, 1)
+    if not low < high:
+        raise ValueError(f"value_range must go from a smaller to a larger value, not from {low} to {high}")
     missing = np.logical_or.reduce(np.isnan(values), axis=3, keepdims=True)
-    values = np.where(missing, -1, values)
-    pixels = np.rint((np.clip(values, -1, 1) + 1) * 127.5).astype(np.uint8)
+    values = np.where(missing, low, values)
+    pixels = np.rint((np.clip(values, low, high) - low) * (255 / (high - low))).astype(np.uint8)
     if values.shape[3] == 3:
         pixels[missing[..., 0]] = MISSING
     return pixels
@@ -195,6 +211,24 @@ def plot_images(images: Any, *, ax: Axes | None = None, columns: int | None = No
     ax.imshow(grid, interpolation="nearest")
     ax.set_axis_off()
     return ax
+
+
+def _warn_of_another_range(values: np.ndarray) -> None:
+    # The texts hold no numbers: Python shows equal warnings once, and not at every picture of a run.
+    if (np.abs(values) > FAR).any():
+        warnings.warn(
+            "images should be in [-1, 1], and some values of these are beyond -1.5 or 1.5 and clipped: "
+            "scale them, or name their range, as in to_uint8(images, (0, 255))",
+            stacklevel=3,
+        )
+    enough = max(16, 0.01 * values.size)
+    varied = np.count_nonzero(values < 0.25) >= enough and np.count_nonzero(values > 0.75) >= enough
+    if varied and not (values < 0).any() and not (values > 1).any():
+        warnings.warn(
+            "images should be in [-1, 1], and these seem to be in [0, 1], so they come out pale: give "
+            "2 * images - 1, or to_uint8(images, (0, 1))",
+            stacklevel=3,
+        )
 
 
 def _rgb(images: Any) -> np.ndarray:

@@ -54,7 +54,7 @@ def test_the_list_shows_every_fact_and_what_is_unknown(server, capsys):
     assert original["size"] == "131.0 MB (131046164 bytes)"
     assert original["sha256"] == "not published: pinned at first use"
     assert original["labels"] == "none"
-    assert "drew these from the 63,632 faces" in original["note"]
+    assert "selected these from the 63,632 faces" in original["note"]
     google = facts(capsys, "cartoonset10k")
     assert google["licence"] == "CC BY 4.0 (Google LLC)"
     assert google["size"] == "450MB, according to its source"

@@ -8,7 +8,7 @@ from ganjax.datasets.downloads import Patience, fetch
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    """An empty folder `data` in a working folder of the test's own; its path is relative."""
+    """An empty folder `data` in a working folder of the test's own; a relative path."""
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()
     return Path("data")
@@ -16,7 +16,7 @@ def data(tmp_path, monkeypatch):
 
 @pytest.fixture
 def without_proxies(monkeypatch):
-    """The environment names no proxy."""
+    """No proxy is set in the environment."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -37,7 +37,7 @@ def serve(without_proxies):
 
 
 class Trial:
-    """Fetches without waiting; keeps what was waited and said."""
+    """Calls `fetch` without waiting, and records waits and messages."""
 
     def __init__(self, folder):
         self.part, self.waits, self.said = folder / "x.zip.part", [], []

@@ -1,4 +1,4 @@
-"""Archives give their files in order, refuse what could do harm, and never more than is sane."""
+"""Archives give their files in order, refuse what could do harm, and unpack to a limited size."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ from pictures import make_tar, make_zip
 
 from ganjax.datasets import archives
 from ganjax.datasets.archives import Entry, read_archive
-from ganjax.datasets.names import points_outside
+from ganjax.datasets.images import points_outside
 from ganjax.system.errors import UserError
 
 
@@ -19,8 +19,11 @@ def wanted(name):
     return name.endswith(".png")
 
 
-def read(path, max_bytes=100):
-    return list(read_archive(path, wanted, max_bytes))
+def read(path, most=100):
+    def refuse(name, size):
+        return f"is over the limit of {most} bytes" if size > most else ""
+
+    return list(read_archive(path, wanted, refuse))
 
 
 NAMES = st.text(
@@ -34,7 +37,7 @@ FILES = st.dictionaries(
 
 
 @given(FILES, st.sampled_from(["zip", "", "gz", "bz2", "xz"]))
-def test_whatever_their_names_files_are_given_or_refused_in_order(tmp_path, files, kind):
+def test_files_of_any_names_are_read_or_refused_in_order(tmp_path, files, kind):
     if kind == "zip":
         make_zip(tmp_path / "x", files.items())
     else:
@@ -63,7 +66,7 @@ def test_a_damaged_file_in_a_zip_is_refused_and_the_next_one_read(tmp_path, comp
     assert second == Entry("b.png", b"b" * 90)
 
 
-def test_a_file_that_is_larger_than_the_archive_says_is_not_read_on(tmp_path):
+def test_a_file_that_is_larger_than_the_archive_says_is_refused(tmp_path):
     make_zip(tmp_path / "x", [("a.png", bytes(10_000))])
     content = (tmp_path / "x").read_bytes()
     (tmp_path / "x").write_bytes(content.replace((10_000).to_bytes(4, "little"), (100).to_bytes(4, "little")))
@@ -77,8 +80,8 @@ def test_the_limit_grows_with_the_archive(tmp_path, monkeypatch):
     assert len(read(tmp_path / "x")) == 50  # 5000 bytes from an archive of about as many
     make_zip(tmp_path / "x", [("a.png", bytes(50_000))])
     with pytest.raises(UserError, match="would unpack to more than"):
-        read(tmp_path / "x", max_bytes=50_000)
-    assert "over the limit" in read(tmp_path / "x", max_bytes=49_999)[0].refused
+        read(tmp_path / "x", most=50_000)
+    assert "over the limit" in read(tmp_path / "x", most=49_999)[0].refused
 
 
 def tar_header(**values):
@@ -88,23 +91,61 @@ def tar_header(**values):
     return info.tobuf(tarfile.GNU_FORMAT)
 
 
-def test_a_header_of_any_length_is_not_believed(tmp_path):
-    sound = io.BytesIO()
-    with tarfile.open(fileobj=sound, mode="w") as archive:
-        archive.addfile(tarfile.TarInfo("sound.png"), io.BytesIO())
+def test_a_header_that_claims_to_be_huge_is_refused(tmp_path):
+    intact = io.BytesIO()
+    with tarfile.open(fileobj=intact, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("intact.png"), io.BytesIO())
     header = tar_header(type=tarfile.XHDTYPE, size=2**33)
-    (tmp_path / "x").write_bytes(sound.getvalue()[:512] + header + bytes(1024))
+    (tmp_path / "x").write_bytes(intact.getvalue()[:512] + header + bytes(1024))
     with pytest.raises(UserError, match="a header of 8589934592 bytes"):
         read(tmp_path / "x")
 
 
-def test_a_tar_that_leads_back_is_left(tmp_path):
+def test_a_tar_whose_header_points_back_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(tar_header() + tar_header(size=-1024) + bytes(1024))
     with pytest.raises(UserError, match="cannot read the archive"):
         read(tmp_path / "x")
 
 
-def test_a_tar_cut_within_a_file_is_said(tmp_path):
+def test_a_tar_that_ends_within_a_file_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(tar_header(size=90) + bytes(50))
     with pytest.raises(UserError, match="unexpected end of data"):
         read(tmp_path / "x")
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_links_are_named_and_not_followed(tmp_path, form):
+    """Whatever their target: files in the archive are read under their own name, and no other may be read."""
+    if form == "zip":
+        with zipfile.ZipFile(tmp_path / "x", "w") as archive:
+            archive.writestr("a.png", b"picture")
+            for name, target in (("b.png", "a.png"), ("class", "/etc"), ("again", ".")):
+                info = zipfile.ZipInfo(name)
+                info.external_attr = 0o120777 << 16
+                archive.writestr(info, target)
+    else:
+        with tarfile.open(tmp_path / "x", "w") as archive:
+            info = tarfile.TarInfo("a.png")
+            info.size = 7
+            archive.addfile(info, io.BytesIO(b"picture"))
+            for name, target in (("b.png", "a.png"), ("class", "/etc"), ("again", ".")):
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = tarfile.SYMTYPE, target
+                archive.addfile(info)
+    first, *links = read_archive(tmp_path / "x", lambda name: True, lambda name, size: "")
+    assert first == Entry("a.png", b"picture")
+    assert [entry.name for entry in links] == ["b.png", "class", "again"]
+    assert all(entry.refused.startswith("is a link") for entry in links)
+
+
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_refused_files_are_not_unpacked(tmp_path, form, monkeypatch):
+    monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 1000)
+    entries = [("big.npy", bytes(50_000)), ("a.png", b"a")]
+    (make_zip if form == "zip" else make_tar)(tmp_path / "x", entries)
+
+    def refuse(name, size):
+        return "no picture" if name.endswith(".npy") else ""
+
+    found = list(read_archive(tmp_path / "x", lambda name: True, refuse))
+    assert found == [Entry("big.npy", refused="no picture"), Entry("a.png", b"a")]

@@ -1,4 +1,4 @@
-"""Layers laid over one another are the drawing python-avatars would have made."""
+"""The layers of a face, put over one another, are like the drawing by python-avatars."""
 
 import io
 
@@ -11,7 +11,7 @@ from ganjax.datasets.avatars import ATTRIBUTES, HATS
 
 
 def whole_drawing(size: int, **parts) -> np.ndarray:
-    """A face drawn by python-avatars and resvg in one piece."""
+    """A face drawn by python-avatars and resvg as one SVG."""
     import python_avatars as pa
     import resvg_py
 
@@ -38,7 +38,7 @@ def whole_drawing(size: int, **parts) -> np.ndarray:
     return np.asarray(image.resize((size, size), Image.Resampling.BOX), np.float32)
 
 
-def test_layers_add_up_to_the_whole_drawing():
+def test_layers_together_are_the_whole_drawing():
     pile = [
         ("body", "", "#D08B5B"),
         ("clothing", "hoodie", "#FF5C5C"),
@@ -52,7 +52,7 @@ def test_layers_add_up_to_the_whole_drawing():
     laid = layers.lay([layers.draw(*part, 64) for part in pile], 64)
     assert laid.dtype == np.uint8
     off = np.abs(laid - whole_drawing(64))
-    assert off.mean() < 1.5  # they differ along rims, by less than the eye sees
+    assert off.mean() < 1.5  # they differ at edges, by less than can be seen
     assert np.quantile(off, 0.99) < 40
 
 
@@ -65,7 +65,7 @@ def test_every_part_that_can_be_chosen_can_be_drawn(part):
             assert layer.transparency.min() < 0.97, choice.name
 
 
-def test_every_hair_beard_and_hat_takes_its_colour():
+def test_every_hair_beard_and_hat_has_the_chosen_colour():
     hats = {choice.name for choice in HATS}
     tops = [("hat" if c.name in hats else "top", c.name) for c in ATTRIBUTES["hair"]]
     beards = [("facial_hair", c.name) for c in ATTRIBUTES["facial_hair"]]

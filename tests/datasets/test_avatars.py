@@ -1,4 +1,4 @@
-"""Faces depend on the seed and their place only, and are what their labels say."""
+"""Faces depend only on the seed and their index, and match their labels."""
 
 import random
 import subprocess
@@ -27,7 +27,7 @@ def test_a_larger_set_begins_with_the_smaller():
         np.testing.assert_array_equal(large.labels[attribute][:4], small.labels[attribute])
 
 
-def test_no_global_randomness_is_used_or_changed():
+def test_global_random_states_are_not_used_or_changed():
     random.seed(1)
     np.random.seed(1)
     before = random.getstate(), np.random.get_state()[1].tolist()
@@ -38,7 +38,7 @@ def test_no_global_randomness_is_used_or_changed():
 
 
 def test_the_choices_of_a_seed_never_change():
-    # Written down: a change here makes every cached and published set another one.
+    # If this fails, all cached and published sets would be different ones.
     labels = choose_parts(0, 3)
     got = {k: [LABEL_NAMES[k][i] for i in v] for k, v in labels.items()}
     assert got["hair"] == ["elvis", "elvis", "elvis"]
@@ -46,7 +46,7 @@ def test_the_choices_of_a_seed_never_change():
     assert got["hair_color"] == ["black", "pastel_pink", "blonde"]
 
 
-def test_labels_follow_their_weights_and_beards_their_hair():
+def test_labels_have_their_weights_and_beards_suit_the_hair():
     n = 20_000
     labels = choose_parts(1, n)
     for attribute, choices in ATTRIBUTES.items():
@@ -61,7 +61,7 @@ def test_labels_follow_their_weights_and_beards_their_hair():
         assert LABEL_NAMES["hair"][hair] not in {"bob", "hijab", "bun", "curly"}
 
 
-def test_labels_say_what_is_drawn():
+def test_labels_match_the_pictures():
     s = avatars.render_avatars(0, 200, 16)
     names = LABEL_NAMES["skin_color"]
     cheek = s.images[:, 9, 6:10].mean(axis=(1, 2))  # below the nose: skin, beard or mouth
@@ -72,9 +72,9 @@ def test_labels_say_what_is_drawn():
     assert len(np.unique(s.images.reshape(200, -1), axis=0)) == 200
 
 
-def test_load_keeps_the_set_in_the_cache(tmp_path, monkeypatch):
+def test_a_loaded_set_is_cached(tmp_path, monkeypatch):
     first = avatars.load_avatars(5, 16, seed=2, cache_dir=tmp_path, progress=False)
-    monkeypatch.setattr(avatars, "_faces", None)  # a second rendering would fail
+    monkeypatch.setattr(avatars, "_faces", None)  # rendering would fail now
     again = avatars.load_avatars(5, 16, seed=2, cache_dir=tmp_path, progress=False)
     assert again.fingerprint == first.fingerprint
     np.testing.assert_array_equal(again.labels["eyes"], first.labels["eyes"])
@@ -83,17 +83,17 @@ def test_load_keeps_the_set_in_the_cache(tmp_path, monkeypatch):
     assert (again.name, again.skipped) == ("avatars", ())
 
 
-def test_works_from_a_program_read_from_standard_input(tmp_path):
+def test_faces_can_be_loaded_by_a_program_from_standard_input(tmp_path):
     program = f"""
 from ganjax.datasets.avatars import load_avatars
 print(load_avatars(2, 8, cache_dir={str(tmp_path)!r}).fingerprint)
 """
     run = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == avatars.render_avatars(0, 2, 8).fingerprint
-    assert run.stderr == ""  # no bar where there is no terminal
+    assert run.stderr == ""  # no progress bar without a terminal
 
 
 @pytest.mark.parametrize("bad", [{"n": 0}, {"size": 0}, {"seed": -1}])
-def test_mistakes_are_named(bad, tmp_path):
+def test_wrong_arguments_are_refused(bad, tmp_path):
     with pytest.raises(ValueError, match=next(iter(bad))):
         avatars.load_avatars(**{"n": 1, "size": 8, "cache_dir": tmp_path, **bad})

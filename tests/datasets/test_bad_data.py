@@ -1,6 +1,6 @@
-"""Data that cannot be used end a run, row by row: one line that names the thing and the remedy, and no file.
+"""Data that cannot be used end a run: with one line that says what is wrong and what to do, and no files.
 
-What is skipped in place of that, or used after all, has its rows in test_odd_pictures.py.
+Files that are only skipped, or used, are in test_odd_pictures.py.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ from ganjax.experiments import EXPERIMENTS
 SMALL = ["--size", "32", "--width", "1", "--discriminator-width", "1", "--batch", "4", "--cache-dir", "cache"]
 FOR_A_TEST = ["--steps", "1", "--out", "run", "--stock-allocator", "--no-compilation-cache"]
 
-pytestmark = pytest.mark.usefixtures("data")  # a working folder of its own, with an empty `data`
+pytestmark = pytest.mark.usefixtures("data")  # an empty folder `data` in a working folder of the test's own
 
 
 def refused(capsys, *words, quiet=True):
-    """What `ganjax train` says of the data, when it ends as it should."""
+    """What `ganjax train` prints when it refuses the data."""
     with pytest.raises(SystemExit) as end:
         cli.main(["train", *words, *FOR_A_TEST, *["--quiet"] * quiet])
     err = capsys.readouterr().err
@@ -39,7 +39,7 @@ def refused(capsys, *words, quiet=True):
     return err
 
 
-# What ends a run.
+# Data that end a run.
 
 
 def missing():
@@ -55,16 +55,16 @@ def null_byte():
 
 
 def empty_folder():
-    return "data", ["no pictures in data", "give JPEG, PNG, WebP, GIF or BMP files"]
+    return "data", ["no usable pictures in data", "give JPEG, PNG, WebP,"]
 
 
 def device():
-    return "/dev/zero", ["/dev/zero is neither a folder nor an archive", "give a folder, .zip or .tar"]
+    return "/dev/zero", ["/dev/zero is not a folder or an archive", "give a folder, .zip or .tar"]
 
 
 def unreadable_folder():
     os.chmod("data", 0)
-    return "data", ["cannot read the folder data (Permission denied)", "see to its rights"]
+    return "data", ["cannot read the folder data (Permission denied)", "check its permissions"]
 
 
 def unreadable_archive():
@@ -76,26 +76,34 @@ def unreadable_archive():
 def text_files_renamed():
     for i in range(3):
         put(Path("data"), f"{i}.png", b"Dear diary")
-    return "data", ["none of the 3 pictures in data", "0.png: is no JPEG, PNG,", "give others"]
+    return "data", [
+        "no usable pictures in data",
+        "not used: 0.png: is not a picture in a format that is read, and 2 more",
+        "give JPEG, PNG,",
+    ]
 
 
 def truncated_jpegs():
     put(Path("data"), "a.jpg", photograph()[:800])
     return "data", [
-        "none of the 1 pictures in data",
+        "no usable pictures in data",
         "a.jpg: cannot be read (image file is truncated",
-        "give others",
+        "give JPEG, PNG,",
     ]
 
 
 def too_large_pictures():
     put(Path("data"), "a.png", encode(Image.new("1", (20_000, 20_000))))
-    return "data", ["none of the 1 pictures", "a.png: is over the limit of 67108864 pixels", "give others"]
+    return "data", [
+        "no usable pictures in",
+        "a.png: is over the limit of 67108864 pixels",
+        "give JPEG, PNG,",
+    ]
 
 
 def symlink_loops():
     os.symlink("a.png", "data/a.png")
-    return "data", ["none of the 1 pictures", "a.png: cannot be opened (Too many levels of symbolic links)"]
+    return "data", ["no usable pictures in", "a.png: cannot be opened (Too many levels of symbolic links)"]
 
 
 def symlink_loop_for_data():
@@ -105,24 +113,24 @@ def symlink_loop_for_data():
 
 def text_file():
     Path("x.zip").write_text("Dear diary")
-    return "x.zip", ["x.zip is neither a folder nor a .zip or .tar archive"]
+    return "x.zip", ["x.zip is not a folder, nor a .zip or .tar archive (or it is damaged)"]
 
 
 def zip_cut_short():
     make_zip("x.zip", [("a.png", plain())])
     Path("x.zip").write_bytes(Path("x.zip").read_bytes()[:-10])
-    return "x.zip", ["x.zip is neither a folder nor a .zip or .tar archive, or it is a damaged one"]
+    return "x.zip", ["x.zip is not a folder, nor a .zip or .tar archive (or it is damaged)"]
 
 
 def tar_cut_short():
     make_tar("x.tar.gz", [("a.png", np.random.default_rng(0).bytes(200_000))], "gz")
     Path("x.tar.gz").write_bytes(Path("x.tar.gz").read_bytes()[:50_000])
-    return "x.tar.gz", ["cannot read the archive x.tar.gz (Compressed file ended", "fetch it again"]
+    return "x.tar.gz", ["cannot read the archive x.tar.gz (Compressed file ended", "download it again"]
 
 
 def zip_of_outsiders():
     make_zip("x.zip", [(name, plain()) for name in ("../a.png", "/etc/b.png")])
-    return "x.zip", ["none of the 2 pictures in x.zip", "../a.png: points outside the archive"]
+    return "x.zip", ["no usable pictures in x.zip", "../a.png: points outside the archive"]
 
 
 def encrypted_zip():
@@ -130,7 +138,7 @@ def encrypted_zip():
     marked = Path("x.zip").read_bytes().replace(b"PK\1\2\x14\3\x14\0\0\0", b"PK\1\2\x14\3\x14\0\1\0")
     Path("x.zip").write_bytes(marked)
     return "x.zip", [
-        "none of the 1 pictures",
+        "no usable pictures in",
         "a.png: is encrypted",
         "unpack the archive and give the folder",
     ]
@@ -138,27 +146,31 @@ def encrypted_zip():
 
 def zip_bomb_of_a_large_file():
     make_zip("x.zip", [("a.bmp", bytes(archives.ALWAYS_ALLOWED // 4 + 2**26))])
-    return "x.zip", ["none of the 1 pictures", "a.bmp: is over the limit of 285212672 bytes"]
+    return "x.zip", ["no usable pictures in", "a.bmp: is over the limit of 285212672 bytes"]
 
 
 def zip_bomb_of_many_files():
     with zipfile.ZipFile("x.zip", "w") as archive:
         for i in range(20):
             archive.writestr(f"{i}.bmp", b"")
-            archive.filelist[-1].file_size = 200_000_000  # believed by whoever adds them up
+            archive.filelist[-1].file_size = 200_000_000  # read_archive adds up what the archive states
     return "x.zip", ["x.zip would unpack to more than 1073741824 bytes", "unpack it and give the folder"]
 
 
 def zip_in_a_zip():
     make_zip("inner.zip", [("a.png", plain())])
     make_zip("x.zip", [("inner.zip", Path("inner.zip").read_bytes())])
-    return "x.zip", ["no pictures in x.zip", "archives inside it are not opened"]
+    return "x.zip", [
+        "no usable pictures in x.zip",
+        "archives inside it are not opened",
+        "inner.zip: .zip files",
+    ]
 
 
 def compressed_twice():
     make_tar("x.tar.gz", [("a.png", plain())], "gz")
     Path("x.tar.gz.gz").write_bytes(gzip.compress(Path("x.tar.gz").read_bytes()))
-    return "x.tar.gz.gz", ["x.tar.gz.gz is neither a folder nor a .zip or .tar archive"]
+    return "x.tar.gz.gz", ["x.tar.gz.gz is not a folder, nor a .zip or .tar archive"]
 
 
 def newline_in_the_name():
@@ -167,7 +179,7 @@ def newline_in_the_name():
 
 def bytes_that_are_no_text():
     os.mkdir(b"faces\xff")
-    return os.fsdecode(b"faces\xff"), [r"no pictures in faces\udcff", "give JPEG"]
+    return os.fsdecode(b"faces\xff"), [r"no usable pictures in faces\udcff", "give JPEG"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +238,7 @@ def tar_bomb_of_headers():
     ids=lambda b: b.__name__,
 )
 def test_a_tar_bomb_ends_a_run(bomb, capsys, monkeypatch):
-    monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 2**22)  # what the real limit lets through takes seconds
+    monkeypatch.setattr(archives, "ALWAYS_ALLOWED", 2**22)  # up to the real limit, it would take seconds
     bomb()
     err = refused(capsys, "cartoon", *SMALL, "--data", "x")
     assert f"x would unpack to more than {2**22} bytes" in err
@@ -247,7 +259,7 @@ def test_a_batch_larger_than_the_data_ends_a_run(data, capsys):
 
 def test_real_data_that_are_not_finite_end_a_run(capsys, monkeypatch):
     class Spoilt(small_runs.Dots):
-        """Dots, some of which are nowhere."""
+        """Dots, some of which are not finite."""
 
         def load(self, progress):
             points = np.ones((20, 2), np.float32)
@@ -256,11 +268,11 @@ def test_real_data_that_are_not_finite_end_a_run(capsys, monkeypatch):
 
     monkeypatch.setitem(EXPERIMENTS, "spoilt", Spoilt)
     err = refused(capsys, "spoilt")
-    assert "sample 13 of the real data holds nan (2 of 20 samples are not finite)" in err
-    assert "remove or mend them" in err
+    assert "sample 13 of the real data contains nan (2 of 20 samples are not finite)" in err
+    assert "remove or correct them" in err
 
 
-def test_a_run_that_is_there_survives_data_that_are_not(capsys):
+def test_an_existing_run_is_kept_if_the_new_data_do_not_exist(capsys):
     run = Path("run")
     small_runs.RunFolder.create(run).write_manifest({"status": "finished"})
     (run / "samples").mkdir()
@@ -276,9 +288,9 @@ def test_a_run_names_what_it_skips(data, capsys):
     put(data, "a\nb.png", b"")
     for i in range(3):
         put(data, f"{i}.png", plain())
-    # Three are too few for a batch, which is found out last.
+    # Three are too few for a batch, which is checked last.
     err = refused(capsys, "cartoon", *SMALL, "--data", "data", quiet=False)
-    assert r"skipped 1 unreadable files: a\nb.png: is no JPEG" in err
+    assert r"not used: a\nb.png: is not a picture in a format that is read" in err
 
 
 # The cache folder.
@@ -306,7 +318,7 @@ def test_a_cache_folder_that_cannot_be_written_ends_a_run(row, data, capsys):
 
 @contextlib.contextmanager
 def files_no_larger_than(size):
-    """A disk that is full, as far as an ordinary user can have one: writing on fails."""
+    """Files that cannot become larger, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -316,7 +328,7 @@ def files_no_larger_than(size):
 
 
 @pytest.mark.parametrize("room", [1000, 5000])  # a picture takes 3072 bytes
-def test_a_full_cache_folder_ends_a_run_and_keeps_no_half_a_set(room, data, capsys):
+def test_a_full_cache_folder_ends_a_run_and_no_part_of_the_set_remains(room, data, capsys):
     for i in range(8):
         put(data, f"{i}.png", plain())
     with files_no_larger_than(room):
@@ -326,7 +338,7 @@ def test_a_full_cache_folder_ends_a_run_and_keeps_no_half_a_set(room, data, caps
     assert list(Path("cache").iterdir()) == []
 
 
-def test_a_damaged_cached_set_is_made_anew(data):
+def test_a_damaged_cached_set_is_built_again(data):
     put(data, "a.png", plain(GREEN))
     first = load_images("data", 8, "cache", progress=False)
     (first.path / "images.u8").write_bytes(bytes(8 * 8 * 3))

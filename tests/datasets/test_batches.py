@@ -1,4 +1,4 @@
-"""Every run sees every sample once an epoch, however it is cut into chunks."""
+"""Every epoch has every sample once, however a run is divided into chunks."""
 
 import jax
 import jax.numpy as jnp
@@ -24,12 +24,12 @@ def plan(source, key, first_step, steps, batch):
     return np.asarray(_plan(source, key, first_step, steps, batch))
 
 
-# A few shapes of every kind (even and ragged, batch above n, one sample): each compiles anew.
+# Few shapes, as each is compiled: a multiple of the batch or not, a batch above n, one sample.
 SHAPES = st.sampled_from([(1, 4), (12, 4), (13, 5), (7, 30)])
 
 
 @given(shape=SHAPES, steps=st.sampled_from([1, 6]), seed=st.integers(0, 9))
-def test_each_epoch_sees_each_sample_once_and_runs_on_into_the_next(shape, steps, seed):
+def test_each_epoch_has_each_sample_once_and_the_next_follows_directly(shape, steps, seed):
     n, batch = shape
     key = jax.random.key(seed)
     order = plan(numbers(n), key, 0, steps, batch).reshape(-1)
@@ -44,7 +44,7 @@ def test_each_epoch_sees_each_sample_once_and_runs_on_into_the_next(shape, steps
 
 @given(shape=SHAPES, seed=st.integers(0, 9))
 @pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
-def test_any_cut_gives_the_same_batches(impl, shape, seed):
+def test_any_division_into_chunks_gives_the_same_batches(impl, shape, seed):
     (n, batch), cut = shape, 4
     key = jax.random.key(seed, impl=impl)
     source = numbers(n)
@@ -54,7 +54,7 @@ def test_any_cut_gives_the_same_batches(impl, shape, seed):
 
 
 def test_a_late_step_does_not_overflow():
-    # 2^31 samples and more have been seen: the positions are checked in Python's own integers.
+    # After more than 2^31 samples: the expected positions are computed with Python's integers.
     key, n, batch, first = jax.random.key(4), 60_001, 128, 2**30 + 17
     got = plan(numbers(n), key, first, 2, batch).reshape(-1)
     epoch, offset = divmod(first * batch, n)
@@ -90,7 +90,7 @@ def test_vmap_over_keys_gives_each_run_its_own_batches():
     np.testing.assert_array_equal(batches, np.asarray(together[:, 0], np.float32))
 
 
-def test_bytes_become_minus_one_to_one():
+def test_bytes_are_scaled_to_minus_one_to_one():
     images = np.array([0, 51, 255], np.uint8).reshape(3, 1, 1, 1).repeat(3, axis=3)
     source = Resident(ImageSet(images))
     real = source.fetch(jnp.array([2, 0, 1]), 3)
@@ -99,7 +99,7 @@ def test_bytes_become_minus_one_to_one():
     np.testing.assert_allclose(real[:, 0, 0, 0], [1, -1, -0.6], atol=1e-6)
 
 
-def test_whole_is_the_whole_set_at_every_step(key):
+def test_every_batch_of_whole_is_the_whole_set(key):
     bytes_ = np.array([[0], [255], [51]], np.uint8)
     for source, expected in (
         (Whole(np.float32([[3], [1], [2]])), [[3], [1], [2]]),
@@ -114,7 +114,7 @@ def test_whole_is_the_whole_set_at_every_step(key):
 
 
 @pytest.mark.parametrize("kind", [Resident, Whole])
-def test_resident_survives_tree_round_trips(kind):
+def test_sources_can_be_flattened_and_unflattened(kind):
     source = kind(np.arange(4, dtype=np.float32))
     leaves, treedef = jax.tree.flatten(source)
     assert len(leaves) == 1
@@ -144,21 +144,21 @@ def test_sampled_does_not_recompile_between_chunks(key):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("kind", [Resident, Whole])
-def test_what_is_not_finite_is_named_by_its_index(kind, value):
+def test_a_sample_that_is_not_finite_is_named_by_its_index(kind, value):
     data = np.ones((9, 2, 3), np.float32)
     data[[4, 7], 1, 2] = value
     for array in (data, jnp.asarray(data)):
-        with pytest.raises(UserError, match=f"sample 4 of the real data holds {value} \\(2 of 9 samples"):
+        with pytest.raises(UserError, match=f"sample 4 of the real data contains {value} \\(2 of 9 samples"):
             kind(array)
     kind(np.full(3, np.finfo(np.float32).max))
 
 
-def test_a_source_may_be_made_in_a_traced_function():
+def test_a_source_can_be_made_in_a_traced_function():
     total = jax.jit(lambda array: Whole(array).fetch(None, 3).sum())
     assert total(jnp.ones(3, jnp.float32)) == 3
 
 
-def test_mistakes_are_named(key):
+def test_wrong_arguments_are_refused(key):
     with pytest.raises(TypeError, match="uint8 or float32, got float64"):
         Resident(np.zeros((3, 2)))
     with pytest.raises(ValueError, match="at least one sample"):

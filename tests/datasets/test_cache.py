@@ -1,4 +1,4 @@
-"""Cached sets are whole or absent, checked when opened, and shared between processes."""
+"""Cached sets are complete or absent, checked when they are opened, and shared between processes."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_builds_once_then_opens(tmp_path):
     check(again)
     assert build.calls == 1
     assert again.fingerprint == first.fingerprint
-    assert [p.name for p in tmp_path.iterdir()] == [first.path.name]  # no draft left behind
+    assert [p.name for p in tmp_path.iterdir()] == [first.path.name]  # nothing unfinished is left
     cached("faces", {"a": 2}, 4, build, tmp_path)
     assert build.calls == 2
 
@@ -124,7 +124,7 @@ def test_one_byte_flipped_anywhere_is_noticed(tmp_path, name, place, flipped):
     path.write_bytes(content)
     build = Builder()
     check(cached("faces", {}, 4, build, tmp_path))
-    # JSON may be written in several ways: a tab for a space is the same set.
+    # The same JSON may be written in several ways: with a tab for a space, for example.
     assert build.calls == 1 or name == "set.json"
 
 
@@ -136,7 +136,7 @@ JSON = st.recursive(
 
 
 @given(JSON | st.sampled_from(["key", "shape", "fingerprint", "label_names", "skipped", "sha256"]), JSON)
-def test_nothing_in_set_json_is_taken_on_trust(tmp_path, key, value):
+def test_any_change_of_set_json_is_noticed(tmp_path, key, value):
     path = cached("faces", {}, 4, Builder(), tmp_path).path / "set.json"
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {key: value} if isinstance(key, str) else key))
@@ -153,7 +153,7 @@ def test_a_failed_build_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_gone_after_a_day(tmp_path):
+def test_unfinished_sets_of_killed_processes_are_removed_after_a_day(tmp_path):
     old, new = tmp_path / ".making-old", tmp_path / ".making-new"
     for draft in (old, new):
         draft.mkdir()
@@ -164,12 +164,12 @@ def test_what_a_killed_process_left_is_gone_after_a_day(tmp_path):
     assert new.exists()
 
 
-def test_one_that_finishes_second_uses_the_first_ones_set(tmp_path):
+def test_a_process_that_finishes_second_uses_the_set_of_the_first(tmp_path):
     inner = Builder()
 
     def build(write):
         contents = Builder()(write)
-        cached("faces", {}, 4, inner, tmp_path)  # another process is quicker
+        cached("faces", {}, 4, inner, tmp_path)  # another process finishes earlier
         return contents
 
     check(cached("faces", {}, 4, build, tmp_path))
@@ -177,7 +177,7 @@ def test_one_that_finishes_second_uses_the_first_ones_set(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_two_processes_at_once_both_end_with_a_good_set(tmp_path):
+def test_two_processes_at_the_same_time_both_get_the_set(tmp_path):
     program = f"""
 import sys, time
 import numpy as np
@@ -201,7 +201,7 @@ print(found.fingerprint)
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_cache_folder_that_cannot_be_made_is_the_users_to_change(tmp_path):
+def test_a_cache_folder_that_cannot_be_made_is_an_error_that_names_the_flag(tmp_path):
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file" / "cache", "~no-such-user/cache"):
         with pytest.raises(UserError, match="--cache-dir"):

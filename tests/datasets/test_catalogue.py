@@ -1,4 +1,4 @@
-"""What is said of the named sets is well formed, and true where it can be told here."""
+"""The facts about named sets are well formed, and right if that can be checked here."""
 
 import re
 
@@ -30,6 +30,6 @@ def test_labels_of_the_avatars():
 
 
 def test_cartoon_sets_have_their_published_number_of_attributes():
-    """Ten of artwork, four of colour, four of proportion."""
+    """Ten for shapes, four for colours, four for proportions."""
     assert len(set(CATALOGUE["cartoonset10k"].labels)) == 10 + 4 + 4
     assert CATALOGUE["cartoonset100k"].labels == CATALOGUE["cartoonset10k"].labels

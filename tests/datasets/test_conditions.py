@@ -1,4 +1,4 @@
-"""Conditions: attributes asked for, as vectors and as words."""
+"""Conditions: attributes of labels, as vectors and in words."""
 
 import json
 
@@ -20,7 +20,7 @@ def condition():
     return Condition.of("hair,glasses", LABELS, NAMES)
 
 
-def test_labels_are_one_hot_vectors_side_by_side(condition):
+def test_labels_are_concatenated_one_hot_vectors(condition):
     assert condition.size == 5
     labels = condition.encode(LABELS)
     assert labels.dtype == np.float32
@@ -41,7 +41,7 @@ def test_shares_are_those_of_the_data(condition):
     }
 
 
-def test_a_manifest_keeps_it(condition):
+def test_a_condition_survives_in_a_manifest(condition):
     assert Condition.from_json(json.loads(json.dumps(condition.to_json()))) == condition
 
 
@@ -54,7 +54,7 @@ def test_a_manifest_keeps_it(condition):
         {"hair": 3},
     ],
 )
-def test_a_manifest_that_does_not(described):
+def test_damaged_descriptions_are_refused(described):
     with pytest.raises((KeyError, TypeError, ValueError)):
         Condition.from_json(described)
 
@@ -74,16 +74,16 @@ def test_parts_in_words(condition):
         ("hair=", "no value of hair"),
     ],
 )
-def test_words_that_are_none(condition, words, said):
+def test_wrong_words_are_refused(condition, words, said):
     with pytest.raises(UserError, match=said):
         condition.parse(words)
 
 
 @given(st.text(max_size=20))
 @settings(max_examples=50, deadline=None)
-def test_any_words_end_in_one_line(words):
+def test_any_wrong_words_give_a_message_of_one_line(words):
     condition = Condition.of("hair", LABELS, NAMES)
-    with pytest.raises(UserError) as error:  # no text without an `=` names a hair
+    with pytest.raises(UserError) as error:  # a text without `=` is always wrong
         condition.parse(words.replace("=", ":"))
     assert len(str(error.value).splitlines()) == 1
 
@@ -93,15 +93,15 @@ def test_any_words_end_in_one_line(words):
     [
         ("hair,hair", NAMES, "twice"),
         ("hare", NAMES, "did you mean hair"),
-        ("hair", {}, "carry no labels"),
+        ("hair", {}, "have no labels"),
     ],
 )
-def test_attributes_that_are_none(asked, names, said):
+def test_wrong_attributes_are_refused(asked, names, said):
     with pytest.raises(UserError, match=said):
         Condition.of(asked, LABELS, names)
 
 
-def test_avatars_have_what_people_ask_for():
+def test_attributes_of_avatars_have_common_names():
     condition = Condition.of(
         "hair,glasses,clothes,skin,beard", avatars.choose_parts(0, 50), avatars.LABEL_NAMES
     )

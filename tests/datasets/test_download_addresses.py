@@ -1,4 +1,4 @@
-"""Where addresses may lead: to what is encrypted, or to this machine, and nowhere else."""
+"""Which addresses may be opened: encrypted ones, and those of this computer."""
 
 import pytest
 import requests
@@ -10,7 +10,7 @@ from ganjax.system.errors import UserError
 DATA = b"an archive"
 
 
-def test_redirects_in_a_loop(serve, trial):
+def test_a_loop_of_redirects_is_refused(serve, trial):
     server = serve(leads_to("/x.zip"))
     with pytest.raises(UserError, match="more than 5 times"):
         trial(server.address)
@@ -20,12 +20,12 @@ def test_redirects_in_a_loop(serve, trial):
 @pytest.mark.parametrize(
     "location", ["file:///etc/passwd", "ftp://127.0.0.1/x.zip", "http://192.0.2.1/x.zip"]
 )
-def test_a_redirect_to_what_must_not_be_opened(serve, trial, location):
-    with pytest.raises(UserError, match=f"leads to {location}, which is not opened"):
+def test_a_redirect_to_an_address_that_may_not_be_opened_is_refused(serve, trial, location):
+    with pytest.raises(UserError, match=f"redirects to {location}, which is refused"):
         trial(serve(leads_to(location)).address)
 
 
-def test_a_redirect_without_an_end_is_not_read(serve, trial):
+def test_the_endless_body_of_a_redirect_is_not_read(serve, trial):
     def endless(handler):
         send(handler, 302, location="/y.zip", content_length=None)
         while not handler.over.is_set():
@@ -34,8 +34,8 @@ def test_a_redirect_without_an_end_is_not_read(serve, trial):
     assert trial(serve(endless, whole(DATA)).address) == DATA
 
 
-def test_from_encrypted_to_unencrypted_never(serve, trial, monkeypatch):
-    """As if https://secure.test were the server here: nothing is encrypted in this test."""
+def test_a_redirect_from_https_to_http_is_refused(serve, trial, monkeypatch):
+    """Requests for https://secure.test go to the server of this test, without encryption."""
     server = serve(leads_to("/x.zip"), leads_to("http://127.0.0.1/x.zip"))
     real = requests.adapters.HTTPAdapter.send
 
@@ -50,24 +50,24 @@ def test_from_encrypted_to_unencrypted_never(serve, trial, monkeypatch):
     assert len(server.requests) == 2
 
 
-def test_where_addresses_lead():
+def test_next_address():
     assert next_address("https://a/b/c", "../d", False) == "https://a/d"
     assert next_address("http://localhost/", "https://b/", False) == "https://b/"
     assert next_address("http://a/", "http://b/", True) == "http://b/"
-    with pytest.raises(UserError, match="leads to http://"):
+    with pytest.raises(UserError, match="redirects to http://"):
         next_address("http://localhost/", "http://[", False)
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("ftp://host/x.zip", "no address to download from"),
-        ("file:///x.zip", "no address to download from"),
-        ("https:///x.zip", "no address to download from"),
-        ("https://host/a b", "no address to download from"),
-        ("https://host\\@other/", "no address to download from"),
-        ("https://host:port/x", "no address"),
-        ("https://[::1/x", "no address"),
+        ("ftp://host/x.zip", "not an address to download from"),
+        ("file:///x.zip", "not an address to download from"),
+        ("https:///x.zip", "not an address to download from"),
+        ("https://host/a b", "not an address to download from"),
+        ("https://host\\@other/", "not an address to download from"),
+        ("https://host:port/x", "not an address"),
+        ("https://[::1/x", "not an address"),
         ("http://host/x.zip", "is not encrypted"),
         ("http://127.0.0.1.host/x.zip", "is not encrypted"),
         ("https://me:secret@host/x.zip", "put them into ~/.netrc"),
@@ -82,6 +82,6 @@ def test_addresses_that_are_refused(url, words):
 @pytest.mark.parametrize(
     "url", ["https://host/x", "http://localhost:80/", "http://127.0.0.1/", "http://[::1]/"]
 )
-def test_addresses_that_are_taken(url):
+def test_addresses_that_are_accepted(url):
     check_address(url)
     check_address("http://host/x.zip", allow_http=True)

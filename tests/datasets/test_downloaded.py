@@ -1,4 +1,4 @@
-"""What has been downloaded: kept, checked, pinned, shared between processes, removed."""
+"""The cache of downloads: files are kept, checked, pinned, shared between processes, and removed."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ def test_a_download_is_kept(server, url, get):
     assert (got.url, got.size, got.sha256, got.published) == (url, len(DATA), SHA256, False)
     assert got.path.name == "faces.zip"
     assert got.path.read_bytes() == DATA
-    pinned = f"no digest of it is published: pinned on first use: sha256 {SHA256}"
+    pinned = f"no digest is published; this one is pinned: sha256 {SHA256}"
     assert said == [f"downloading {url}", pinned]
     assert {path.name for path in got.path.parent.iterdir()} == {"faces.zip", "download.json"}
     assert get(url, say=said.append) == get(url, offline=True) == got
@@ -65,30 +65,32 @@ def test_the_users_own_cache_folder(server, url, monkeypatch, tmp_path):
     assert path.is_relative_to(tmp_path / "mine" / "ganjax" / "downloads")
 
 
-def test_a_published_digest_is_held_to(server, url, get):
+def test_a_published_digest_is_checked(server, url, get):
     said = []
     assert get(url, sha256=SHA256, size=len(DATA), say=said.append).published
     assert said == [f"downloading {url}"]
 
 
-def test_wrong_bytes_are_refused_and_nothing_of_them_kept(server, url, get, tmp_path):
+def test_a_wrong_file_is_refused_and_not_kept(server, url, get, tmp_path):
     server.answers = [whole(OTHER), whole(DATA)]
-    with pytest.raises(UserError, match=f"not the file it should be.*and {SHA256} is published"):
+    with pytest.raises(UserError, match=f"is not the expected file.*and {SHA256} is published"):
         get(url, sha256=SHA256)
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
     assert get(url, sha256=SHA256).path.read_bytes() == DATA
 
 
-def test_a_file_that_is_not_the_pinned_one_is_refused_until_that_is_forgotten(server, url, get, tmp_path):
+def test_another_file_than_the_pinned_one_is_refused_until_that_is_removed(server, url, get, tmp_path):
     get(url).path.unlink()
     server.answers = [whole(OTHER)]
-    with pytest.raises(UserError, match=f"not the file it was.*{SHA256} was pinned.*ganjax data remove http"):
+    with pytest.raises(
+        UserError, match=f"another file than before.*{SHA256} was pinned.*ganjax data remove http"
+    ):
         get(url)
     assert forget(url, tmp_path) == 0
     assert get(url).path.read_bytes() == OTHER
 
 
-def test_a_digest_that_is_published_later_counts_more_than_the_pinned_one(server, url, get):
+def test_a_digest_that_is_published_later_replaces_the_pinned_one(server, url, get):
     server.answers = [whole(OTHER), whole(DATA)]
     get(url)
     got = get(url, sha256=SHA256)
@@ -116,7 +118,7 @@ def record_damaged(path):
 
 
 @pytest.mark.parametrize("harm", [damaged, shortened, gone, record_gone, record_damaged])
-def test_a_kept_file_that_is_damaged_is_noticed_and_brought_again(server, url, get, harm):
+def test_a_damaged_file_is_noticed_and_downloaded_again(server, url, get, harm):
     harm(get(url).path)
     with pytest.raises(UserError, match="not in the cache: download it first, without --offline"):
         get(url, offline=True)
@@ -124,7 +126,7 @@ def test_a_kept_file_that_is_damaged_is_noticed_and_brought_again(server, url, g
     assert len(server.requests) == 2
 
 
-def test_a_file_that_was_only_touched_is_as_good_as_before(server, url, get):
+def test_a_file_with_only_another_date_is_used(server, url, get):
     os.utime(get(url).path, (0, 0))
     assert get(url).sha256 == SHA256
     assert len(server.requests) == 1
@@ -143,8 +145,8 @@ def test_an_address_that_is_refused_makes_no_folder(get, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_whoever_comes_second_waits_and_finds_it_there(server, url, get):
-    """Two threads: a lock is one of open files, and these are two."""
+def test_a_second_download_at_the_same_time_waits_and_uses_the_first(server, url, get):
+    """Threads, as the lock is on open files: each opens the file itself."""
     waiting = threading.Event()
 
     def slow(handler):
@@ -166,11 +168,11 @@ def test_whoever_comes_second_waits_and_finds_it_there(server, url, get):
     got.append(get(url, say=say))
     first.join()
     assert got[0] == got[1]
-    assert said == ["another process is downloading it: waiting"]
+    assert said == ["another process is downloading this file: waiting"]
     assert len(server.requests) == 1
 
 
-def test_what_is_being_downloaded_is_not_removed(server, url, get, tmp_path):
+def test_a_file_that_is_being_downloaded_is_not_removed(server, url, get, tmp_path):
     begun, over = threading.Event(), threading.Event()
 
     def slow(handler):
@@ -195,7 +197,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(server, url, get, tmp_path):
         get(url)
 
 
-def test_what_is_kept_and_what_of_it_is_unfinished(server, url, get, tmp_path):
+def test_complete_and_incomplete_files_are_listed(server, url, get, tmp_path):
     assert all_kept(tmp_path) == []
     part = f"{server.address}/part.zip"
     server.answers = [ranges(DATA, upto=5000, etag='"a"'), refused(404), whole(DATA)]
@@ -211,7 +213,7 @@ def test_what_is_kept_and_what_of_it_is_unfinished(server, url, get, tmp_path):
     assert [each.url for each in all_kept(tmp_path)] == [url]
 
 
-def test_the_record_holds_no_dates_but_the_files_own(server, url, get):
+def test_the_only_date_in_the_record_is_that_of_the_file(server, url, get):
     path = get(url).path
     said = json.loads(path.with_name("download.json").read_text())
     about = {"url": url, "size": len(DATA), "sha256": SHA256, "published": False}

@@ -13,7 +13,7 @@ from ganjax.datasets.labels import MAX_BYTES, Tables, is_table, parse_table
 PUBLISHED = b'"face_shape", 4, 7\n"facial_hair", 14, 15\n"hair", 29, 111\n"eye_color", 2, 5\n'
 
 
-def test_the_published_example():
+def test_the_published_example_is_read():
     assert parse_table(PUBLISHED) == {
         "face_shape": (4, 7),
         "facial_hair": (14, 15),
@@ -23,7 +23,7 @@ def test_the_published_example():
 
 
 @pytest.mark.parametrize("data", [b"hair,29,111", b"\xef\xbb\xbfhair, 29 ,111\r\n\r\n", b'\n"hair",29,111\n'])
-def test_other_ways_to_write_it(data):
+def test_other_spellings_are_read(data):
     assert parse_table(data) == {"hair": (29, 111)}
 
 
@@ -50,7 +50,7 @@ def test_other_ways_to_write_it(data):
         b"hair,1,2\n" + b"\n" * MAX_BYTES,
     ],
 )
-def test_what_is_no_table_of_labels(data):
+def test_what_is_not_a_table_of_labels(data):
     assert parse_table(data) is None
 
 
@@ -59,21 +59,21 @@ NAMES = st.text(st.characters(codec="utf-8"), max_size=8)
 
 @given(st.binary(max_size=200) | st.lists(st.tuples(NAMES, NAMES, NAMES)).map(lambda r: repr(r).encode()))
 @example(b"\x00,1,2")
-def test_any_bytes_are_a_table_or_none(data):
+def test_any_bytes_are_a_table_or_not(data):
     table = parse_table(data)
     for name, (value, count) in (table or {}).items():
         assert name.isprintable()
         assert 0 <= value < count
 
 
-SOUND = st.dictionaries(
+TABLES = st.dictionaries(
     st.from_regex(r"\A[a-z_]{1,8}\Z"),
     st.integers(1, 300).flatmap(lambda count: st.tuples(st.integers(0, count - 1), st.just(count))),
     min_size=1,
 )
 
 
-@given(SOUND)
+@given(TABLES)
 def test_what_is_written_is_read(table):
     text = "".join(f'"{name}", {value}, {count}\n' for name, (value, count) in table.items())
     assert parse_table(text.encode()) == table
@@ -84,11 +84,19 @@ def test_which_files_may_be_tables():
     assert not any(map(is_table, ("a.png", "csv", ".a.csv", "__MACOSX/a.csv", "a.csv/b")))
 
 
+def test_a_table_belongs_to_the_picture_in_its_own_folder():
+    tables = Tables()
+    tables.add("v1.0/a.csv", b"hair,1,2")
+    assert tables.labels_of(["v1.0/a"])[0]["hair"].tolist() == [1]
+    assert tables.labels_of(["v1.0/a.png"])[0]["hair"].tolist() == [1]
+    assert tables.labels_of(["v1.png"])[0] == tables.labels_of(["v1.0/b"])[0] == {}
+
+
 def test_no_pictures_no_labels():
     assert Tables().labels_of([]) == ({}, {}, "")
 
 
-# In archives and folders.
+# Tables in archives and folders.
 
 ROWS = {
     "cs1": (RED, b'"hair", 29, 111\n"glasses", 0, 12\n'),
@@ -97,7 +105,7 @@ ROWS = {
 
 
 def entries(order):
-    """A small Cartoon Set, its files in this order."""
+    """The files of a small Cartoon Set, in alphabetical order or in reverse (-1)."""
     files = {f"cartoonset10k/{name}.png": plain(color) for name, (color, _) in ROWS.items()}
     files |= {f"cartoonset10k/{name}.csv": text for name, (_, text) in ROWS.items()}
     return [("cartoonset10k/", b""), *((name, files[name]) for name in sorted(files)[::order])]
@@ -127,7 +135,7 @@ def test_a_small_cartoon_set(data, suffix, order):
     assert again.path == found.path
 
 
-def test_the_same_unpacked(data):
+def test_the_same_set_as_a_folder(data):
     for name, content in entries(1)[1:]:
         put(data, name, content)
     check(load_images(data, 4, cache_dir="cache", progress=False))
@@ -147,14 +155,14 @@ def test_the_same_unpacked(data):
         ),
     ],
 )
-def test_labels_that_some_lack_are_not_used_and_that_is_said(data, extra, words):
+def test_labels_that_some_pictures_lack_are_not_used_and_the_reason_is_given(data, extra, words):
     make_tar(data / "x.tgz", entries(1)[1:] + extra, "gz")
     found = load_images(data / "x.tgz", 4, cache_dir="cache", progress=False)
     assert len(found) == 3
     assert (found.labels, found.label_names, found.skipped) == ({}, {}, (words,))
 
 
-def test_other_tables_are_passed_over(data):
+def test_other_tables_are_ignored(data):
     make_zip(data / "x.zip", [("a.png", plain()), ("a.csv", b"x,y\n1,2"), ("list.csv", PUBLISHED)])
     found = load_images(data / "x.zip", 4, cache_dir="cache", progress=False)
     assert (found.labels, found.skipped) == ({}, ())

@@ -1,4 +1,4 @@
-"""From a word to pictures: a name, an address, a path."""
+"""The pictures of a name, an address or a path."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from ganjax.system.errors import UserError
 
 @pytest.fixture
 def server(data, monkeypatch, serve):
-    """Serves a small Cartoon Set, which is in the catalogue as `small`."""
+    """Serves a small Cartoon Set, which has the name `small` in the catalogue."""
     make_tar(data / "small.tgz", [("s/a.png", plain()), ("s/a.csv", b"hair,3,111"), ("s/b.txt", b"")], "gz")
     archive = (data / "small.tgz").read_bytes()
     server = serve(whole(archive))
@@ -28,14 +28,14 @@ def get(word, **options):
     return load(word, 4, cache_dir="cache", **({"progress": False} | options))
 
 
-def test_by_default_faces_rendered_here(data):
+def test_the_default_is_rendered_faces(data):
     found, same = get(None, images=3), get("avatars", images=3)
     assert found.fingerprint == same.fingerprint
     assert (len(found), found.name, found.origin) == (3, "avatars", {})
     assert list(found.labels) == list(avatars.ATTRIBUTES)
 
 
-def test_a_folder_or_archive_here(data):
+def test_a_folder_or_archive_on_this_computer(data):
     put(data, "a.png", plain())
     make_zip(Path("x.zip"), [("a.png", plain())])
     assert get("data").origin == get("./x.zip").origin == get("x.zip").origin == {}
@@ -45,7 +45,7 @@ def test_a_name_is_downloaded_once_with_its_labels(server, capsys):
     found = get("small", progress=True)
     said = capsys.readouterr().err
     assert f"downloading {server.address}/small.tgz" in said
-    assert "pinned on first use: sha256 " in said
+    assert "this one is pinned: sha256 " in said
     assert found.name == "small"
     assert found.labels["hair"].tolist() == [3]
     assert found.origin["url"] == f"{server.address}/small.tgz"
@@ -59,28 +59,28 @@ def test_an_address_is_downloaded(server):
     assert (found.name, found.origin["url"]) == ("faces", f"{server.address}/faces.tgz")
 
 
-def test_offline_nothing_is_asked_for(server):
+def test_offline_nothing_is_requested(server):
     with pytest.raises(UserError, match="without --offline"):
         get("small", offline=True)
     assert server.requests == []
 
 
-def test_the_size_in_the_catalogue_is_held_to(server, monkeypatch):
+def test_the_size_in_the_catalogue_is_checked(server, monkeypatch):
     monkeypatch.setitem(CATALOGUE, "small", DataSet("small", url=f"{server.address}/small.tgz", size=3))
-    with pytest.raises(UserError, match="bytes long and not 3"):
+    with pytest.raises(UserError, match="bytes instead of 3"):
         get("small")
 
 
-def test_a_name_goes_before_a_folder_of_that_name_and_says_so(server, data, capsys):
+def test_a_name_is_preferred_to_a_folder_of_that_name_with_a_message(server, data, capsys):
     put(Path("small"), "a.png", plain())
     put(Path("small"), "b.png", plain())
     assert len(get("small", progress=True)) == 1
-    assert "for what lies here, write ./small" in capsys.readouterr().err
+    assert "for the file or folder of that name, write ./small" in capsys.readouterr().err
     assert len(get("./small")) == 2
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"),
+    ("word", "expected"),
     [
         ("avatars", CATALOGUE["avatars"]),
         (None, CATALOGUE["avatars"]),
@@ -92,8 +92,8 @@ def test_a_name_goes_before_a_folder_of_that_name_and_says_so(server, data, caps
         ("s3://bucket/x.zip", DataSet("s3://bucket/x.zip", url="s3://bucket/x.zip")),
     ],
 )
-def test_what_words_mean(data, word, meant):
-    assert find(word) == meant
+def test_words_that_are_found(data, word, expected):
+    assert find(word) == expected
 
 
 @pytest.mark.parametrize(
@@ -102,19 +102,19 @@ def test_what_words_mean(data, word, meant):
         ("cartonset10k", r"did you mean cartoonset10k\?"),
         ("CartoonSet100k", r"did you mean cartoonset100k\?"),
         ("avatar", r"did you mean avatars\?"),
-        ("nowhere", "no such folder or archive: nowhere, nor a set of that name; give"),
-        ("", "no such folder or archive: , nor"),
+        ("nowhere", "no such folder or archive: nowhere, and no set of that name; give"),
+        ("", "no such folder or archive: , and no"),
         ("a\nb", r"no such folder or archive: a\\nb"),
     ],
 )
-def test_a_word_that_means_nothing(data, word, words):
+def test_words_that_are_not_found(data, word, words):
     with pytest.raises(UserError, match=words):
         find(word)
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/x.zip", "ftp://host/x.zip", "file:///x.zip"])
 def test_addresses_that_cannot_be_downloaded(data, url):
-    with pytest.raises(UserError, match="no address to download from"):
+    with pytest.raises(UserError, match="not an address to download from"):
         get(url)
 
 

@@ -1,4 +1,4 @@
-"""Toy data has the shapes, centres and spreads its definitions say."""
+"""Toy data has the shapes, centres and deviations of its definitions."""
 
 import jax
 import jax.numpy as jnp
@@ -57,9 +57,7 @@ def test_gaussian_has_mean_ten_and_deviation_one(key):
         ("thousand", (1000, 10), 0.05, 2),
     ],
 )
-def test_mixtures_have_their_centres_as_often_as_their_weights_say_with_their_sigma(
-    key, name, shape, sigma, apart
-):
+def test_mixtures_have_their_centres_weights_and_sigma(key, name, shape, sigma, apart):
     mixture = toy.MIXTURES[name]
     c = mixture.centers
     assert c.shape == shape
@@ -77,13 +75,13 @@ def test_mixtures_have_their_centres_as_often_as_their_weights_say_with_their_si
     assert (distance < 3 * sigma).mean() == pytest.approx(chi2.cdf(9, shape[1]), abs=0.015)
 
 
-def test_mixtures_are_all_named_in_the_test_above():
+def test_all_mixtures_are_tested_above():
     assert set(toy.MIXTURES) == {"ring", "grid", "grid-100", "cube", "unbalanced-ring", "thousand"}
 
 
 @pytest.mark.parametrize(("sample", "name"), [(toy.ring, "ring"), (toy.grid, "grid")])
 def test_equal_gaussians_are_a_uniform_choice_and_noise(key, sample, name):
-    """The bits of ring and grid, which runs of earlier versions were trained on."""
+    """Ring and grid have the same bits as in earlier versions."""
     choice, noise = jax.random.split(key)
     c = toy.MIXTURES[name].centers
     mode = jax.random.randint(choice, (50,), 0, len(c))
@@ -91,13 +89,13 @@ def test_equal_gaussians_are_a_uniform_choice_and_noise(key, sample, name):
     np.testing.assert_array_equal(sample(key, 50), expected)
 
 
-def test_weights_of_the_unbalanced_ring_rise_by_the_same_factor_to_twenty():
+def test_weights_of_the_unbalanced_ring_rise_by_a_constant_factor_to_twenty():
     mixture = toy.MIXTURES["unbalanced-ring"]
     np.testing.assert_array_equal(mixture.centers, toy.MIXTURES["ring"].centers)
     np.testing.assert_allclose(mixture.weights[1:] / mixture.weights[:-1], 20 ** (1 / 7), rtol=1e-5)
 
 
-def test_the_thousand_lie_on_a_lattice_of_no_axis():
+def test_the_lattice_of_the_thousand_is_rotated():
     c = toy.MIXTURES["thousand"].centers
     assert np.linalg.matrix_rank(c, tol=1e-3) == 3
     assert np.all(c.std(axis=0) > 0.3)
@@ -115,7 +113,7 @@ def test_grid_centres_are_the_even_numbers_from_minus_four_to_four():
     assert got == {(x, y) for x in range(-4, 5, 2) for y in range(-4, 5, 2)}
 
 
-def test_checkerboard_fills_its_dark_squares_and_no_other(key):
+def test_checkerboard_fills_its_dark_squares_only(key):
     x = np.asarray(toy.checkerboard(key, 8_000))
     assert np.abs(x).max() <= 4
     square = np.floor(x / 2).astype(int)

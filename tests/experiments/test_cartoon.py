@@ -30,13 +30,28 @@ def test_a_folder_of_pictures_is_learnt_from_instead(tmp_path, capsys):
     for i in range(3):
         Image.new("RGB", (50, 40), (80 * i, 10, 20)).save(tmp_path / "faces" / f"{i}.png")
     (tmp_path / "faces" / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "faces" / "captions.txt").write_bytes(b"three faces")
     experiment = Cartoon(size=32, batch=2, data=str(tmp_path / "faces"), cache_dir=str(tmp_path / "cache"))
     source, about = experiment.load(True)
     assert source.array.shape == (3, 32, 32, 3)
     assert (about["count"], about["skipped"]) == (3, 1)
-    assert "broken.png" in capsys.readouterr().err
+    reason = "broken.png: is not a picture in a format that is read"
+    assert about["skipped_files"] == [reason]
+    assert capsys.readouterr().err == f"not used: {reason}\n"
     assert experiment.load(False)[1] == about
     assert capsys.readouterr() == ("", "")
+
+
+def test_of_many_files_that_are_not_used_some_are_named_and_all_are_counted(tmp_path, capsys):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    for i in range(30):
+        (tmp_path / f"{i:02}.heic").write_bytes(b"")
+    experiment = Cartoon(size=32, batch=1, data=str(tmp_path), cache_dir=str(tmp_path / "cache"))
+    _, about = experiment.load(True)
+    assert (about["count"], about["skipped"]) == (1, 30)
+    named = [f"{i:02}.heic: .heic files are not read" for i in range(20)]
+    assert about["skipped_files"] == named
+    assert capsys.readouterr().err == f"not used: {'; '.join(named[:5])}; and 25 more\n"
 
 
 def test_what_was_downloaded_is_told_with_its_address_and_digest(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ganjax.datasets import load_images
 from ganjax.datasets.cache import Contents, cached
-from ganjax.datasets.names import SUFFIXES, is_picture
+from ganjax.datasets.images import is_picture, picture_extensions
 
 from .exploring import Link, Target
 from .inputs import altered, altered_json, files, repacked, summed
@@ -38,6 +38,11 @@ def pictures():
         "JPEG": [color, color.convert("CMYK"), gradient],
         "WEBP": [color],
         "BMP": [color, color.convert("P")],
+        "TIFF": [color, color.convert("CMYK"), gradient.convert("I;16"), gradient.convert("F")],
+        "JPEG2000": [color],
+        "AVIF": [color],
+        "PPM": [color, gradient],
+        "QOI": [color],
     }
     encoded = [_encoded(image, kind) for kind, images in kinds.items() for image in images]
     for kind in ("GIF", "PNG", "WEBP"):
@@ -55,7 +60,7 @@ def _encoded(image, kind, **options):
 
 def folders():
     part = st.binary(min_size=1, max_size=12).filter(lambda name: not {0, ord("/")} & set(name))
-    end = st.sampled_from([suffix.encode() for suffix in sorted(SUFFIXES)] + [b"", b".txt"])
+    end = st.sampled_from([end.encode() for end in sorted(picture_extensions())] + [b"", b".txt", b".psd"])
     name = st.tuples(st.lists(part.filter(lambda name: name not in (b".", b"..")), max_size=2), part, end)
     link = st.sampled_from([b".", b"..", b"a.png", b"nowhere", b"/dev/null", b"/dev/zero"]).map(Link)
     return st.dictionaries(
@@ -66,10 +71,12 @@ def folders():
 
 
 def read_folder(folder, scratch):
-    listed = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+    paths = list(folder.rglob("*"))
+    files = [path.relative_to(folder).as_posix() for path in paths if not path.is_dir()]
     found = load_images(folder, 8, scratch, progress=False)
     _check_pictures(found)
-    assert len(found) + len(found.skipped) == sum(map(is_picture, listed))
+    # Every file whose name is that of a picture is used or named, and none twice.
+    assert sum(map(is_picture, files)) <= len(found) + len(found.skipped) <= len(paths)
 
 
 def read_archive(folder, scratch):

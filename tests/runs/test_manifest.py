@@ -74,6 +74,8 @@ def test_where_data_were_downloaded_is_told_and_not_compared(key):
         assert mismatch(mine, other) is mismatch(other, mine) is None
     mine["settings"]["offline"] = True
     assert mismatch(mine, other) is mismatch(other, mine) is None
+    mine["data"] |= {"skipped": 1, "skipped_files": ["notes.pdf: .pdf files are not read"]}
+    assert mismatch(mine, other) is mismatch(other, mine) is None
     assert "its data are" in mismatch(mine, describe(WithPaths(), key, {"sha256": "b"}))
 
 

@@ -1,5 +1,7 @@
 """Grids: every pixel where it belongs, none invented."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import ml_dtypes
 import numpy as np
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from ganjax.datasets import render_avatars
 from ganjax.viewing.grids import (
     image_grid,
     labelled_grid,
@@ -28,7 +31,75 @@ def random_images(n, height=5, width=4, channels=3, seed=0):
 
 def test_range_and_clipping():
     values = np.float32([-2, -1, 0, 1, 2, np.inf, -np.inf, 0.5]).reshape(1, 2, 4, 1)
-    assert to_uint8(values).ravel().tolist() == [0, 0, 128, 255, 255, 255, 0, 191]
+    with pytest.warns(UserWarning, match=r"beyond -1\.5 or 1\.5 and clipped"):
+        assert to_uint8(values).ravel().tolist() == [0, 0, 128, 255, 255, 255, 0, 191]
+
+
+@pytest.fixture
+def faces():
+    """Four faces at 16 pixels, as uint8."""
+    return render_avatars(0, 4, 16).images
+
+
+@pytest.mark.parametrize("draw", [to_uint8, image_grid, plot_images, "save_grid", "labelled_grid"])
+@pytest.mark.parametrize("kind", [np.float32, ml_dtypes.bfloat16])
+def test_images_in_0_to_1_are_told_from_those_in_minus_1_to_1(faces, draw, kind, tmp_path):
+    named = {
+        "save_grid": lambda images: save_grid(tmp_path / "x.png", images),
+        "labelled_grid": lambda images: labelled_grid(images, ["a", "b"]),
+    }
+    draw = named.get(draw, draw)
+    with pytest.warns(UserWarning, match=r"these seem to be in \[0, 1\].*: give 2 \* images - 1"):
+        draw((faces / np.float32(255)).astype(kind))
+    draw((faces / np.float32(127.5) - 1).astype(kind))  # warnings are errors in tests
+    draw(faces)
+
+
+def test_a_pixel_that_is_not_a_number_does_not_hide_the_range(faces):
+    images = faces / np.float32(255)
+    images[0, 0, 0] = np.nan
+    with pytest.warns(UserWarning, match="seem to be in"):
+        to_uint8(images)
+
+
+SHAPE = (4, 8, 8, 3)
+
+
+def uniform(low, high):
+    return np.random.default_rng(0).uniform(low, high, SHAPE).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros(SHAPE, np.float32),  # a generator whose last kernel begins as zeros
+        np.ones(SHAPE, np.float32),  # one that is saturated
+        uniform(0.3, 1),  # bright pictures
+        uniform(0, 0.7),
+        uniform(0.7, 0.9),  # nothing but a bright background
+        uniform(-0.01, 1),
+        uniform(-1.5, 1.5),  # a generator without tanh
+        np.where(uniform(0, 1) < 0.005, 0, 1).astype(np.float32),  # a few pixels at 0
+        np.full((1, 2, 2, 1), np.nan, np.float32),
+    ],
+)
+def test_what_may_be_in_minus_1_to_1_is_drawn_in_silence(images):
+    to_uint8(images)
+
+
+@pytest.mark.parametrize("images", [uniform(0, 255), uniform(-1, 1.51) * 2, uniform(-9, 0)])
+def test_what_is_far_out_of_range_is_said(images):
+    with pytest.warns(UserWarning, match="scale them, or name their range"):
+        to_uint8(images)
+
+
+def test_it_is_said_once(tmp_path, faces):
+    for _ in range(3):
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("default")
+            for scale in (255, 254):
+                save_grid(tmp_path / "x.png", faces / np.float32(scale))
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ml_dtypes.bfloat16])
@@ -193,3 +264,18 @@ def test_plotted_images_are_not_blurred():
     ax = new_axes()
     assert plot_images(images, ax=ax) is ax
     assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize("value_range", [(0, 1), (-1, 1), (0, 255), (-2, 3)])
+def test_a_range_that_is_named_is_used_without_a_warning(faces, value_range):
+    low, high = value_range
+    images = low + faces * np.float32((high - low) / 255)
+    assert np.array_equal(to_uint8(images, value_range), faces)
+    beyond = to_uint8(np.float32([low - 9, high + 9]).reshape(1, 2, 1, 1), value_range)
+    assert beyond.ravel().tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("value_range", [(1, 0), (1, 1), (0, np.nan)])
+def test_a_range_without_values_is_refused(faces, value_range):
+    with pytest.raises(ValueError, match="from a smaller to a larger"):
+        to_uint8(faces / np.float32(255), value_range)

@@ -18,8 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganjax import augmentations as augmentations
+    from ganjax import datasets as datasets
+    from ganjax import experiments as experiments
     from ganjax import losses as losses
+    from ganjax import metrics as metrics
+    from ganjax import networks as networks
     from ganjax import penalties as penalties
+    from ganjax import populations as populations
+    from ganjax import training as training
+    from ganjax import viewing as viewing
     from ganjax.export import arrays_to_state as arrays_to_state
     from ganjax.export import export_models as export_models
     from ganjax.export import state_digest as state_digest

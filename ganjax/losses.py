@@ -1,10 +1,11 @@
-"""Objectives of generator and discriminator: pairs of pure functions on logits.
+r"""Objectives of generator and discriminator: pairs of pure functions on logits.
 
-D's output is a logit l, and sigmoid(l) the probability it gives to "real". Every function takes float arrays
-of logits of any shape (one per image or a patch of them), returns the float32 mean over all of them,
-and is finite, with finite gradients, wherever the mathematics is: logits of 1e4 are safe.
+D's output is a logit $l$, and $\mathrm{sigmoid}(l)$ the probability it gives to "real". Every function takes
+float arrays of logits of any shape (one per image or a patch of them), returns the float32 mean over all of
+them, and is finite, with finite gradients, wherever the mathematics is: logits of 1e4 are safe.
 
-Below r = D(x) for real x, f = D(G(z)), softplus(l) = log(1 + exp(l)) = -log sigmoid(-l).
+Below $r = D(x)$ for real $x$, $f = D(G(z))$, and
+$\mathrm{softplus}(l) = \log(1 + \exp(l)) = -\log \mathrm{sigmoid}(-l)$.
 """
 
 from __future__ import annotations
@@ -30,17 +31,21 @@ class Loss(NamedTuple):
 
 
 def discriminator_loss(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
-    """Binary cross-entropy of real against 1 and fake against 0, the two halves averaged.
+    r"""Binary cross-entropy of real against 1 and fake against 0, the two halves averaged.
 
-    1/2 E[softplus(-r)] + 1/2 E[softplus(f)]; log 2 where every logit is 0. Goodfellow et al. 2014, eq. 1.
+    $$\tfrac12 E[\mathrm{softplus}(-r)] + \tfrac12 E[\mathrm{softplus}(f)]$$
+
+    It is $\log 2$ where every logit is 0. Goodfellow et al. 2014, eq. 1.
     """
     return (jnp.mean(softplus(-real_logits)) + jnp.mean(softplus(fake_logits))) / 2
 
 
 def generator_loss(fake_logits: jax.Array, real_logits: jax.Array | None = None) -> jax.Array:
-    """Binary cross-entropy of fake against 1: the non-saturating loss.
+    r"""Binary cross-entropy of fake against 1: the non-saturating loss.
 
-    E[softplus(-f)]. Goodfellow et al. 2014, section 3.
+    $$E[\mathrm{softplus}(-f)]$$
+
+    Goodfellow et al. 2014, section 3.
     """
     return jnp.mean(softplus(-fake_logits))
 
@@ -85,25 +90,25 @@ binary_cross_entropy = Loss(discriminator_loss, generator_loss)
 """Non-saturating GAN: the pair above (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661)."""
 
 minimax = Loss(discriminator_loss, _minimax_generator)
-"""Saturating GAN. D as above, G minimises E[log(1 - sigmoid(f))] = -E[softplus(f)]
+r"""Saturating GAN. D as above, G minimises $E[\log(1 - \mathrm{sigmoid}(f))] = -E[\mathrm{softplus}(f)]$
 (Goodfellow et al. 2014, eq. 1, https://arxiv.org/abs/1406.2661)."""
 
 zero_sum = Loss(discriminator_loss, _zero_sum_generator)
-"""D as above, and G the negative of all of it: beside `minimax`, E[softplus(-r)] matters where D is unrolled
-(Metz et al. 2017, eq. 1, https://arxiv.org/abs/1611.02163)."""
+r"""D as above, and G the negative of all of it: beside `minimax`, $E[\mathrm{softplus}(-r)]$ matters where D
+is unrolled (Metz et al. 2017, eq. 1, https://arxiv.org/abs/1611.02163)."""
 
 least_squares = Loss(_least_squares_discriminator, _least_squares_generator)
-"""LSGAN. D: 1/2 E[(r - 1)^2] + 1/2 E[f^2], G: 1/2 E[(f - 1)^2]
+r"""LSGAN. D: $\tfrac12 E[(r - 1)^2] + \tfrac12 E[f^2]$, G: $\tfrac12 E[(f - 1)^2]$
 (Mao et al. 2017, eq. 9, https://arxiv.org/abs/1611.04076)."""
 
 hinge = Loss(_hinge_discriminator, _linear_generator)
-"""Hinge. D: E[max(0, 1 - r)] + E[max(0, 1 + f)], G: -E[f]
+r"""Hinge. D: $E[\max(0, 1 - r)] + E[\max(0, 1 + f)]$, G: $-E[f]$
 (Lim and Ye 2017, https://arxiv.org/abs/1705.02894; Miyato et al. 2018, eqs. 16, 17)."""
 
 wasserstein = Loss(_wasserstein_discriminator, _linear_generator)
-"""Wasserstein. D: E[f] - E[r], G: -E[f]; D must be kept Lipschitz, by `WGANGP` for instance
+"""Wasserstein. D: $E[f] - E[r]$, G: $-E[f]$; D must be kept Lipschitz, by `WGANGP` for instance
 (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875)."""
 
 relativistic_pairing = Loss(_relativistic_discriminator, _relativistic_generator)
-"""RpGAN. D: E[softplus(-(r - f))], G: E[softplus(-(f - r))], real and fake paired one to one
-(Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734; Huang et al. 2024, eq. 2)."""
+r"""RpGAN. D: $E[\mathrm{softplus}(-(r - f))]$, G: $E[\mathrm{softplus}(-(f - r))]$, real and fake paired
+one to one (Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734; Huang et al. 2024, eq. 2)."""

@@ -38,10 +38,14 @@ class Penalty(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class R1:
-    """weight / 2 * E_real[ |grad_x D(x)|^2 ] (Mescheder et al. 2018, eq. 9, https://arxiv.org/abs/1801.04406).
+    r"""R1: the discriminator's squared gradient at real samples.
+
+    $$\frac{\gamma}{2} \, E_{x \sim \text{real}} \, \lVert \nabla_x D(x) \rVert^2$$
+
+    Mescheder et al. 2018, eq. 9, https://arxiv.org/abs/1801.04406.
 
     Attributes:
-        weight: the paper's gamma: a number >= 0, or an optax schedule (a function of the step).
+        weight: $\gamma$: a number >= 0, or an optax schedule (a function of the step).
 
     Raises:
         ValueError: the weight is neither.
@@ -58,10 +62,14 @@ class R1:
 
 @dataclasses.dataclass(frozen=True)
 class R2:
-    """weight / 2 * E_fake[ |grad_x D(x)|^2 ] (Mescheder et al. 2018, eq. 10, https://arxiv.org/abs/1801.04406).
+    r"""R2: the discriminator's squared gradient at generated samples.
+
+    $$\frac{\gamma}{2} \, E_{x \sim \text{fake}} \, \lVert \nabla_x D(x) \rVert^2$$
+
+    Mescheder et al. 2018, eq. 10, https://arxiv.org/abs/1801.04406.
 
     Attributes:
-        weight: the paper's gamma: a number >= 0, or an optax schedule (a function of the step).
+        weight: $\gamma$: a number >= 0, or an optax schedule (a function of the step).
 
     Raises:
         ValueError: the weight is neither.
@@ -78,12 +86,15 @@ class R2:
 
 @dataclasses.dataclass(frozen=True)
 class WGANGP:
-    """weight * E[ (|grad_x D(x)| - 1)^2 ] at x = u real + (1 - u) fake, u ~ U(0, 1) per sample.
+    r"""WGAN-GP: the discriminator's gradient between real and generated samples has length 1.
+
+    $$\lambda \, E \left[ (\lVert \nabla_x D(x) \rVert - 1)^2 \right], \quad
+    x = u \, x_{\text{real}} + (1 - u) \, x_{\text{fake}}, \quad u \sim U(0, 1) \text{ for each sample}$$
 
     Gulrajani et al. 2017, eq. 3, https://arxiv.org/abs/1704.00028.
 
     Attributes:
-        weight: the paper's lambda: a number >= 0, or an optax schedule (a function of the step).
+        weight: $\lambda$: a number >= 0, or an optax schedule (a function of the step).
 
     Raises:
         ValueError: the weight is neither.
@@ -103,7 +114,7 @@ class WGANGP:
 
 
 def squared_gradient(discriminator: Discriminator, x: jax.Array) -> jax.Array:
-    """|grad_x D(x)|^2 for every sample: `(batch, *sample_shape) -> (batch,)` float32."""
+    r"""$\lVert \nabla_x D(x) \rVert^2$ for every sample: `(batch, *sample_shape) -> (batch,)` float32."""
     gradient = jax.grad(lambda x: jnp.sum(discriminator(x)))(x)
     return jnp.sum(gradient.astype(jnp.float32) ** 2, axis=range(1, x.ndim))
 

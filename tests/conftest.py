@@ -7,6 +7,13 @@ import threading
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+# Nearly all of the time that tests take goes into compiling, and half of that into optimising what runs once. What
+# optimised programs must have in common is tested in a process of its own (tests/training/test_optimized_programs.py)
+# and by the runs of .ci/run.
+QUICK_COMPILING = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+os.environ["XLA_FLAGS"] = f"{QUICK_COMPILING} {os.environ.get('XLA_FLAGS', '')}".strip()
+
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes a width: no terminal of ours has one
 
 if (
@@ -40,7 +47,7 @@ def _strict_promotion():
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _room_for_programs():
+def _memory_for_programs():
     """JAX keeps every program it compiled, in several pieces of memory each, and Linux gives a process 65 530
     (vm.max_map_count): the suite compiles more than fit, and the first beyond them aborts Python.
     """

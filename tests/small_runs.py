@@ -167,6 +167,11 @@ def ended(command, *words):
     return end.value.code or 0
 
 
+def shared(base):
+    """The folder for what all processes of pytest-xdist may share: caches."""
+    return base.parent if base.name.startswith("popen-") else base
+
+
 def environment(base):
     """Environment of a process of its own: nothing is read from or written to the user's folders."""
     hidden = base / "hidden"
@@ -176,9 +181,9 @@ def environment(base):
     paths = [hidden, TESTS.parent, TESTS]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
-        "XDG_CACHE_HOME": str(base / "cache"),
+        "XDG_CACHE_HOME": str(shared(base) / "cache"),
         "KERAS_HOME": str(base / "keras"),
-        "MPLCONFIGDIR": str(base / "matplotlib"),
+        "MPLCONFIGDIR": str(shared(base) / "matplotlib"),
         "KERAS_BACKEND": "jax",
     }
 
@@ -188,7 +193,7 @@ def kept_compilations(base):
     """What was compiled is kept in a file: equal programs of the many small runs are compiled once."""
     names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
     before = {name: getattr(jax.config, name) for name in names}
-    for name, value in zip(names, (str(base / "compiled"), 0), strict=True):
+    for name, value in zip(names, (str(shared(base) / "compiled"), 0), strict=True):
         jax.config.update(name, value)
     compilation_cache.reset_cache()  # JAX asks for the folder once
     yield

@@ -214,8 +214,6 @@ def test_python_blocks_run(tmp_path):
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        # Nearly all of the time is compiling, for programs that run once.
-        "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
     }
     (tmp_path / "empty").mkdir()
     subprocess.run(

@@ -192,7 +192,7 @@ def test_members_are_shared_out_over_devices(tmp_path):
     """Three members on two devices: one place is filled up."""
     environment = small_runs.environment(tmp_path)
     environment["PYTHONPATH"] += f"{os.pathsep}{Path(__file__).parent}"
-    environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    environment["XLA_FLAGS"] += " --xla_force_host_platform_device_count=2"
     result = small_runs.python(tmp_path, "-c", ON_TWO_DEVICES, str(tmp_path / "two.npz"), env=environment)
     assert result.returncode == 0, result.stderr
     expected = plain([in_form("one by one").state, populations.generate(in_form("one by one"), 7)])

@@ -379,7 +379,8 @@ print(*set(spread))
 
 
 def test_members_are_spread_over_devices(base, dots_population, tmp_path):
-    environment = small_runs.environment(base) | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    environment = small_runs.environment(base)
+    environment["XLA_FLAGS"] += " --xla_force_host_platform_device_count=2"
     result = small_runs.python(base, "-c", ON_TWO_DEVICES, env=environment, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["2", "1"]  # devices

@@ -42,7 +42,7 @@ class SavedGenerator:
     """
 
     def __init__(self, folder: RunFolder, latent: Latent | None = None) -> None:
-        self.latent: Latent = latent or _read_latent(folder)
+        self.latent: Latent = latent or read_latent(folder)
         self.model = load_model(folder, "generator")
         self.condition = _condition(folder, stateless.label_shape(self.model))
         self.latent_shape = stateless.input_shape(self.model)
@@ -85,7 +85,7 @@ class SavedGenerator:
             return self.model([latents, *labels] if labels else latents, training=False)
 
 
-def _read_latent(folder: RunFolder) -> Normal | NormalAndSigns:
+def read_latent(folder: RunFolder) -> Normal | NormalAndSigns:
     """The latent distribution in the manifest.
 
     Raises:

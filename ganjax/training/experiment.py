@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +78,7 @@ def load(experiment: Experiment, progress: bool) -> tuple[Source, Mapping[str, A
         UserError: it returned something else.
     """
     loaded: Any = experiment.load(progress)
+    source: Any
     source, data = loaded if isinstance(loaded, tuple) and len(loaded) == 2 else (loaded, None)
     if not isinstance(data, Mapping) or not hasattr(source, "plan") or not hasattr(source, "fetch"):
         kind = f"({type(source).__name__}, {type(data).__name__})" if loaded is not source else ""

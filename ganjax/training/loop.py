@@ -22,7 +22,7 @@ from ganjax.system.lock import Lock
 from ganjax.system.progress import Clock, Progress, tell
 from ganjax.training.chunked_run import ChunkPlan, ChunkResult, run_chunks
 from ganjax.training.chunks import capacity_for, compile_chunk
-from ganjax.training.experiment import Experiment
+from ganjax.training.experiment import Experiment, check_experiment
 from ganjax.training.recorder import DivergedError
 from ganjax.training.session import Outcome, RunInputs, Session
 
@@ -58,6 +58,8 @@ def fit(
             data or settings), or one that has done more than `steps` steps.
         OSError: something cannot be written. Files written before are not damaged.
     """
+    check_experiment(experiment)
+    folder = as_folder(folder, resume)
     with Lock(folder.path), settings_for(experiment):
         remove_unfinished(folder.path)
         return _fit(experiment, folder, steps or experiment.steps, resume, checkpoint_policy, quiet, leave)

@@ -18,6 +18,7 @@ from ganjax.runs.manifest import Manifest, command_of, describe
 from ganjax.runs.resuming import Resumed
 from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState
+from ganjax.system.keras_settings import settings_for
 from ganjax.system.progress import Clock
 from ganjax.training.chunked_run import ChunkResult
 from ganjax.training.experiment import Experiment, load
@@ -75,7 +76,8 @@ class RunInputs:
         self.init_key, self.data_key, self.picture_key, self.score_key = jax.random.split(key, 4)
         source, data = load(experiment, progress)
         batch, gan = experiment.batch, experiment.gan
-        self.fingerprint = fingerprint or gan_fingerprint(gan, batch)
+        with settings_for(experiment):
+            self.fingerprint = fingerprint or gan_fingerprint(gan, batch)
         # Samples whose hash is in their description are not hashed again.
         drawn = data_fingerprint(source, batch * gan.discriminator_updates, arrays="sha256" not in data)
         functions = {**self.fingerprint["functions"], "data": drawn}

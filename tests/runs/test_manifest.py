@@ -49,7 +49,7 @@ def test_every_setting_is_in_it_as_json(key):
         "widths": [2, 3],
         "cache": None,
     }
-    assert found["latent"] == {"mean": 0.0, "scale": 1.0}
+    assert found["latent"] == {"class": "ganjax.latents.Normal", "mean": 0.0, "scale": 1.0}
     assert found["data"] == {"name": "faces", "count": 3}
 
 

@@ -135,7 +135,7 @@ def test_the_manifest_says_what_ran_and_how_it_ended(tiles):
         "steps": 3,
         "steps_done": 3,
         "selected_step": 3,
-        "latent": {"mean": 0.1, "scale": 1.5},
+        "latent": {"class": "ganjax.latents.Normal", "mean": 0.1, "scale": 1.5},
         "key": [0, 0],
         "data": {"name": "noise", "count": 10},
         "scores": {},

@@ -80,6 +80,17 @@ _BOUNDED = (
 _SHAPING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Identity, keras.layers.Dropout)
 
 
+def check_floats(*networks: keras.Model) -> None:
+    """Warn if a network has float16 weights, as with Keras's setting `floatx: float16`."""
+    for network in networks:
+        if any(variable.dtype == "float16" for variable in network.trainable_variables):
+            warnings.warn(
+                f"the weights of {network.name!r} are float16, in which small gradients and Adam's epsilon "
+                'are 0: keras.config.set_dtype_policy("mixed_float16") keeps weights in float32',
+                stacklevel=4,
+            )
+
+
 def _last_operation(model: Any) -> Any:
     """The last layer or keras.ops function that changes values; None within a subclassed model."""
     if isinstance(model, keras.Sequential):

@@ -11,7 +11,7 @@ import keras
 import optax
 
 from ganjax import stateless
-from ganjax.checks import as_transformation, check_gan, check_logits, check_network
+from ganjax.checks import as_transformation, check_floats, check_gan, check_logits, check_network
 from ganjax.latents import Normal as Normal
 from ganjax.latents import standard_normal
 from ganjax.losses import Loss, binary_cross_entropy
@@ -110,6 +110,7 @@ class GAN:
             self.unrolling,
         )
         check_logits(self.discriminator)
+        check_floats(self.generator, self.discriminator)
         models = (self.generator, self.discriminator)
         object.__setattr__(self, "snapshots", tuple(map(stateless.snapshot, models)))
 

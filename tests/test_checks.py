@@ -1,16 +1,19 @@
 """Mistakes are found before compiling; each message is one line."""
 
 import functools
+import warnings
 
 import by_hand
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import pytest
 from by_hand import make_gan
 
 import ganjax
 from ganjax.checks import as_key
+from ganjax.gan import GAN
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +86,14 @@ def test_hyperparameters_may_be_traced():
 def test_many_hyperparameters_in_place_of_one_are_refused():
     with pytest.raises(TypeError):
         jax.jit(lambda scale: ganjax.Normal(0.0, scale)(jax.random.key(0), (2,)))(jnp.ones(2))
+
+
+def test_float16_weights_are_warned_of_and_mixed_precision_is_not():
+    def dense(policy, units):
+        return keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units, dtype=policy)])
+
+    with pytest.warns(UserWarning, match="float16, in which small gradients .*mixed_float16"):
+        GAN(dense("float16", 2), dense("float32", 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GAN(dense("mixed_float16", 2), dense("float32", 1))

@@ -161,6 +161,11 @@ def check_refused(done, backend):
     assert last.startswith(f"ImportError: {REFUSED.format(backend)} KERAS_BACKEND=jax"), done.stderr
 
 
+def test_an_empty_variable_is_no_choice():
+    done = run("import ganjax; ganjax.GAN; import keras; print(keras.backend.backend())", KERAS_BACKEND="")
+    assert done.stdout == "jax\n", done.stderr
+
+
 def test_another_backend_chosen_is_refused():
     check_refused(run("import ganjax", KERAS_BACKEND="tensorflow"), "tensorflow")
 

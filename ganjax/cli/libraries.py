@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ganjax.system.errors import UserError
-from ganjax.system.progress import tell
 
 KERAS = {
     "KERAS_BACKEND": "jax",
@@ -53,6 +52,8 @@ def start_jax(*, cache: bool = True) -> None:
     Raises:
         UserError: JAX does not start, or has a setting that does not work with ganjax.
     """
+    from ganjax.system.progress import tell
+
     for backend in _other_backend:
         tell(f"ganjax: KERAS_BACKEND={backend} is ignored: ganjax uses Keras on the JAX backend")
     devices()

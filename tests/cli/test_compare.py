@@ -22,7 +22,7 @@ def test_two_runs_become_a_page_and_a_picture(dots, tiles, tmp_path, capsys):
     ("others", "said"),
     [
         ([], "2 to 12 runs can be compared, not 1"),
-        (["nowhere"], "there is no run in nowhere: no manifest.json"),
+        (["nowhere"], "there is no run in nowhere: it has no manifest.json"),
         (["run"], "run is given twice: give runs that differ"),
     ],
 )

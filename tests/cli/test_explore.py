@@ -98,6 +98,22 @@ def test_points_have_nothing_to_explore(words, dots, capsys):
     assert not (dots.path / "explore").exists()
 
 
+@pytest.mark.parametrize(
+    ("latent", "said"),
+    [
+        ({"class": "mine.Uniform", "mean": 0.0, "scale": 1.0}, "draws its latents with mine.Uniform"),
+        ({"class": "ganjax.latents.NormalAndSigns", "signs": 2}, "only normal latents can be explored"),
+    ],
+)
+def test_latents_that_are_not_normal_are_refused(latent, said, tiles, tmp_path, capsys):
+    shutil.copytree(tiles.path, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    folder.write_manifest(folder.read_manifest() | {"latent": latent})
+    assert ended(tmp_path / "run", "--out", tmp_path / "grids") == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "grids").exists()
+
+
 def test_a_generator_that_contains_code_is_refused_in_one_line(tiles, tmp_path, capsys):
     shutil.copytree(tiles.path, tmp_path / "run")
     layers = [keras.layers.Input((100,)), keras.layers.Lambda(lambda x: x)]
@@ -105,4 +121,4 @@ def test_a_generator_that_contains_code_is_refused_in_one_line(tiles, tmp_path, 
     assert ended(tmp_path / "run") == 2
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
-    assert "code beyond Keras's own layers, which is not run" in err
+    assert "code other than Keras's own layers, and ganjax does not run such code" in err

@@ -111,7 +111,7 @@ def test_a_generator_that_contains_code_is_refused_in_one_line(tiles, tmp_path, 
     assert ended("run", "--out", "a.png") == 2
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
-    assert "code beyond Keras's own layers, which is not run" in err
+    assert "code other than Keras's own layers, and ganjax does not run such code" in err
     assert not (tmp_path / "a.png").exists()
 
 

@@ -161,7 +161,7 @@ def test_ctrl_c_tells_how_to_continue_and_exits_with_130(capsys, monkeypatch):
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
     assert (
-        "here/dots-1 is one of the population `ganjax train dots --seeds 0:2`: use that command with --resume"
+        "here/dots-1 is a member of the population `ganjax train dots --seeds 0:2`: use that command with --resume"
         in err
     )
     assert ended(f"{command} --resume") == 0

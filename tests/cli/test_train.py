@@ -165,7 +165,7 @@ def test_a_terminal_shows_a_bar(base):
 def test_elsewhere_there_are_plain_lines_and_quiet_prints_nothing(base):
     result = small_runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "plain")
     assert (result.returncode, result.stdout) == (0, "")
-    assert result.stderr.startswith("step 2/2 ")
+    assert "step 2/2 " in result.stderr
     assert "\r" not in result.stderr
     result = small_runs.python(base, *TRAIN[3:], "--steps", "2", "--out", "quiet", "--quiet")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -3,6 +3,7 @@
 import json
 
 import jax
+import keras
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,19 @@ def test_flags_are_those_that_change_results(monkeypatch):
     flags = environment()["flags"]
     assert flags["XLA_FLAGS"] == "--xla_cpu_enable_fast_math=true"
     assert not {"HOME_SWEET", "JAX_ENABLE_X64"} & flags.keys()
+
+
+def test_flags_have_settings_of_jax_and_keras_that_are_not_default():
+    libraries = {"JAX_ENABLE_X64", "JAX_THREEFRY_PARTITIONABLE", "keras floatx", "keras image_data_format"}
+    assert not libraries & environment()["flags"].keys()
+    keras.config.set_floatx("float16")
+    try:
+        with jax.enable_x64(True), jax.threefry_partitionable(False):
+            flags = environment()["flags"]
+    finally:
+        keras.config.set_floatx("float32")
+    found = {"JAX_ENABLE_X64": "True", "JAX_THREEFRY_PARTITIONABLE": "False", "keras floatx": "float16"}
+    assert found.items() <= flags.items()
 
 
 @pytest.mark.parametrize(

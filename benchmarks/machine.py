@@ -26,8 +26,8 @@ def describe(gpu: int | None = None) -> dict[str, Any]:
         gpu: index of the GPU that is measured, as `nvidia-smi` counts; None for a run on the CPU.
 
     Returns:
-        `processor` (its name), `instructions` (the widest vectors: "AVX-512", "AVX2", ...), `cores` (those that
-        this process may use), `memory_bytes`, `system`, `python`, `gpus` (of `nvidia.gpus`), `gpu` (the
+        `processor` (its name), `instructions` (the widest vectors: "AVX-512", "AVX2", ...), `cores` (those
+        that this process may use), `memory_bytes`, `system`, `python`, `gpus` (of `nvidia.gpus`), `gpu` (the
         argument) and `gpu_note` (why no GPU is listed, or None).
     """
     name, flags = processor()

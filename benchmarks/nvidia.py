@@ -26,7 +26,7 @@ _SECONDS = 30.0  # without persistence mode, a GPU takes several seconds to star
 
 
 def gpus() -> tuple[list[dict[str, Any]], str | None]:
-    """`(GPUs, note)`: the GPUs as `parse` returns them, and one line that says why there are none, or None."""
+    """`(GPUs, note)`: the GPUs as `parse` returns them, and a line that says why there are none, or None."""
     fields = list(FIELDS)
     while True:
         command = ["nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv"]

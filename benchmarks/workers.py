@@ -1,8 +1,8 @@
 """Worker processes that answer requests, and the environment in which they run.
 
-A worker reads JSON objects from its standard input, one on each line, and answers each with one on its standard
-output. `WorkerProcess` is the side that asks, `serve` the side that answers. Needs the standard library only,
-since a worker's environment may have neither JAX nor ganjax's other dependencies.
+A worker reads JSON objects from its standard input, one on each line, and answers each with one on its
+standard output. `WorkerProcess` is the side that asks, `serve` the side that answers. Needs the standard
+library only, since a worker's environment may have neither JAX nor ganjax's other dependencies.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Which recipe draws the best cartoon faces, and by which scores."""
+"""Which training recipe draws the best cartoon faces: `python -m benchmarks recipes`."""

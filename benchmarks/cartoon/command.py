@@ -1,10 +1,10 @@
-"""Which recipe draws the best faces: `python -m benchmarks recipes [--seconds 40] [--seeds 3]`.
+"""Which training recipe draws the best faces: `python -m benchmarks recipes [--seconds 40] [--seeds 3]`.
 
-Every recipe trains for the same time, given as seconds of its own steps on this machine when nothing else
-runs: its step is timed first (the least of several), and the time divided by that is how many steps each of
-its seeds gets. So a slow recipe is not favoured, and other work on the machine changes no result.
+Every recipe is trained for the same time. First one of its steps is timed (the fastest of several); the given
+time divided by this gives the number of steps for each seed. So slow recipes have no advantage, and other
+programs on the machine do not change the result.
 
-Runs and their scores are kept in --runs and not made again; what a stopped command has done is not lost.
+Finished runs and their scores are kept in --runs and used again, also after the command was stopped.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "hinge + R1": {"loss": "hinge", "penalties": "r1"},
     "RpGAN + R1 + R2": {},
 }  # fmt: skip
-"""Settings of `cartoon`, where they are not its own. Adam as in the papers each family comes from."""
+"""The settings that differ from those of `cartoon`. Adam's settings are those of the papers."""
 
 DIFF_AUGMENT = {"augment": "color,translation,cutout"}
 WIDTHS = {
@@ -52,7 +52,7 @@ WIDTHS = {
 
 
 def variants() -> dict[str, dict[str, Any]]:
-    """Settings of each recipe, by its name; "experiment" is `cartoon` where it is not said."""
+    """The settings of each recipe by its name; "experiment" is `cartoon` if it is missing."""
     found: dict[str, dict[str, Any]] = {"original-cartoon": {"experiment": "original-cartoon"}}
     for family, settings in FAMILIES.items():
         for augmentation, more in (("", {}), (", DiffAugment", DIFF_AUGMENT)):
@@ -67,22 +67,26 @@ def variants() -> dict[str, dict[str, Any]]:
 def main(words: Sequence[str]) -> int:
     """Train, score, and write `recipes.csv` and `README.md` to --out."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks recipes", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=40.0, help="of training, for each run (default 40)")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to this (default 3)")
-    parser.add_argument("--n", type=int, default=2000, help="faces drawn from each run (default 2000)")
-    parser.add_argument("--only", help="recipes whose name holds this")
-    parser.add_argument("--runs", type=Path, default=Path("runs/recipes"), help="where runs are kept")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/recipes"), help="for the table")
+    parser.add_argument(
+        "--seconds", type=float, default=40.0, help="training time of each run in seconds (default 40)"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds for each recipe (default 3)")
+    parser.add_argument("--n", type=int, default=2000, help="number of faces from each run (default 2000)")
+    parser.add_argument("--only", help="run only recipes whose name contains this text")
+    parser.add_argument("--runs", type=Path, default=Path("runs/recipes"), help="folder for the runs")
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results/recipes"), help="folder for the table"
+    )
     asked = parser.parse_args(words)
     chosen = {name: each for name, each in variants().items() if not asked.only or asked.only in name}
     if asked.seconds <= 0 or asked.seeds < 1 or asked.n < 100 or not chosen:
         raise UserError(
-            "--seconds must be above 0, --seeds at least 1, --n at least 100, --only name a recipe"
+            "--seconds must be more than 0, --seeds at least 1, --n at least 100, and --only part of a name"
         )
     keep_freed_memory(one_arena=True)
     keep_compilations()
     lengths = {name: _length(asked.runs, name, each, asked.seconds) for name, each in chosen.items()}
-    for seed in range(asked.seeds):  # seed by seed: what is stopped early has a little of each
+    for seed in range(asked.seeds):  # all recipes with one seed first, so that an early stop has all of them
         for name, settings in chosen.items():
             _train(_folder(asked.runs, name, seed), settings, lengths[name]["steps"], seed)
     rows = []
@@ -98,12 +102,12 @@ def main(words: Sequence[str]) -> int:
 
 
 def _folder(runs: Path, name: str, seed: int) -> Path:
-    plain = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
-    return runs / f"{'-'.join(filter(None, plain.split('-')))}-seed-{seed}"
+    letters = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
+    return runs / f"{'-'.join(filter(None, letters.split('-')))}-seed-{seed}"
 
 
 def _length(runs: Path, name: str, settings: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Milliseconds of a step of this recipe, and how many of them fill the time."""
+    """Milliseconds of a step of this recipe, and the number of steps in the given time."""
     path = _folder(runs, name, 0).with_suffix(".json")
     if path.exists():
         return json.loads(path.read_text())
@@ -120,7 +124,7 @@ def _length(runs: Path, name: str, settings: Mapping[str, Any], seconds: float) 
         state, _ = jax.block_until_ready(chunk(state, source, jax.random.key(1), count))
         times.append((time.perf_counter() - before) / count)
     length = {"ms_a_step": 1000 * min(times), "steps": round(seconds / min(times))}
-    print(f"{name}: {length['ms_a_step']:.1f} ms a step, {length['steps']} steps", flush=True)
+    print(f"{name}: {length['ms_a_step']:.1f} ms per step, {length['steps']} steps", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(length))
     return length
@@ -137,11 +141,11 @@ def _train(folder: Path, settings: Mapping[str, Any], steps: int, seed: int) -> 
     command += [f"--steps={steps}", f"--seed={seed}", "--picture-every=0", f"--out={folder}", "--quiet"]
     command += ["--overwrite"] if folder.exists() else []
     if subprocess.run(command, check=False).returncode:
-        raise UserError(f"this did not end well: {' '.join(command)}")
+        raise UserError(f"this command failed: {' '.join(command)}")
 
 
 def _scores(folder: Path, n: int, score: Callable[[int], faces.Scores]) -> dict[str, dict[str, float]]:
-    """Of the averaged generator, "ema", and of its latest weights, "last"."""
+    """The scores of the averaged generator ("ema") and of the last weights ("last")."""
     path = folder.with_name(f"{folder.name}-{n}-faces.json")
     if path.exists():
         return json.loads(path.read_text())
@@ -161,21 +165,20 @@ def _write(out: Path, rows: Sequence[Mapping[str, Any]], asked: argparse.Namespa
     body = []
     for name in dict.fromkeys(row["recipe"] for row in rows):
         for ema in (True, False):
-            its = [row for row in rows if row["recipe"] == name and row["ema"] == ema]
-            cells = [_mean_and_spread([row[score] for row in its]) for score in scores]
-            body.append(
-                [name, "yes" if ema else "no", f"{its[0]['ms_a_step']:.0f}", str(its[0]["steps"]), *cells]
-            )
-    header = ["recipe", "EMA", "ms a step", "steps", *scores]
+            chosen = [row for row in rows if row["recipe"] == name and row["ema"] == ema]
+            cells = [_mean_and_spread([row[score] for row in chosen]) for score in scores]
+            time_and_steps = [f"{chosen[0]['ms_a_step']:.0f}", str(chosen[0]["steps"])]
+            body.append([name, "yes" if ema else "no", *time_and_steps, *cells])
+    header = ["recipe", "EMA", "ms per step", "steps", *scores]
     table = tables.markdown(header, body, right=header[1:])
     command = f"python -m benchmarks recipes --seconds {asked.seconds:g} --seeds {asked.seeds} --n {asked.n}"
     text = [
         "# Recipes for cartoon faces",
         f"`{command}`",
-        f"{machine.sentence(machine.describe())}; JAX {jax.__version__}. Each run trains for "
-        f"{asked.seconds:g} s of its own undisturbed steps; means over {asked.seeds} seeds, and standard "
-        f"deviations; {asked.n} faces from each.",
-        "\n".join(f"- {score}: {what}" for score, what in faces.MEANINGS.items()),
+        f"{machine.sentence(machine.describe())}; JAX {jax.__version__}. Each run has as many steps as take "
+        f"{asked.seconds:g} s on an otherwise idle machine. Means and standard deviations over {asked.seeds} "
+        f"seeds, with {asked.n} faces from each.",
+        "\n".join(f"- {score}: {meaning}" for score, meaning in faces.MEANINGS.items()),
         table,
     ]
     (out / "README.md").write_text("\n\n".join(text) + "\n")

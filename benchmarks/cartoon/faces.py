@@ -1,4 +1,4 @@
-"""Scores of runs on the rendered faces, by the classifier of their parts: what recipes are compared by."""
+"""The scores by which recipes are compared: those of rendered faces, by the avatar classifier."""
 
 from __future__ import annotations
 
@@ -27,18 +27,22 @@ BATCH = 250
 
 MEANINGS = {
     "Frechet": f"Frechet distance to {REFERENCES} real faces in the classifier's features; lower is better",
-    "values %": f"attribute values that {COMMON:.0%} of real faces have, read with confidence off a sample",
-    "combinations %": "different faces, by their parts, as a share of those among as many real ones",
-    "confident %": f"faces of which every part that shows is read with a confidence of at least {CONFIDENT}",
+    "values %": f"attribute values of at least {COMMON:.0%} of the real faces that are recognised with "
+    "confidence in at least one sample",
+    "combinations %": "different combinations of parts, relative to those in the same number of real faces",
+    "confident %": f"faces on which every visible part is recognised with at least {CONFIDENT} confidence",
 }
-"""What is measured, and how it is to be read."""
+"""The meaning of each score."""
 
 
 class Scores:
-    """`scores(folder, ema=...)`: by the names of `MEANINGS`, of faces that a run's last state draws.
+    """`scores(folder, ema=...)` returns the scores of a run's last state, by the names of `MEANINGS`.
 
     Args:
-        n: how many are drawn of each run; as many real ones give `floor`.
+        n: number of faces from each run.
+
+    Attributes:
+        floor: the scores of the same number of real faces.
     """
 
     def __init__(self, n: int) -> None:
@@ -67,12 +71,12 @@ class Scores:
         return self.of(self.classifier.read(np.concatenate(parts)[: self.n]))
 
     def of(self, reading: Reading) -> dict[str, float]:
-        """Scores of what was read off n faces."""
-        sure = np.where(reading.confidences >= CONFIDENT, reading.labels, -1)
+        """The scores of n faces, from what the classifier reads in them."""
+        confident = np.where(reading.confidences >= CONFIDENT, reading.labels, -1)
         combinations = distinct_combinations(reading.labels) / distinct_combinations(self.real.labels)
         values = (
             frechet_distance(reading.features, self.reference.features),
-            100 * share_produced(self.labels, sure, COUNTS, COMMON),
+            100 * share_produced(self.labels, confident, COUNTS, COMMON),
             100 * combinations,
             100 * share_confident(reading.confidences, CONFIDENT, reading.labels >= 0),
         )

@@ -1,1 +1,1 @@
-"""What checkpoints cost a run."""
+"""The time that checkpoints take: `python -m benchmarks checkpoint-cost`."""

@@ -1,8 +1,8 @@
-"""What checkpoints cost: `python -m benchmarks checkpoint-cost [EXPERIMENT] [--steps 300]`.
+"""The time that checkpoints take: `python -m benchmarks checkpoint-cost [EXPERIMENT] [--steps 300]`.
 
-The same run in rounds that alternate: without a checkpoint on the way, and with one every ten steps. The
-difference, divided by how many there were, is what one costs all in all: the time for which training stands
-still, and what the thread that writes takes from it. At the default rhythm there is one a minute.
+The same run is made in alternating rounds, without checkpoints during training and with one every ten steps.
+The difference divided by their number is the total cost of one: the time for which training waits, and the
+time that the writing thread takes from it. By default, a run writes a checkpoint every minute.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ DEFAULT = CheckpointPolicy().every.seconds
 def main(words: Sequence[str]) -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks checkpoint-cost", description=__doc__)
-    parser.add_argument("experiment", nargs="?", default="cartoon", help="default: cartoon")
-    parser.add_argument("--steps", type=int, default=300, help="of each run (default 300)")
-    parser.add_argument("--rounds", type=int, default=3, help="alternating rounds (default 3)")
+    parser.add_argument(
+        "experiment", nargs="?", default="cartoon", help="experiment to run (default cartoon)"
+    )
+    parser.add_argument("--steps", type=int, default=300, help="steps of each run (default 300)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of alternating rounds (default 3)")
     asked = parser.parse_args(words)
     if asked.steps < 2 * EVERY or asked.rounds < 1:
         raise UserError(f"--steps must be at least {2 * EVERY} and --rounds at least 1")
@@ -46,31 +48,31 @@ def main(words: Sequence[str]) -> int:
     print(f"{machine.sentence(machine.describe())}; JAX {jax.__version__}")
 
     seconds: dict[str, list[float]] = {"none": [], "many": []}
-    still: list[float] = []
+    waits: list[float] = []
     intervals = {"none": Interval(steps=asked.steps), "many": Interval(steps=EVERY)}
     for _ in range(asked.rounds):
         for name, interval in intervals.items():
-            loop, stood = _run(experiment, interval)
-            seconds[name].append(loop)
+            total, waiting = _run(experiment, interval)
+            seconds[name].append(total)
             if name == "many":
-                still.append(stood)
-    more = (asked.steps - 1) // EVERY
+                waits.append(waiting)
+    count = (asked.steps - 1) // EVERY
     pairs = zip(seconds["many"], seconds["none"], strict=True)
-    costs = [(many - none) / more for many, none in pairs]
+    costs = [(many - none) / count for many, none in pairs]
     step = [none / asked.steps for none in seconds["none"]]
     rows = [
         ["one step", *_milliseconds(step)],
-        ["training stands still for a checkpoint", *_milliseconds([stood / (more + 1) for stood in still])],
-        ["a checkpoint, all in all", *_milliseconds(costs)],
+        ["training waits for a checkpoint", *_milliseconds([waiting / (count + 1) for waiting in waits])],
+        ["a checkpoint in total", *_milliseconds(costs)],
     ]
     print(tables.plain(["milliseconds", "median", "least", "most"], rows, right=("median", "least", "most")))
     share = statistics.median(costs) / DEFAULT
-    print(f"at the default rhythm of {DEFAULT} s: {share:.3%} of the time")
+    print(f"with the default interval of {DEFAULT} s: {share:.3%} of the time")
     return 0
 
 
 def _run(experiment, interval: Interval) -> tuple[float, float]:
-    """Seconds of a run's steps and checkpoints, and of the latter alone."""
+    """Seconds of a run's steps and checkpoints together, and of the checkpoints alone."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = RunFolder.create(Path(temporary) / "run")
         timings = fit(

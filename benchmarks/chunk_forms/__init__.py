@@ -1,1 +1,1 @@
-"""Which form of a chunk of steps is fastest: a compiled loop, or queued calls."""
+"""The fastest way to run a chunk of steps: `python -m benchmarks chunk-forms`."""

@@ -1,7 +1,7 @@
-"""Which form of a chunk is fastest: `python -m benchmarks chunk-forms WORKLOAD`.
+"""The fastest way to run a chunk of steps: `python -m benchmarks chunk-forms WORKLOAD`.
 
-The same steps as a compiled loop, as a compiled loop of four steps a turn, and as calls of one compiled step
-that JAX queues, in rounds that alternate. The table in `ganjax/training/chunks.py` is made by this.
+The same steps are run in alternating rounds as a compiled loop, as a compiled loop with four steps in each
+iteration, and as queued calls of one compiled step. The table in `ganjax/training/chunks.py` comes from here.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ WORKLOADS: dict[str, tuple[Callable[[], ganjax.GAN], int, int]] = {
     "DCGAN 32 px, width 32": (_dcgan, 64, 8),
     "cartoon": (_cartoon, 16, 8),
 }
-"""name: (GAN, batch, steps in a chunk)"""
+"""name: (function that makes the GAN, batch, steps in a chunk)"""
 
 
 def main(words: Sequence[str]) -> None:
-    """Run `python -m benchmarks chunk-forms` with these words: time every form of one GAN's chunk."""
+    """Time each form of the chunk of one workload, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks chunk-forms", description=__doc__)
-    parser.add_argument("workload", choices=WORKLOADS)
-    parser.add_argument("--rounds", type=int, default=5, help="alternating rounds (default 5)")
+    parser.add_argument("workload", choices=WORKLOADS, metavar="WORKLOAD", help="; ".join(WORKLOADS))
+    parser.add_argument("--rounds", type=int, default=5, help="number of alternating rounds (default 5)")
     asked = parser.parse_args(words)
     build, batch, steps = WORKLOADS[asked.workload]
     keep_freed_memory(one_arena="MLP" not in asked.workload)
-    print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}; ms a step, median (least to most)")
+    print(f"JAX {jax.__version__} on {jax.devices()[0].device_kind}; ms per step, median (least to most)")
     for form, times in measure(stateless.without_values(build), batch, steps, asked.rounds).items():
         middle = 1000 * statistics.median(times)
         extent = f"({1000 * min(times):.4f} to {1000 * max(times):.4f})"
@@ -62,7 +62,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def measure(gan: ganjax.GAN, batch: int, steps: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds a step of every form, one entry a round."""
+    """Seconds per step of every form, one entry for each round."""
     source = Resident(jax.random.uniform(jax.random.key(0), (8 * batch, *gan.sample_shape), minval=-1))
     forms: dict[str, Any] = {
         "compiled": chunks._compiled_chunk(gan, batch, steps),
@@ -76,13 +76,13 @@ def measure(gan: ganjax.GAN, batch: int, steps: int, rounds: int) -> dict[str, l
             start = time.perf_counter()
             states[form], metrics = chunk(states[form], source, jax.random.key(2), steps)
             jax.block_until_ready((states[form], metrics))
-            if round_ > 0:  # the first compiles
+            if round_ > 0:  # the first one compiles
                 times[form].append((time.perf_counter() - start) / steps)
     return times
 
 
 def unrolled_chunk(gan: ganjax.GAN, batch: int, capacity: int) -> chunks.Chunk:
-    """A compiled loop whose body holds several steps."""
+    """A chunk as a compiled loop with several steps in its body."""
 
     def chunk(state, source, data_key, steps):
         plan = source.plan(data_key, state.step, capacity, batch)

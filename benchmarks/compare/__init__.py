@@ -1,1 +1,1 @@
-"""Two result folders of the throughput suite, side by side."""
+"""Two results of the throughput suite compared: `python -m benchmarks compare`."""

@@ -1,7 +1,7 @@
-"""`python -m benchmarks compare A B`: two runs of the suite side by side.
+"""`python -m benchmarks compare A B`: two results of the throughput suite side by side.
 
-A row is flagged when the two have no time in common: every round of one was slower than every round of the
-other. Times of two machines always differ so; there it is the ratios to TensorFlow that tell something.
+A row is marked if every round of one result was slower than every round of the other. On two machines, times
+always differ, so compare the ratios to TensorFlow instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RIGHT = ("A ms", "B ms", "B's speed", "A x TensorFlow", "B x TensorFlow")
 
 
 class Pair(NamedTuple):
-    """One row in both runs, and its ratios to the best TensorFlow path there."""
+    """A row that both results have, and its ratios to the best TensorFlow path in each."""
 
     before: Row
     after: Row
@@ -36,19 +36,19 @@ def main(words: list[str] | None = None) -> None:
     """Print the comparison.
 
     Raises:
-        UserError: a folder has no results, or they follow another schema.
+        UserError: a folder has no results, or they have another schema.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks compare", description="Two runs of the suite side by side."
+    parser = argparse.ArgumentParser(prog="python -m benchmarks compare", description=__doc__)
+    parser.add_argument(
+        "a", type=Path, metavar="A", help="folder with results of throughput, or a results.json"
     )
-    parser.add_argument("a", type=Path, metavar="A", help="folder of a run, or its results.json")
-    parser.add_argument("b", type=Path, metavar="B", help="another")
+    parser.add_argument("b", type=Path, metavar="B", help="another one")
     asked = parser.parse_args(words)
     print(compare(load(asked.a), load(asked.b)))
 
 
 def compare(a: Results, b: Results) -> str:
-    """The comparison as text: machines and what else differs, a table, and rows that only one run has."""
+    """The comparison as text: machines, settings and versions that differ, a table, and unmatched rows."""
     pairs, only_a, only_b = matched(a["rows"], b["rows"])
     parts = [
         f"{name}: {one['date'][:10]}, {machine.sentence(one['machine'])}"
@@ -61,7 +61,7 @@ def compare(a: Results, b: Results) -> str:
         f"only in {name}: {_name(row)}" for name, rows in (("A", only_a), ("B", only_b)) for row in rows
     ]
     changed = sum(change(seconds(pair.before), seconds(pair.after)) is not None for pair in pairs)
-    parts.append(f"{changed} of {len(pairs)} rows changed by more than their rounds spread.")
+    parts.append(f"{changed} of {len(pairs)} rows changed by more than the spread of their rounds.")
     return "\n".join(parts)
 
 
@@ -78,14 +78,14 @@ def matched(a: Sequence[Row], b: Sequence[Row]) -> tuple[list[Pair], list[Row], 
 
 
 def change(before: Spread | None, after: Spread | None) -> float | None:
-    """`after` over `before`, by their medians, or None when the rounds of the two overlap."""
+    """The ratio of the medians, `after / before`, or None if the rounds of the two overlap."""
     if before is None or after is None or (after.low <= before.high and before.low <= after.high):
         return None
     return after.median / before.median
 
 
 def differences(a: Results, b: Results) -> list[str]:
-    """Settings and versions that the runs do not share, one line each."""
+    """Settings and versions that differ, one line each."""
     lines = [
         f"{name.replace('_', ' ')}: A {a['settings'].get(name)}, B {b['settings'].get(name)}"
         for name in sorted(a["settings"].keys() | b["settings"].keys())

@@ -1,1 +1,1 @@
-"""Seconds of many seeds as one population, and one after the other."""
+"""Training many seeds as one population, or one after another: `python -m benchmarks populations`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks populations`: many seeds as one population, and one after the other."""
+"""`python -m benchmarks populations`: the time to train many seeds together, or one after another."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import tyro
 
 from benchmarks import machine
 from benchmarks.populations import report
-from benchmarks.reproducibility.command import without_folders
 from benchmarks.throughput import results
-from benchmarks.workers import ROOT, WorkerProcess, Conditions, WorkerFailed
+from benchmarks.workers import ROOT, Conditions, WorkerFailed, WorkerProcess
 from ganjax.cli.parsing import choose, parse
 from ganjax.experiments import LANDSCAPES
 from ganjax.system.errors import UserError
@@ -25,12 +24,12 @@ from ganjax.system.errors import UserError
 PROG = "python -m benchmarks populations"
 SCHEMA = "populations 1"
 MOST_SEEDS = 4096
-CLOSE = 1e-3  # relatively, first losses of one seed: the same but for rounding
+CLOSE = 1e-3  # largest relative difference of a seed's first losses in two ways of training
 
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """What is trained: an experiment, what is changed in it, and for how many steps."""
+    """What is trained: an experiment, the settings that are changed, and the number of steps."""
 
     experiment: str
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -38,37 +37,37 @@ class Workload:
 
 
 WORKLOADS = {name: Workload(name) for name in LANDSCAPES} | {
-    # Whose steps are so short that there is something to share.
+    # Its steps are so short that most of their time is overhead, which a population shares.
     "ring-16": Workload("ring", {"width": 16, "batch": 64}, 2000),
 }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Seconds to train 1, 4, 16 and 64 seeds of a toy GAN, as one population and one after the other.
+    """Measure the time to train 1, 4, 16 and 64 seeds of a toy GAN, as one population and one after another.
 
     python -m benchmarks populations
 
     python -m benchmarks populations ring ring-16 --rounds 5
 
-    Each way has a process of its own, which compiles and warms up before anything is timed; rounds alternate
-    between them. Exits with 1 when a way failed, or did not do the same work as the others.
+    Each way of training has its own process, which compiles and warms up first; then rounds alternate between
+    the processes. The exit code is 1 if a process failed, or did not do the same work as the others.
     """
 
     workloads: tyro.conf.Positional[tuple[str, ...]] = ("ring",)
-    """Landscapes with their own recipe and batch, or ring-16: the ring's with MLPs 3x16, batches of 64."""
+    """Toy experiments with their own settings, or ring-16: the ring with MLPs 3x16 and batches of 64."""
     seeds: tuple[int, ...] = (1, 4, 16, 64)
-    """How many, each in a table row of its own."""
+    """Numbers of seeds, each measured separately."""
     alone: int = 4
-    """Most seeds that are trained one after the other; the time of more is reckoned from so many."""
+    """Train at most this many seeds one after another; the time of more is extrapolated."""
     steps: int | None = None
-    """Of each seed; by default 100, and 2000 for ring-16."""
+    """Steps of each seed; by default 100, and 2000 for ring-16."""
     rounds: int = 3
-    """In each of which every way is timed once."""
+    """Number of rounds; each times every way of training once."""
     device: Literal["cpu", "gpu"] = "cpu"
-    """With which."""
+    """Device to train on."""
     quick: bool = False
-    """The same as --seeds 1 3 --alone 2 --steps 10 --rounds 1: whether it works, not how fast it is."""
+    """Only check that the command works: the same as --seeds 1 3 --alone 2 --steps 10 --rounds 1."""
     out: Path | None = None
     """Folder for results.json and README.md; by default benchmarks/results/populations-MACHINE-DATE."""
 
@@ -77,10 +76,10 @@ Say = Callable[[str], None]
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the command line `words`; returns 0, or 1 when a way failed or did other work.
+    """Run the command; returns 0, or 1 if a process failed or did other work.
 
     Raises:
-        UserError: a mistake the user can mend.
+        UserError: options are wrong.
     """
     options = checked(parse(Options, words, PROG))
     here = machine.describe(0 if options.device == "gpu" else None)
@@ -89,11 +88,11 @@ def main(words: Sequence[str]) -> int:
     print(machine.sentence(here), flush=True)
     found: results.Results = {
         "schema": SCHEMA,
-        "command": ["python", "-m", "benchmarks", "populations", *without_folders(words)],
+        "command": machine.command_line("populations", words),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "quick": options.quick,
         "machine": here,
-        # Before anything is started here: what others were doing.
+        # Before anything is started: the load of other programs.
         "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "settings": {"rounds": options.rounds, "alone": options.alone, "device": options.device},
         "versions": {},
@@ -109,17 +108,17 @@ def main(words: Sequence[str]) -> int:
 
 
 def checked(options: Options) -> Options:
-    """The options, `quick` among them carried out.
+    """The options after `quick` has been applied.
 
     Raises:
-        UserError: they make no sense.
+        UserError: they are wrong.
     """
     for name in options.workloads:
-        choose(name, WORKLOADS, "GAN")
+        choose(name, WORKLOADS, "workload")
     if options.quick:
         options = dataclasses.replace(options, seeds=(1, 3), alone=2, steps=10, rounds=1)
     if not options.workloads or not options.seeds:
-        raise UserError("at least one GAN and one number of seeds are needed")
+        raise UserError("at least one workload and one number of seeds are needed")
     for flag, value, most in (
         *(("seeds", count, MOST_SEEDS) for count in options.seeds),
         ("alone", options.alone, MOST_SEEDS),
@@ -132,7 +131,7 @@ def checked(options: Options) -> Options:
 
 
 def measured(options: Options, say: Say) -> Iterator[tuple[list[results.Row], dict[str, str]]]:
-    """The rows of one GAN and number of seeds after another, and the versions they are of."""
+    """The rows of each workload and number of seeds, and the versions they were measured with."""
     for name in options.workloads:
         for seeds in options.seeds:
             say(f"{name}, {seeds} seeds")
@@ -145,14 +144,14 @@ def measured(options: Options, say: Say) -> Iterator[tuple[list[results.Row], di
 
 
 class Ways:
-    """The ways of training so many seeds of a GAN, each a process, of which one works at a time.
+    """The ways of training some seeds of a workload. Each has its own process, and only one works at a time.
 
     Args:
-        name: the GAN's.
-        seeds: how many.
-        options: see there.
-        folder: for what the processes say.
-        say: called with a line of progress now and then.
+        name: name of the workload.
+        seeds: number of seeds.
+        options: of the command.
+        folder: for the log files of the processes.
+        say: called with lines of progress.
     """
 
     def __init__(self, name: str, seeds: int, options: Options, folder: Path, say: Say) -> None:
@@ -160,10 +159,10 @@ class Ways:
         self.workload = WORKLOADS[name]
         self.steps = options.steps or self.workload.steps
         self.versions: dict[str, str] = {}
-        self._begun: list[tuple[results.Row, WorkerProcess]] = []
+        self._started: list[tuple[results.Row, WorkerProcess]] = []
 
     def rows(self) -> list[results.Row]:
-        """A row for each way: one after the other, a population as it chooses, and all at once."""
+        """A row for each way: one after another, a population with its own choice of groups, all at once."""
         alone = self._row(0)
         rows = [alone, chosen := self._row(None)]
         if chosen["group"] not in (None, self.seeds):
@@ -181,15 +180,15 @@ class Ways:
         return rows
 
     def stop(self) -> None:
-        """End all processes, whatever they are doing."""
-        for _, worker in self._begun:
+        """Kill all processes, whatever they are doing."""
+        for _, worker in self._started:
             worker.stop()
 
     def _row(self, group: int | None) -> results.Row:
-        """A process that has compiled and warmed up, and its row; the error is there if it has not."""
+        """Start a process, let it compile and warm up, and return its row, with an error if that failed."""
         trained = min(self.seeds, self.options.alone) if group == 0 else self.seeds
         row: results.Row = {
-            "GAN": self.name,
+            "workload": self.name,
             "seeds": self.seeds,
             "steps": self.steps,
             "way": "one after another" if group == 0 else "population",
@@ -206,11 +205,11 @@ class Ways:
         conditions = Conditions(self.options.device, one_arena=False)
         worker = WorkerProcess(
             [sys.executable, "-m", "benchmarks.populations.worker", self.options.device],
-            self.folder / f"{len(self._begun)}.log",
+            self.folder / f"{len(self._started)}.log",
             conditions.environment("float32", False),
             ROOT,
         )
-        self._begun.append((row, worker))
+        self._started.append((row, worker))
 
         def begin(row: results.Row, worker: WorkerProcess) -> None:
             self.versions = worker.hello()["versions"]
@@ -230,8 +229,8 @@ class Ways:
         return row
 
     def _ask(self, row: results.Row, do: Callable[[results.Row, WorkerProcess], None]) -> None:
-        """`do(row, its process)`, unless that has failed; if it does now, the row says so."""
-        (worker,) = (worker for each, worker in self._begun if each is row)
+        """Call `do(row, its process)` unless the process has failed; if it fails now, the row says so."""
+        (worker,) = (worker for each, worker in self._started if each is row)
         if row["error"] is None:
             try:
                 do(row, worker)
@@ -240,10 +239,10 @@ class Ways:
                 self.say(f"  {report.way(row)}: {error}")
 
     def _compare(self, row: results.Row, alone: results.Row) -> None:
-        """Whether a seed's first loss is the same in both ways, but for rounding; else the row says so."""
+        """Note an error in the row if first losses differ between the two ways by more than rounding."""
         for one, other in zip(row["first_losses"], alone["first_losses"], strict=False):
             if not abs(one - other) <= CLOSE * abs(other) and row["error"] is None:
-                row["error"] = f"other work: a first loss of {one:.6g}, {other:.6g} one after another"
+                row["error"] = f"other work: a first loss of {one:.6g}, but {other:.6g} one after another"
 
 
 def _remember_memory(row: results.Row, worker: WorkerProcess) -> None:

@@ -1,4 +1,4 @@
-"""The table of `python -m benchmarks populations`, for a terminal and for the README.md of its folder."""
+"""The tables of `python -m benchmarks populations`, for a terminal and for the README.md of its folder."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from ganjax.system.files import atomic
 FILE = "README.md"
 
 COLUMNS = {
-    "seeds": "how many are trained",
-    "way": "one after another: by the program of a single run, compiled once; population: as one program of "
-    "`ganjax.populations`, whose device steps so many members at once (by `vmap`) and the others after them",
-    "seconds": "from the seeds' keys to all trained states, compiling excluded: median (least to most) over "
-    "the rounds. ≈: so many seeds were not trained one after the other; see above",
-    "steps/s of a seed": "steps that every seed takes in a second, while all are trained",
-    "ms a step and seed": "those seconds, by steps and seeds",
-    "ratio": "seconds one after another over those of this way, round by round: above 1, the population is "
-    "faster",
-    "compile": "seconds to the end of the first step, once",
-    "peak memory": "while training: of the whole process (CPU) or on the device (GPU); without the "
-    "compiler's on a CPU",
+    "seeds": "number of seeds",
+    "way": "one after another: with the program of a single run, compiled once; population: as one program "
+    "of `ganjax.populations`, which trains the given number of members at once (by `vmap`), then the next",
+    "seconds": "time from the seeds' keys to all trained states without compiling: median (least to most) "
+    "over the rounds. ≈: extrapolated from fewer seeds",
+    "steps/s of a seed": "steps per second of every seed, while all are trained",
+    "ms a step and seed": "seconds divided by steps and seeds",
+    "ratio": "seconds one after another divided by those of this way, round by round: above 1, the "
+    "population is faster",
+    "compile": "seconds until the end of the first step, once",
+    "peak memory": "while training: of the whole process (CPU) or on the device (GPU); on a CPU without that "
+    "of compiling",
 }
 READING = """\
-A population saves what a step does not need arithmetic for: the price of calling, and of each of a step's
-many small operations, which all members at once then share. Where one member's step keeps the processor at
-work, nothing is left to share, and the seconds grow with the seeds whichever way. **ms a step and seed**
-tells which it is: where it is the same for one seed and for many, nothing was left. Compiling is the same
-for any number of seeds one after another; all at once, it may take longer."""
+A population saves overhead: that of calls, and that of a step's many small operations, which its members
+share. If the step of a single member already keeps the processor busy, there is no overhead to share, and the
+time grows with the number of seeds in every way of training. **ms a step and seed** shows this: it is then
+the same for one seed and for many. One after another, compiling takes the same time for any number of seeds;
+as a population, it may take longer."""
 CHECKED = """\
-Every way begins from the same keys, and a seed's loss in its first step is the same in all but for rounding;
-a way of which that is not true is marked. Every raw timing is in `results.json`."""
+All ways begin with the same keys, and each seed's loss in the first step is the same in all ways up to
+rounding; a way for which it is not is marked. All timings are in `results.json`."""
 RIGHT = tuple(name for name in COLUMNS if name != "way")
 
 
 def save(folder: str | Path, results: Results) -> Path:
-    """Write the folder's `README.md`; the path is returned."""
+    """Write the folder's `README.md`, and return its path."""
     with atomic(Path(folder) / FILE) as path:
         path.write_text(readme(results))
     return Path(folder) / FILE
 
 
 def readme(results: Results) -> str:
-    """Machine, command, what was found, a table for each GAN, and what its columns mean, as Markdown."""
+    """Machine, command, findings, a table for each workload, and the meaning of its columns, as Markdown."""
     settings = results["settings"]
     parts = [
         f"# Seeds as one population, and one after another, {results['date'][:10]}",
@@ -55,18 +55,18 @@ def readme(results: Results) -> str:
         f"```bash\n{shlex.join(results['command'])}\n```",
     ]
     if results["quick"]:
-        parts.append("A quick look, at whether it works: quote no figure of it.")
+        parts.append("A quick run, only to check that the command works: do not quote its figures.")
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     load = results["load_before"]
-    before = f"; load average of the minute before: {load:.2f}" if load is not None else ""
+    before = f" Load average of the minute before: {load:.2f}." if load is not None else ""
     parts.append(
-        f"{versions}. A process for each way. Rounds: {settings['rounds']}, in each of which every way "
-        f"trains its seeds once, in an order that moves on by one a round{before}."
+        f"{versions}. Each way of training has its own process. In each of {settings['rounds']} rounds, "
+        f"every way trains its seeds once; each round starts with the next way.{before}"
     )
-    if any(reckoned(row) for row in results["rows"]):
+    if any(extrapolated(row) for row in results["rows"]):
         parts.append(
-            f"**One after the other, at most {settings['alone']} seeds are trained; for more, the seconds of "
-            f"{settings['alone']} are multiplied** (≈), round by round."
+            f"**One after another, at most {settings['alone']} seeds are trained; for more, the time of "
+            f"{settings['alone']} is multiplied** (≈), round by round."
         )
     for workload, rows in _workloads(results):
         parts += [f"## {workload}, {rows[0]['steps']} steps"]
@@ -81,7 +81,7 @@ def readme(results: Results) -> str:
 
 
 def terminal(results: Results) -> str:
-    """A plain table for each GAN."""
+    """A plain table for each workload."""
     parts = []
     for workload, rows in _workloads(results):
         parts += [f"{workload}, {rows[0]['steps']} steps", plain(list(COLUMNS), cells(rows), RIGHT)]
@@ -94,7 +94,7 @@ def way(row: Row) -> str:
     if row["way"] != "population":
         return row["way"]
     group = row["group"]
-    if group is None:  # it failed before it had chosen
+    if group is None:  # it failed before the group was chosen
         return "population"
     if row["seeds"] == 1:
         return "population of one"
@@ -102,8 +102,8 @@ def way(row: Row) -> str:
     return f"population, {how}" + " (its choice)" * row["chosen"]
 
 
-def reckoned(row: Row) -> bool:
-    """Whether the seconds of all seeds follow from those of fewer."""
+def extrapolated(row: Row) -> bool:
+    """Whether the time of all seeds is computed from that of fewer."""
     return row["trained"] < row["seeds"]
 
 
@@ -113,7 +113,7 @@ def seconds(row: Row) -> list[float]:
 
 
 def ratio(row: Row, alone: Row) -> Spread | None:
-    """How many times as fast as one after another, round by round; None where either failed."""
+    """How many times as fast as one after another, round by round; None if either failed."""
     if row["error"] or alone["error"] or not row["seconds"]:
         return None
     return spread([one / this for one, this in zip(seconds(alone), seconds(row), strict=True)])
@@ -131,7 +131,7 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
                 [
                     str(row["seeds"]),
                     way(row),
-                    "failed" if times is None else "≈ " * reckoned(row) + _figure(times),
+                    "failed" if times is None else "≈ " * extrapolated(row) + _figure(times),
                     digits(row["steps"] / times.median) if times else "",
                     digits(1000 * times.median / row["steps"] / row["seeds"]) if times else "",
                     "1" if row is alone else _figure(found) if found else "",
@@ -143,7 +143,7 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def findings(rows: Sequence[Row]) -> Iterator[str]:
-    """What the table says of the largest number of seeds, a sentence for each way of a population."""
+    """A sentence for each way of training a population, about the largest number of seeds."""
     alone, members = max(_counts(rows), key=lambda pair: pair[0]["seeds"])
     for row in members:
         found = None if row is alone else ratio(row, alone)
@@ -154,7 +154,7 @@ def findings(rows: Sequence[Row]) -> Iterator[str]:
         elif found.high < 1:
             how = f"{digits(1 / found.median)} times as slow as one after another"
         else:
-            how = "no faster and no slower than one after another, beyond what rounds differ by"
+            how = "as fast as one after another, within the spread of the rounds"
         yield f"{row['seeds']} seeds, {way(row)}: {how}."
 
 
@@ -164,12 +164,12 @@ def _figure(found: Spread) -> str:
 
 def _workloads(results: Results) -> Iterator[tuple[str, list[Row]]]:
     rows = results["rows"]
-    for workload in dict.fromkeys(row["GAN"] for row in rows):
-        yield workload, [row for row in rows if row["GAN"] == workload]
+    for workload in dict.fromkeys(row["workload"] for row in rows):
+        yield workload, [row for row in rows if row["workload"] == workload]
 
 
 def _counts(rows: Sequence[Row]) -> Iterator[tuple[Row, list[Row]]]:
-    """For each number of seeds the row of one after another, and all rows."""
+    """For each number of seeds, the row of training one after another, and all rows."""
     for count in dict.fromkeys(row["seeds"] for row in rows):
         members = [row for row in rows if row["seeds"] == count]
         yield next(row for row in members if row["way"] != "population"), members

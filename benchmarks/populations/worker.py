@@ -1,16 +1,16 @@
-"""A process that trains seeds, together or one after the other, started as
-`python -m benchmarks.populations.worker DEVICE` with "cpu" or "gpu".
+"""A process that trains seeds, together or one after another.
 
-A JSON object a line on its standard input, one back for each:
+It is started as `python -m benchmarks.populations.worker DEVICE` with "cpu" or "gpu". It reads JSON objects
+from its standard input, one on each line, and answers each with one:
 
     {"do": "begin", "experiment": name, "settings": {...}, "steps": n, "seeds": n, "group": n, 0 or null}
-                    -> {"compile_seconds": s, "group": n, "losses": [D's of each seed in its first step]}
-    {"do": "run"}   -> {"seconds": from the seeds' keys to their trained states, all of them}
+                    -> {"compile_seconds": s, "group": n, "losses": [D's loss in the first step of each seed]}
+    {"do": "run"}   -> {"seconds": from the seeds' keys to all trained states}
     {"do": "memory"} -> {"bytes": most used since "begin", "kind": "resident set" or "device"}
 
-A group of n trains a population, n at once; null lets `populations.train` choose; 0 trains one seed after the
-other by the program of a single run. The first line comes unasked: {"versions": {...}};
-`benchmarks.throughput.workers` has the rest.
+A group of n trains a population with n members at once; with null, `populations.train` chooses the group; 0
+trains one seed after another with the program of a single run. The first line that it sends is
+{"versions": {...}}; see also `benchmarks.workers`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from benchmarks import workers
 
 
 def main(device: str) -> None:
-    """Answer until the standard input ends."""
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
+    """Answer requests until the standard input ends."""
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras would import it if it is installed)
 
     def begin() -> tuple[dict[str, Any], workers.Answer]:
         from benchmarks.throughput.paths import jax_device
@@ -38,13 +38,13 @@ def main(device: str) -> None:
 
 
 class Worker:
-    """Trains the same seeds again and again, each time from their keys."""
+    """Trains the same seeds repeatedly, each time from their keys."""
 
     way: Any = None
     steps = 0
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a question, as JSON values."""
+        """The answer to a request, as JSON values."""
         match question["do"]:
             case "begin":
                 return self._begin(question)
@@ -71,18 +71,18 @@ class Worker:
         self.steps = question["steps"]
         if group == 0:
             self.way = OneAfterAnother(experiment, seeds, self.steps)
-            enough = 1
+            steps = 1
         else:
             self.way = Together(experiment, seeds, group)
-            # Of a chunk's length: a shorter run would compile a shorter chunk.
-            enough = capacity_for(self.steps, experiment.batch * seeds)
-        compile_seconds, losses = self.way.train(enough)
+            # As many steps as a chunk has: a shorter run would compile a shorter chunk.
+            steps = capacity_for(self.steps, experiment.batch * seeds)
+        compile_seconds, losses = self.way.train(steps)
         protocol.settle()
         return {"compile_seconds": compile_seconds, "group": self.way.group, "losses": losses}
 
 
 class OneAfterAnother:
-    """Each seed as `ganjax train` makes it of its key: one program, compiled once."""
+    """Trains each seed as `ganjax train` does, with one program that is compiled once."""
 
     group = 0
 
@@ -99,7 +99,7 @@ class OneAfterAnother:
         self.source = jax.device_put(experiment.load(False)[0])
 
     def train(self, steps: int) -> tuple[float, list[float]]:
-        """Train all; returns the seconds up to the end of each first chunk, and the first losses."""
+        """Train all seeds; returns the seconds until the end of each first chunk, and the first losses."""
         import jax
 
         from benchmarks.toy_tables.measures import keys
@@ -109,11 +109,11 @@ class OneAfterAnother:
 
         clock, losses = Clock(), []
         for seed in range(self.seeds):
-            its = keys(seed)
+            seed_keys = keys(seed)
             with clock("compile"):
-                state = jax.block_until_ready(initial_state(self.experiment, its.init))
+                state = jax.block_until_ready(initial_state(self.experiment, seed_keys.init))
             chunk_plan = ChunkPlan(0, steps, (), self.capacity)
-            for result in run_chunks(self.chunk, state, self.source, its.data, chunk_plan, clock):
+            for result in run_chunks(self.chunk, state, self.source, seed_keys.data, chunk_plan, clock):
                 state = result.state
                 if result.first == 0:
                     losses.append(float(result.rows["discriminator_loss"][0]))
@@ -122,10 +122,10 @@ class OneAfterAnother:
 
 
 class Together:
-    """All seeds as one population.
+    """Trains all seeds as one population.
 
     Attributes:
-        group: members that are stepped at once; None before the first training, where that is to choose.
+        group: members that are trained at once; None before the first training, if that chooses it.
     """
 
     def __init__(self, experiment: Any, seeds: int, group: int | None) -> None:
@@ -140,7 +140,7 @@ class Together:
         self.source = experiment.load(False)[0]
 
     def train(self, steps: int) -> tuple[float, list[float]]:
-        """Train all; returns the seconds up to the end of the first chunk, and the first losses."""
+        """Train all seeds; returns the seconds until the end of the first chunk, and the first losses."""
         import jax
 
         from ganjax import populations

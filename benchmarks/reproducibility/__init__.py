@@ -1,1 +1,1 @@
-"""Under which conditions runs are the same to the bit."""
+"""Which conditions leave a run the same bit for bit: `python -m benchmarks reproducibility`."""

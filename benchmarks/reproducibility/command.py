@@ -1,8 +1,8 @@
-"""`python -m benchmarks reproducibility`: under which conditions two runs are the same to the bit.
+"""`python -m benchmarks reproducibility`: which conditions leave a run the same bit for bit.
 
-Small runs of a few experiments are made under each condition of `reproducibility_conditions`, every one in
-a fresh process (`small_run`), and compared with the usual one: digests of the state at named steps, arrays
-after the first and the last, scores.
+Short runs of a few experiments are made under each of the conditions in conditions.py, each in a new process
+(small_run.py), and compared with the usual run: digests of the state at some steps, arrays after the first
+and the last step, and scores.
 """
 
 from __future__ import annotations
@@ -30,25 +30,31 @@ PROG = "python -m benchmarks reproducibility"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Under which conditions two runs are the same to the bit."""
+    """Find out which conditions leave a run the same bit for bit.
+
+    python -m benchmarks reproducibility
+
+    python -m benchmarks reproducibility --experiments ring --conditions threads-1 threads-4
+    """
 
     out: Path | None = None
-    """Folder; by default benchmarks/results/reproducibility-MACHINE-DATE. What it has of others stays."""
+    """Folder for results.json and README.md; results of other experiments in it are kept. By default
+    benchmarks/results/reproducibility-MACHINE-DATE."""
     experiments: tuple[str, ...] = EXPERIMENTS
-    """What is trained."""
+    """Experiments to train."""
     conditions: tuple[str, ...] = ()
     """Names of conditions to measure; by default all."""
     steps: int = 100
-    """Length of each run."""
+    """Steps of each run."""
     python: tuple[str, ...] = ()
-    """Other interpreters, with ganjax's dependencies, to compare with this one."""
+    """Other Python interpreters, with ganjax's dependencies installed, to compare with this one."""
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the command line `words`; returns 0, or 1 when a run failed.
+    """Run the command; returns 0, or 1 if a run failed.
 
     Raises:
-        UserError: there is no such experiment or condition, or `--steps` is no length.
+        UserError: there is no such experiment or condition, or `--steps` is too small.
     """
     options = parse(Options, words, PROG)
     conditions = chosen(options)
@@ -56,11 +62,11 @@ def main(words: Sequence[str]) -> int:
     folder = options.out or ROOT / "benchmarks/results" / (
         f"reproducibility-{machine.slug(here)}-{datetime.date.today()}"
     )
-    command = ["python", "-m", "benchmarks", "reproducibility", *without_folders(words)]
-    found = report.opened(folder, here, command, options.experiments)
+    command = machine.command_line("reproducibility", words)
+    found = report.load(folder, here, command, options.experiments)
     for experiment in options.experiments:
         with tempfile.TemporaryDirectory() as scratch:
-            for row in measured(experiment, options.steps, conditions, Path(scratch)):
+            for row in measure(experiment, options.steps, conditions, Path(scratch)):
                 found["rows"].append(row)
                 print(report.line(row), flush=True)
                 report.save(folder, found)
@@ -69,7 +75,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def chosen(options: Options) -> dict[str, Condition]:
-    """The conditions asked for, and those they are compared with."""
+    """The requested conditions, and those with which they are compared."""
     from ganjax.experiments import EXPERIMENTS as KNOWN
 
     for name in options.experiments:
@@ -82,26 +88,26 @@ def chosen(options: Options) -> dict[str, Condition]:
     return {name: condition for name, condition in known.items() if name in wanted | {USUAL}}
 
 
-def measured(
+def measure(
     experiment: str, steps: int, conditions: Mapping[str, Condition], scratch: Path
 ) -> Iterator[dict[str, Any]]:
-    """One row of each condition after another, compared with the one it names."""
+    """A row for each condition, which compares its run with that of another condition."""
     done: dict[str, dict[str, Any]] = {}
     for name, condition in conditions.items():
         if experiment not in condition.experiments and experiment in EXPERIMENTS:
             continue
-        runs = carried_out(name, condition, experiment, steps, scratch)
+        runs = run_condition(name, condition, experiment, steps, scratch)
         done[name] = runs[0]
         other = None if name == USUAL else done[condition.against]
-        # Of two at once the one that is further off counts.
+        # Of two runs at the same time, a different or failed one counts.
         rows = [report.row(experiment, name, condition, run, other) for run in runs]
         yield max(rows, key=lambda row: row["first_difference"] is not None or row["error"] is not None)
 
 
-def carried_out(
+def run_condition(
     name: str, condition: Condition, experiment: str, steps: int, scratch: Path
 ) -> list[dict[str, Any]]:
-    """What the processes said, each with its `folder`, or an `error` of one line."""
+    """Run the processes of a condition; returns the output of each, its `folder`, and its `error` or None."""
     settings = {"experiment": experiment, "steps": steps, **condition.settings}
     if condition.cache:
         settings["compilations"] = str(scratch / condition.cache)
@@ -125,13 +131,13 @@ def carried_out(
                 env=environment(condition),
             )
         started.append((folder, process))
-    return [_said(folder, process) for folder, process in started]
+    return [_output(folder, process) for folder, process in started]
 
 
 def environment(condition: Condition) -> dict[str, str]:
-    """This process's environment, but for what changes how JAX computes; and what the condition adds."""
-    ours = ("MALLOC_", "JAX_", "XLA_", "NPROC", "PJRT_NPROC", "PYTHONPATH", "KERAS_")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    """A run's environment: this process's without variables that change JAX, plus the condition's."""
+    excluded = ("MALLOC_", "JAX_", "XLA_", "NPROC", "PJRT_NPROC", "PYTHONPATH", "KERAS_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(excluded)}
     usual = {
         "PYTHONPATH": str(ROOT),
         "KERAS_BACKEND": "jax",
@@ -141,14 +147,9 @@ def environment(condition: Condition) -> dict[str, str]:
     return inherited | usual | dict(condition.environment)
 
 
-def without_folders(words: Sequence[str]) -> list[str]:
-    """Absolute paths by their last parts: results are read by others, on other machines."""
-    return [Path(word).name if Path(word).is_absolute() else word for word in words]
-
-
-def _said(folder: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
+def _output(folder: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
     output, _ = process.communicate()
     if process.returncode:
-        lines = (folder / "log").read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        lines = (folder / "log").read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
         return {"folder": folder, "error": f"ended with {process.returncode}: {lines[-1]}"}
     return json.loads(output.splitlines()[-1]) | {"folder": folder, "error": None}

@@ -1,4 +1,4 @@
-"""Under which conditions a run is made again: one at a time differs from the usual ones."""
+"""The conditions under which a run is repeated; each differs from the usual ones in one respect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 USUAL = "usual"
 EXPERIMENTS = ("original-toy", "ring", "cartoon")
-_POINTS = ("original-toy", "ring")  # pictures are trained one run after the other, never as a population
+_POINTS = ("original-toy", "ring")  # experiments on pictures are never trained as a population
 _NO_YNNPACK = "--xla_cpu_experimental_ynn_fusion_type="
 
 
@@ -17,14 +17,14 @@ class Condition:
     """One way to make a run.
 
     Attributes:
-        title: what differs, in words, for the table.
-        settings: of a `SmallRun`, but for the experiment and its length.
-        environment: variables added to those of the usual run.
-        at_once: two such processes run side by side.
-        cache: kept programs: None for none, else the name of a folder that runs of that name share.
-        python: interpreter, by default the one that runs the command.
-        against: name of the condition it is compared with.
-        experiments: for which it is measured.
+        title: the difference in words, for the table.
+        settings: of a `SmallRun`, except for the experiment and its length.
+        environment: variables in addition to those of the usual run.
+        at_once: whether two such processes run at the same time.
+        cache: name of a folder for the compilation cache, shared by conditions that name it; None for none.
+        python: interpreter; by default the one that runs the command.
+        against: name of the condition with which it is compared.
+        experiments: those for which it is measured.
     """
 
     title: str
@@ -38,7 +38,7 @@ class Condition:
 
 
 def _instructions(name: str) -> Condition:
-    title = f"told to use no more than {name}: this same processor, not another one"
+    title = f"no instructions beyond {name}, on the same processor"
     return Condition(title, environment={"XLA_FLAGS": f"--xla_cpu_max_isa={name}"})
 
 
@@ -54,9 +54,9 @@ def _population(title: str, *members: int, form: str = "population", **more: Any
 
 
 CONDITIONS: dict[str, Condition] = {
-    USUAL: Condition("a fresh process"),
-    "again": Condition("another fresh process"),
-    "two-at-once": Condition("two processes at once", at_once=True),
+    USUAL: Condition("a new process"),
+    "again": Condition("another new process"),
+    "two-at-once": Condition("two processes at the same time", at_once=True),
     "threads-1": _threads(1),
     "threads-2": _threads(2),
     "threads-4": _threads(4),
@@ -70,12 +70,12 @@ CONDITIONS: dict[str, Condition] = {
     "no-ynnpack-2": _threads(2, _NO_YNNPACK, against="no-ynnpack-1"),
     "no-ynnpack-4": _threads(4, _NO_YNNPACK, against="no-ynnpack-1"),
     "no-threads-in-eigen": Condition(
-        "2 threads, XLA told not to use them in products (--xla_cpu_multi_thread_eigen=false)",
+        "2 threads, not used in matrix products (--xla_cpu_multi_thread_eigen=false)",
         environment={"NPROC": "2", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"},
         against="threads-1",
     ),
     "jitted": Condition("`jit(train_step)` step by step, batches fetched under `jit`", {"form": "jitted"}),
-    "fetched-eagerly": Condition("the same, batches fetched eagerly", {"form": "fetched eagerly"}),
+    "fetched-eagerly": Condition("the same, but batches fetched eagerly", {"form": "fetched eagerly"}),
     "one-step-chunks": Condition("chunks of one step", {"longest": 1}),
     "cut-elsewhere": Condition("chunks of at most 7 steps", {"longest": 7}),
     "other-capacity": Condition("chunks compiled for 500 steps", {"capacity": 500}),
@@ -85,20 +85,22 @@ CONDITIONS: dict[str, Condition] = {
     "population-2": _population("member of a population of 2", 0, 1),
     "population-4": _population("member of a population of 4", 0, 1, 2, 3),
     "population-10": _population("member of a population of 10", *range(10)),
-    "population-others": _population("4, other members beside it", 0, 7, 8, 9, against="population-4"),
-    "population-order": _population("4, in another order", 3, 2, 1, 0, against="population-4"),
+    "population-others": _population(
+        "population of 4 with other members", 0, 7, 8, 9, against="population-4"
+    ),
+    "population-order": _population("population of 4 in another order", 3, 2, 1, 0, against="population-4"),
     "mapped": _population("member of 4 under `lax.map`", 0, 1, 2, 3, form="mapped"),
-    "stock-allocator": Condition("malloc as it is (--stock-allocator)", {"keep_freed_memory": False}),
-    "cache-cold": Condition("compiled programs kept, none there yet", cache="kept"),
-    "cache-warm": Condition("compiled programs kept, and found", cache="kept"),
+    "stock-allocator": Condition("unchanged malloc (--stock-allocator)", {"keep_freed_memory": False}),
+    "cache-cold": Condition("empty compilation cache", cache="kept"),
+    "cache-warm": Condition("compiled programs from the cache", cache="kept"),
     "avx512": _instructions("AVX512"),
     "avx2": _instructions("AVX2"),
     "sse": _instructions("SSE4_2"),
-    "another-seed": Condition("another seed, as a yardstick", {"seed": 1}),
+    "another-seed": Condition("another seed, for comparison", {"seed": 1}),
 }
 
 
 def with_interpreters(pythons: tuple[str, ...]) -> dict[str, Condition]:
-    """`CONDITIONS`, and one for each other interpreter; its title is made of the versions it reports."""
+    """`CONDITIONS`, and one for each other interpreter, whose title has the versions that it reports."""
     others = {f"python-{i}": Condition("", python=python) for i, python in enumerate(pythons, 1)}
     return CONDITIONS | others

@@ -1,4 +1,4 @@
-"""How two small runs are compared, and the table of all of them."""
+"""The comparison of two short runs, and the tables of all comparisons."""
 
 from __future__ import annotations
 
@@ -23,35 +23,37 @@ FILE = "results.json"
 HEADER = ("condition", "compared with", "first step that differs", "after 1 step", "after the last", "scores")
 IDENTICAL = "identical at every digest"
 NOTE = """\
-Columns: "after 1 step" and "after the last" give the largest relative difference of a leaf, max|a - b| /
-max|b|, its path, and in brackets the median over all leaves. Leaves whose gradient is nothing but
-rounding (a bias before a normalisation, or one that a relativistic loss cancels) are moved by Adam by
-whole learning rates at once, whichever way the rounding went: there the largest is of order 1 after one
-step. "scores" is the largest relative difference of a score after the last step; a run this short has not
-converged, and its scores are as far apart as chaos makes them: "another seed" is the yardstick.
+Columns: "after 1 step" and "after the last" have the largest relative difference of a leaf, max|a - b| /
+max|b|, its path, and in brackets the median over all leaves. If the gradient of a leaf is only rounding error
+(a bias before a normalisation, or one that a relativistic loss cancels), Adam moves it by a whole learning
+rate in a random direction: the largest difference is then about 1 after one step. "scores" is the largest
+relative difference of a score after the last step. Such short runs have not converged, so small differences
+have grown; compare with the row "another seed".
 
-Threads are those of XLA's pool, set by the variable `NPROC` (by default as many as cores the process may
-use) and counted in the process. A row on other instructions is this same processor, told to use fewer of
-them (--xla_cpu_max_isa), which reaches only the code that XLA generates: products come from libraries that
-choose by themselves. It says nothing of another processor.
+Threads are those of XLA's pool. Their number is set by the variable `NPROC` (by default the number of cores
+that the process may use), and counted in the process. For rows about other instructions, XLA generates code
+with fewer instructions on the same processor (--xla_cpu_max_isa); matrix products come from libraries that
+choose by themselves. Another processor may give other results.
 
-Not measured: GPU with deterministic kernels (`--xla_gpu_deterministic_ops=true
---xla_gpu_autotune_level=0`): there was no GPU; another processor."""
+Not measured: GPUs with deterministic kernels (`--xla_gpu_deterministic_ops=true --xla_gpu_autotune_level=0`),
+and other processors."""
 
 
-def opened(
+def load(
     folder: Path, here: Mapping[str, Any], command: Sequence[str], experiments: Collection[str]
 ) -> dict[str, Any]:
-    """What `folder` has of other experiments than these, as JSON values, ready for rows of these.
+    """The results in `folder`, as JSON values, without rows of `experiments`, which will be measured again.
 
     Raises:
-        UserError: what is there was measured on another machine.
+        UserError: they were measured on another machine.
     """
     file, earlier = folder / FILE, {"machine": dict(here), "commands": [], "rows": []}
     if file.exists():
         earlier = json.loads(file.read_text())
         if earlier["machine"] != here:
-            raise UserError(f"{file} is of another machine, system or Python: choose another folder by --out")
+            raise UserError(
+                f"{file} is from another machine, system or Python: choose another folder by --out"
+            )
     rows = [row for row in earlier["rows"] if row["experiment"] not in experiments]
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     commands = [*earlier["commands"], list(command)]
@@ -61,7 +63,7 @@ def opened(
 def row(
     experiment: str, name: str, condition: Condition, run: Mapping[str, Any], other: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """A run, and how it differs from `other` (None for the usual run itself), as JSON values."""
+    """A run and its differences from `other` (None for the usual run itself), as JSON values."""
     found: dict[str, Any] = {
         "experiment": experiment,
         "condition": name,
@@ -82,19 +84,22 @@ def row(
 
 
 def interpreter(run: Mapping[str, Any]) -> str:
-    """The versions of a run, in words."""
+    """The versions of a run as text."""
     versions = run.get("versions")
     return f"Python {versions['python']}, JAX {versions['jax']}" if versions else "another interpreter"
 
 
 def first_difference(one: Mapping[str, str], other: Mapping[str, str]) -> int | None:
-    """The first step at which digests differ, of those both have."""
+    """The first step, of those that both runs have, at which the digests differ."""
     return next((int(step) for step in one if one[step] != other.get(step, one[step])), None)
 
 
 def difference(run: Mapping[str, Any], other: Mapping[str, Any], when: str) -> dict[str, Any]:
-    """Of the states after step `when` ("1" or "last"): the `largest` relative difference of a `leaf`, and the
-    `median` over all leaves.
+    """The `largest` relative difference of a `leaf`, and the `median` over all leaves.
+
+    Args:
+        run, other: the two runs.
+        when: "1" or "last": the step after which their states are compared.
     """
     with (
         np.load(run["folder"] / f"{when}.npz", allow_pickle=False) as a,
@@ -106,10 +111,10 @@ def difference(run: Mapping[str, Any], other: Mapping[str, Any], when: str) -> d
 
 
 def relative(a: Any, b: Any) -> float:
-    """Of two arrays: max|a - b| / max|b|, and max|a - b| where b is 0 everywhere."""
+    """max|a - b| / max|b| of two arrays, or max|a - b| if b is 0 everywhere."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    apart, scale = (float(np.max(np.abs(x), initial=0.0)) for x in (a - b, b))
-    return apart / scale if scale else apart
+    largest, scale = (float(np.max(np.abs(x), initial=0.0)) for x in (a - b, b))
+    return largest / scale if scale else largest
 
 
 def scores_differ(one: Mapping[str, float], other: Mapping[str, float]) -> float:
@@ -123,7 +128,7 @@ def line(row: Mapping[str, Any]) -> str:
 
 
 def save(folder: Path, found: Mapping[str, Any]) -> None:
-    """Write `results.json` and `README.md` into `folder`, which is made if need be."""
+    """Write `results.json` and `README.md` into `folder`, which is made if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     with atomic(folder / FILE) as path:
         path.write_text(_compact(found))
@@ -132,22 +137,22 @@ def save(folder: Path, found: Mapping[str, Any]) -> None:
 
 
 def report(found: Mapping[str, Any]) -> str:
-    """The whole as Markdown."""
+    """All results as Markdown."""
     commands = "\n".join(map(shlex.join, found["commands"]))
     parts = [
-        f"# Which bits are the same, {found['date'][:10]}",
+        f"# Which conditions leave a run the same, {found['date'][:10]}",
         f"{machine.sentence(found['machine'])}.",
         f"```bash\n{commands}\n```",
-        "Every run is a fresh process.",
+        "Every run is a new process.",
     ]
     for experiment in dict.fromkeys(row["experiment"] for row in found["rows"]):
         usual, *others = (row for row in found["rows"] if row["experiment"] == experiment)
-        parts += [f"### {experiment}", _circumstances(usual), markdown(HEADER, list(map(_cells, others)))]
+        parts += [f"### {experiment}", _conditions(usual), markdown(HEADER, list(map(_cells, others)))]
     return "\n\n".join([*parts, NOTE]) + "\n"
 
 
-def _circumstances(usual: Mapping[str, Any]) -> str:
-    """Of the runs of one experiment, from the usual one."""
+def _conditions(usual: Mapping[str, Any]) -> str:
+    """Steps, threads and versions of the usual run."""
     if usual["error"]:
         return usual["error"]
     versions = ", ".join(f"{name} {version}" for name, version in usual["versions"].items())
@@ -161,8 +166,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         row["title"],
         against or "",
         _first(row),
-        _apart(row["after_1"]),
-        _apart(row["after_last"]),
+        _difference(row["after_1"]),
+        _difference(row["after_last"]),
         scores,
     ]
 
@@ -175,12 +180,12 @@ def _first(row: Mapping[str, Any]) -> str:
     return IDENTICAL if row["first_difference"] is None else str(row["first_difference"])
 
 
-def _apart(found: Mapping[str, Any] | None) -> str:
+def _difference(found: Mapping[str, Any] | None) -> str:
     return f"{found['largest']:.1e} `{found['leaf']}` ({found['median']:.1e})" if found else ""
 
 
 def _compact(found: Mapping[str, Any]) -> str:
-    """JSON with a line for each row and for each other entry."""
+    """JSON with one line for each row and each other entry."""
     lines = [f"  {json.dumps(name)}: {json.dumps(part)}" for name, part in found.items() if name != "rows"]
     rows = ",\n".join(f"    {json.dumps(row)}" for row in found["rows"])
     return "{\n" + ",\n".join([*lines, f'  "rows": [\n{rows}\n  ]']) + "\n}\n"

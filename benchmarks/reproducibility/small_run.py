@@ -1,8 +1,8 @@
-"""One small run, a process of its own: `python -m benchmarks.reproducibility.small_run SETTINGS FOLDER`.
+"""One short run in a process: `python -m benchmarks.reproducibility.small_run SETTINGS FOLDER`.
 
-Trains an experiment as `SETTINGS`, the JSON of a `SmallRun`, say, and prints one line of JSON: `digests` of
-the state at every step of `named(steps)`, `scores`, `threads` (of XLA's pool, counted) and `versions`. The
-states of step 1 and of the last are left in FOLDER as `1.npz` and `last.npz`, arrays by path.
+Trains an experiment with SETTINGS, the JSON of a `SmallRun`, and prints one line of JSON: `digests` of the
+state at the steps of `digest_steps(steps)`, `scores`, `threads` (counted in XLA's pool) and `versions`. The
+states after the first and the last step are written to FOLDER as `1.npz` and `last.npz`, arrays by path.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ Train = Callable[["GANState", int], "GANState"]
 
 @dataclasses.dataclass(frozen=True)
 class SmallRun:
-    """What is trained, and how its steps are carried out.
+    """What is trained, and how its steps are computed.
 
     Attributes:
-        experiment, seed, steps: as `ganjax train` takes them.
-        form: "usual": the chunk that `fit` uses; "compiled", "queued": this form of it; "jitted": one
-            `jit(train_step)` after another, batches fetched under `jit`; "fetched eagerly": without that;
-            "population": a chunk for many states at once; "mapped": the same, one state after the other.
-        members: of a population, seeds in their order; `seed` is the one looked at.
-        longest: steps in a chunk, at most; 0: from one digest to the next.
-        capacity: for which a chunk is compiled; 0: as `fit` does.
-        processors: how many of the machine's it may use (Linux only); 0: all.
-        keep_freed_memory: as `ganjax train` does without `--stock-allocator`.
-        compilations: folder of kept programs, or None to compile all.
+        experiment, seed, steps: as in `ganjax train`.
+        form: "usual": with the chunk that `fit` uses; "compiled" or "queued": with this form of it; "jitted":
+            with calls of `jit(train_step)`, batches fetched under `jit`; "fetched eagerly": the same without
+            `jit` for the batches; "population": with a chunk for many states at once; "mapped": the same with
+            one state after another.
+        members: seeds of a population in their order; `seed` is the one whose state is reported.
+        longest: largest number of steps in a chunk; 0: from one digest to the next.
+        capacity: number of steps for which a chunk is compiled; 0: that of `fit`.
+        processors: number of processors that it may use (Linux only); 0: all.
+        keep_freed_memory: set the allocator as `ganjax train` does without `--stock-allocator`.
+        compilations: folder of the compilation cache, or None for none.
     """
 
     experiment: str
@@ -55,17 +56,17 @@ class SmallRun:
     compilations: str | None = None
 
 
-def named(steps: int) -> list[int]:
-    """At which steps digests are taken: 0, 1, 2, 5, and every tenth part."""
+def digest_steps(steps: int) -> list[int]:
+    """The steps at which digests are computed: 0, 1, 2, 5, and every tenth of the run."""
     return sorted(
         {0, *(step for step in (1, 2, 5) if step < steps), *range(0, steps + 1, max(1, steps // 10)), steps}
     )
 
 
 def main(settings: str, folder: Path) -> None:
-    """Train, print, leave the arrays."""
+    """Train, print the results, write the arrays."""
     run = SmallRun(**json.loads(settings))
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras would import it if it is installed)
     experiment = build(run, run.seed)
     if run.processors:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: run.processors])
@@ -86,22 +87,21 @@ def main(settings: str, folder: Path) -> None:
 
     source, score_key, state, train = prepare(run, experiment)
     digests, done = {}, 0
-    for stop in named(run.steps):
+    for stop in digest_steps(run.steps):
         while done < stop:
             count = min(stop - done, run.longest or stop)
             state, done = train(state, count), done + count
-        mine = jax.tree.map(lambda leaf: leaf[run.members.index(run.seed)], state) if run.members else state
-        digests[stop] = state_digest(mine)
+        one = jax.tree.map(lambda leaf: leaf[run.members.index(run.seed)], state) if run.members else state
+        digests[stop] = state_digest(one)
         if stop in (1, run.steps):
             name = "1.npz" if stop == 1 else "last.npz"
-            np.savez(folder / name, allow_pickle=False, **state_to_arrays(mine))
-    scores = experiment.score(mine, source, score_key) or _statistics(experiment, mine, score_key)
-    said = {"digests": digests, "scores": scores, "threads": _threads(), "versions": versions()}
-    print(json.dumps(said))
+            np.savez(folder / name, allow_pickle=False, **state_to_arrays(one))
+    scores = experiment.score(one, source, score_key) or _statistics(experiment, one, score_key)
+    print(json.dumps({"digests": digests, "scores": scores, "threads": _threads(), "versions": versions()}))
 
 
 def build(run: SmallRun, seed: int) -> Any:
-    """The experiment, with few pictures where it has any."""
+    """The experiment, with few pictures if it has a number of pictures."""
     from ganjax.experiments import EXPERIMENTS
 
     kind = EXPERIMENTS[run.experiment]
@@ -110,7 +110,7 @@ def build(run: SmallRun, seed: int) -> Any:
 
 
 def prepare(run: SmallRun, experiment: Any) -> tuple[Source, jax.Array, GANState, Train]:
-    """`(source, score_key, state, train)`: of the run looked at, but a population's state is that of all."""
+    """`(source, score_key, state, train)`; the state of a population is that of all its members."""
     import jax
     import jax.numpy as jnp
 
@@ -151,18 +151,18 @@ def prepare(run: SmallRun, experiment: Any) -> tuple[Source, jax.Array, GANState
     if run.form == "population":
         chunk = chunks.compile_population(gan, batch, capacity, one_source=False)
     else:
-        alone = chunks._compiled_chunk(gan, batch, capacity)
+        single = chunks._compiled_chunk(gan, batch, capacity)
 
         def mapped(states: Any, sources: Any, data_keys: Any, count: Any) -> Any:
             members = (states, sources, data_keys)
-            return jax.lax.map(lambda member: alone(member[0], member[1], member[2], count), members)
+            return jax.lax.map(lambda member: single(member[0], member[1], member[2], count), members)
 
         chunk = jax.jit(mapped)
     return source, score_key, states, lambda states, count: chunk(states, sources, data_keys, count)[0]
 
 
 def _statistics(experiment: Any, state: GANState, key: jax.Array) -> dict[str, float]:
-    """For want of scores: of the values of 64 generated samples."""
+    """Mean and standard deviation of 64 samples, for experiments without scores."""
     from ganjax import generate
 
     samples = generate(experiment.gan, state, key, 64)
@@ -170,7 +170,7 @@ def _statistics(experiment: Any, state: GANState, key: jax.Array) -> dict[str, f
 
 
 def _threads() -> int | None:
-    """Threads of XLA's pool for work within an operation, where Linux tells their names."""
+    """Number of threads of XLA's pool within operations, or None if the system does not give their names."""
     tasks = list(Path("/proc/self/task").glob("*/comm"))
     return sum(task.read_text().startswith("tf_XLAEigen") for task in tasks) or None
 

@@ -1,1 +1,1 @@
-"""How many faces a second the page of `ganjax explore --serve` shows."""
+"""Faces per second on the page of `ganjax explore --serve`: `python -m benchmarks serve`."""

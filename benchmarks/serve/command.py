@@ -1,8 +1,8 @@
-"""How many faces a second the page shows: `python -m benchmarks serve RUN [--seconds 5]`.
+"""Faces per second on the page of `ganjax explore --serve`: `python -m benchmarks serve RUN [--seconds 5]`.
 
-One face at a time, as a slider moves: the request, the generator, the PNG file and the way back, measured by
-a client that does nothing else; and with Chromium, where it and Playwright are installed, the same through
-the page itself, until each picture is on it.
+Faces are requested one after another, as when a slider is moved. A client that does nothing else measures the
+time of request, generator, PNG file and response. If Chromium and Playwright are installed, the page itself
+is measured too, until each picture is shown.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ganjax.system.errors import UserError
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
-# Moves a slider, waits until the face is another one, and moves on.
+# Moves a slider, waits until the new face is shown, and moves it again.
 MOVE = """async (seconds) => {
     const input = document.querySelector("#directions input");
     const end = performance.now() + 1000 * seconds;
@@ -45,13 +45,15 @@ MOVE = """async (seconds) => {
 
 
 def main(words: Sequence[str]) -> int:
-    """Measure, and print faces a second."""
+    """Measure, and print faces per second."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks serve", description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a run that makes pictures")
-    parser.add_argument("--seconds", type=float, default=5, help="of each measurement (default 5)")
+    parser.add_argument(
+        "--seconds", type=float, default=5, help="length of each measurement in seconds (default 5)"
+    )
     asked = parser.parse_args(words)
     if not 0 < asked.seconds <= 600:
-        raise UserError("--seconds must be above 0 and at most 600")
+        raise UserError("--seconds must be more than 0 and at most 600")
     keep_compilations()
     generator = SavedGenerator(RunFolder.open(asked.run))
     if len(generator.sample_shape) != 3:
@@ -60,18 +62,18 @@ def main(words: Sequence[str]) -> int:
     print(
         f"{machine.sentence(machine.describe())}; JAX {jax.__version__}; faces of {width} x {height} pixels"
     )
-    with _at_work(generator) as server:
-        print(f"server alone: {_by_client(server, generator, asked.seconds):.0f} faces a second")
+    with _serving(generator) as server:
+        print(f"server alone: {_by_client(server, generator, asked.seconds):.0f} faces per second")
         program = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
         if program is None or importlib.util.find_spec("playwright") is None:
-            print("through Chromium: not measured, since it or the package playwright is not installed")
+            print("through Chromium: not measured, since Chromium or the package playwright is not installed")
         else:
-            print(f"through Chromium: {_by_browser(server, program, asked.seconds):.0f} faces a second")
+            print(f"through Chromium: {_by_browser(server, program, asked.seconds):.0f} faces per second")
     return 0
 
 
 @contextlib.contextmanager
-def _at_work(generator: SavedGenerator) -> Iterator[Server]:
+def _serving(generator: SavedGenerator) -> Iterator[Server]:
     with Server(generator, port=0, seed=1, truncation=1.0) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -1,1 +1,1 @@
-"""Where the time of one training step goes."""
+"""The time of each part of a training step: `python -m benchmarks step-breakdown`."""

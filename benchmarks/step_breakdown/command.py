@@ -1,7 +1,8 @@
-"""`python -m benchmarks step-breakdown WORKLOAD`: where the time of one of ganjax's steps goes.
+"""`python -m benchmarks step-breakdown WORKLOAD`: the time of each part of one of ganjax's training steps.
 
-Programs that do more and more of the step (pieces.py) are timed in alternating rounds; the differences within
-a round are the pieces. The step is called once at a time, as `ganjax-step` is in the throughput table.
+Programs that compute more and more of a step (pieces.py) are timed in alternating rounds. The differences
+within a round are the times of the parts. Steps are called one at a time, as for `ganjax-step` in the
+throughput table.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import machine, nvidia
 from benchmarks.tables import digits, markdown, plain
 from benchmarks.throughput.results import Spread, spread
-from benchmarks.workers import ROOT, Conditions
 from benchmarks.throughput.workloads import KERAS_POLICIES, WORKLOADS, Workload
+from benchmarks.workers import ROOT, Conditions
 from ganjax.system.errors import UserError
 from ganjax.system.files import atomic
 from ganjax.viewing import style
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     from benchmarks.step_breakdown.pieces import Program
     from ganjax.gan import GAN
 
-HEADER = ("piece", "ms", "least", "most", "of the step", "GFLOP", "GFLOP/s")
+HEADER = ("part", "ms", "least", "most", "of the step", "GFLOP", "GFLOP/s")
 NOTE = (
-    "Each piece is what it adds to the step, median over the rounds: the difference between a compiled "
-    "program that includes it and one that leaves it out. The compiler fuses across pieces and overlaps "
-    "them, so a piece by itself would take longer, and a small one may come out below zero. Normalisation is "
-    "the difference to the same pair rebuilt without it, and lies in the pieces above it. Operations are "
-    "those of products and convolutions, as if done directly."
+    "The time of a part is the median over the rounds of what it adds to the step: the difference between a "
+    "program with it and one without it. The compiler fuses parts and overlaps them, so a part alone "
+    "would take longer, and the time of a small one may be negative. The time of normalisation is the "
+    "difference to the same networks without it; the parts above include it. GFLOP counts the operations of "
+    "products and convolutions, computed directly."
 )
 
 
 def main(words: Sequence[str]) -> None:
-    """Measure, print a table, write it and a picture of it.
+    """Measure, print a table, and write it and a plot of it.
 
     Raises:
         UserError: there is no such device.
@@ -65,10 +66,10 @@ def main(words: Sequence[str]) -> None:
     name = f"step-breakdown-{workload.name}"
     draw(pieces, title, folder / f"{name}.png")
     parts = [
-        f"# Where a step's time goes: {title}",
+        f"# Time of each part of a step: {title}",
         f"{machine.sentence(where)}.",
         f"```bash\npython -m benchmarks step-breakdown {' '.join([workload.name, *options])}\n```",
-        f"![The pieces of a step]({name}.png)",
+        f"![Time of each part of a step]({name}.png)",
         markdown(HEADER, body, HEADER[1:]),
         f"{NOTE}\n",
     ]
@@ -81,22 +82,28 @@ def main(words: Sequence[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks step-breakdown",
-        description="Where the time of one of ganjax's steps goes.",
+        description="Measure the time of each part of one of ganjax's training steps.",
     )
     add = parser.add_argument
     add("workload", choices=WORKLOADS, metavar="WORKLOAD", help=", ".join(WORKLOADS))
-    add("--out", type=Path, help="folder (default: benchmarks/results/MACHINE-DATE)")
+    add("--out", type=Path, help="folder for table and plot (default benchmarks/results/MACHINE-DATE)")
     add("--device", choices=("cpu", "gpu"), help="default: the GPU if nvidia-smi lists one")
-    add("--gpu", type=int, default=0, metavar="INDEX", help="which, as nvidia-smi counts")
-    add("--precision", choices=KERAS_POLICIES, default="float32")
-    add("--rounds", type=int, default=7, help="alternating rounds (default 7)")
-    add("--seconds", type=float, default=0.5, help="of each timing, about (default 0.5)")
-    add("--stock-allocator", action="store_true", help="leave glibc's malloc as it is")
+    add(
+        "--gpu",
+        type=int,
+        default=0,
+        metavar="INDEX",
+        help="index of the GPU, as nvidia-smi counts (default 0)",
+    )
+    add("--precision", choices=KERAS_POLICIES, default="float32", help="default: float32")
+    add("--rounds", type=int, default=7, help="number of alternating rounds (default 7)")
+    add("--seconds", type=float, default=0.5, help="approximate length of each timing (default 0.5)")
+    add("--stock-allocator", action="store_true", help="leave glibc's malloc unchanged")
     return parser
 
 
 def choose_device(conditions: Conditions, precision: str) -> None:
-    """Put this process under the conditions of the timed paths; nothing may have imported JAX before.
+    """Give this process the environment of the timed paths; JAX must not have been imported before.
 
     Raises:
         UserError: JAX does not find the device.
@@ -107,12 +114,12 @@ def choose_device(conditions: Conditions, precision: str) -> None:
     if not conditions.stock_allocator:
         from ganjax.system.process import keep_freed_memory
 
-        keep_freed_memory()  # what the environment says of it is only read when a program starts
+        keep_freed_memory()  # glibc reads its environment variables only when a program starts
     check_device(conditions.device)
 
 
 def check_device(wanted: str) -> None:
-    """Raise UserError unless JAX's first device is of the kind wanted: "cpu" or "gpu"."""
+    """Raise UserError unless JAX's first device is of the `wanted` kind: "cpu" or "gpu"."""
     import jax
 
     try:
@@ -120,13 +127,13 @@ def check_device(wanted: str) -> None:
     except RuntimeError as error:
         raise UserError(f"JAX finds no {wanted.upper()}: {str(error).splitlines()[0]}") from error
     if found != wanted:
-        raise UserError(f"JAX finds no {wanted.upper()} here, only the {found.upper()}: choose by --device")
+        raise UserError(f"JAX finds no {wanted.upper()}, only the {found.upper()}: choose one with --device")
 
 
 def measure(
     workload: Workload, precision: str, rounds: int, seconds: float
 ) -> tuple[dict[str, Spread], dict[str, int]]:
-    """`(seconds of each piece, operations of each)`, as `benchmarks.step_breakdown.pieces` names them."""
+    """`(seconds, operations)` of each part, by the names of `benchmarks.step_breakdown.pieces`."""
     from benchmarks.step_breakdown import pieces
     from benchmarks.throughput.gan import EPSILON, make_gan
 
@@ -134,9 +141,9 @@ def measure(
     networks = workload.networks(precision)
     gan = make_gan(spec, *networks)
     runs = {name: _runner(program, gan, workload) for name, program in pieces.programs(gan).items()}
-    bare = [pieces.without_normalization(network) for network in networks]
-    if any(bare):
-        plain_gan = make_gan(spec, *(new or old for new, old in zip(bare, networks, strict=True)))
+    without = [pieces.without_normalization(network) for network in networks]
+    if any(without):
+        plain_gan = make_gan(spec, *(new or old for new, old in zip(without, networks, strict=True)))
         step = pieces.programs(plain_gan)[pieces.WHOLE]
         runs[pieces.NORMALIZATION] = _runner(step, plain_gan, workload)
     found = [pieces.split(times) for times in _rounds(runs, rounds, seconds)]
@@ -145,7 +152,7 @@ def measure(
 
 
 def _runner(program: Program, gan: GAN, workload: Workload) -> Callable[[int], float]:
-    """`steps -> seconds` of the compiled program, on a state of its own."""
+    """`steps -> seconds` of the compiled program, which has its own state."""
     import jax
     import jax.numpy as jnp
 
@@ -175,7 +182,7 @@ def _runner(program: Program, gan: GAN, workload: Workload) -> Callable[[int], f
 def _rounds(
     runs: Mapping[str, Callable[[int], float]], rounds: int, seconds: float
 ) -> Sequence[dict[str, float]]:
-    """Seconds of one step of every program, round by round; the order moves on by one a round."""
+    """Seconds of one step of every program, round by round; each round starts with the next program."""
     steps = {}
     for name, run in runs.items():
         run(1)  # the first call is slower
@@ -208,7 +215,7 @@ def table(pieces: Mapping[str, Spread], operations: Mapping[str, int]) -> list[l
 
 
 def draw(pieces: Mapping[str, Spread], title: str, path: Path) -> Path:
-    """Save the pieces as bars with their spread, in milliseconds. Returns the path of the PNG file."""
+    """Save a bar chart of the parts in milliseconds, with their spread. Returns the path of the PNG file."""
     from ganjax.viewing.saving import save_figure
 
     ax = style.new_axes(7.2, 0.9 + 0.33 * len(pieces))
@@ -228,7 +235,7 @@ def draw(pieces: Mapping[str, Spread], title: str, path: Path) -> Path:
     ax.set_yticks(range(len(pieces)), list(pieces))
     ax.invert_yaxis()
     ax.margins(x=0.12)
-    ax.set_xlabel("ms a step")
+    ax.set_xlabel("ms per step")
     ax.set_title(title, loc="left")
     style.tidy(ax)
     return save_figure(path, ax.figure)

@@ -1,8 +1,8 @@
-"""A training step cut into pieces, by leaving out results: what only they need is then not computed.
+"""The parts of a training step, from programs that leave out some of its results.
 
-Each program below is compiled by itself and gives a little more of `ganjax.train_step` than the one before;
-the difference of two neighbours' times is what the piece between them adds to the step. So the pieces follow
-the step as it is written, whatever it fuses, shares or draws, and add up to it exactly.
+XLA does not compute what no result needs. Each program below is compiled separately and returns a little more
+of `ganjax.train_step` than the one before; the difference of their times is what one part adds to the step.
+So the parts follow the step as it is written, with everything it fuses and shares, and add up to it exactly.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ NORMALIZATIONS = (layers.BatchNormalization, layers.GroupNormalization, layers.L
 PIECES = (
     "G forward",
     "D forward, real and fake",
-    "D pullback",
-    "G's pullback through D(fake)",
-    "G pullback",
+    "D backward",
+    "G's gradient through D(fake)",
+    "G backward",
     "Adam, both networks",
-    "EMA, remaining metrics",
-    "the call, noise",
+    "EMA, other metrics",
+    "call, latents",
 )
 WHOLE = "whole step"
-NORMALIZATION = "normalisation (in the above)"
+NORMALIZATION = "normalisation (included above)"
 
 
 def programs(gan: GAN) -> dict[str, Program]:
-    """`(state, real) -> (state, results)` for each cut; each hands a whole state on, so all calls cost alike.
+    """Programs `(state, real) -> (state, results)`, each of which computes more of the step.
 
-    The cuts are "call" (noise is drawn, nothing else), "G" (G's samples), "G and back" (and a gradient
-    through G), "D" (both losses), "D and back" (and D's gradient), "gradients" (and G's), "Adam" (and the new
-    weights) and `WHOLE`.
+    "call" only draws latents, "G" computes G's samples, "G and back" also a gradient through G, "D" both
+    losses, "D and back" also D's gradient, "gradients" also G's, "Adam" also the new weights, and `WHOLE` the
+    whole step. All return a whole state, so that calls have the same overhead.
     """
 
     def latents(state: GANState, real: jax.Array) -> jax.Array:
@@ -91,9 +91,10 @@ def programs(gan: GAN) -> dict[str, Program]:
 
 
 def split(seconds: dict[str, float]) -> dict[str, float]:
-    """Seconds of each of `PIECES`, of the whole, and of normalisation if timed, from those of the programs.
+    """Seconds of each of `PIECES`, of the whole step, and of normalisation if it was timed.
 
-    `seconds` has an entry for each of `programs`; for `NORMALIZATION`, that of the step of a pair without it.
+    Args:
+        seconds: those of each of `programs`; under `NORMALIZATION`, those of a step of networks without it.
     """
     back = seconds["G and back"] - seconds["G"]
     times = (
@@ -113,28 +114,28 @@ def split(seconds: dict[str, float]) -> dict[str, float]:
 
 
 def operations(gan: GAN, batch: int) -> dict[str, int]:
-    """Floating-point operations of the pieces that do products, as throughput/flops.py counts them."""
+    """Floating-point operations of the parts with products, as throughput/flops.py counts them."""
     generator, discriminator = flops.network(gan.generator), flops.network(gan.discriminator)
     counts = (
         sum(layer.forward for layer in generator),
         sum(2 * layer.forward for layer in discriminator),
-        sum(2 * layer.forward * (layer.learns + layer.follows) for layer in discriminator),
+        sum(2 * layer.forward * layer.gradients for layer in discriminator),
         sum(layer.forward for layer in discriminator),
-        sum(layer.forward * (layer.learns + layer.follows) for layer in generator),
+        sum(layer.forward * layer.gradients for layer in generator),
     )
     found = {piece: batch * count for piece, count in zip(PIECES, counts, strict=False)}
     return found | {WHOLE: sum(found.values())}
 
 
 def without_normalization(model: keras.Model) -> keras.Model | None:
-    """The same model built anew without its normalising layers, with other weights; None when it has none."""
+    """The model rebuilt without its normalising layers, with other weights; None if it has no such layers."""
     found = False
 
     def replaced(layer: keras.Layer) -> keras.Layer:
         nonlocal found
         if isinstance(layer, NORMALIZATIONS):
             found = True
-            return _Nothing(name=layer.name)
+            return _Identity(name=layer.name)
         if isinstance(layer, layers.SpectralNormalization):
             found = True
             layer = layer.layer
@@ -144,8 +145,8 @@ def without_normalization(model: keras.Model) -> keras.Model | None:
     return rebuilt if found else None
 
 
-class _Nothing(layers.Layer):
-    """Called as a normalising layer is."""
+class _Identity(layers.Layer):
+    """Has the call signature of a normalising layer."""
 
     def call(self, x: Any, mask: Any = None, training: Any = None) -> Any:
         return x

@@ -1,1 +1,1 @@
-"""Steps a second of ganjax, Keras on JAX and TensorFlow, on the same work."""
+"""Training steps per second of ganjax, Keras on JAX, and TensorFlow: `python -m benchmarks throughput`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks throughput`: which options there are, what is run, and what is written."""
+"""`python -m benchmarks throughput`: its options, what it runs, and what it writes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 import tyro
 
-from benchmarks import machine
-from benchmarks import workers
+from benchmarks import machine, workers
 from benchmarks.throughput import measuring, picture, processes, report, results
 from benchmarks.throughput.work import Work
 from benchmarks.throughput.workloads import QUICK, WORKLOADS
@@ -29,7 +28,7 @@ Precision = Literal["float32", "tf32", "bfloat16"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Training steps a second: ganjax, stock Keras on JAX, and Keras on TensorFlow, side by side.
+    """Measure training steps per second of ganjax, stock Keras on JAX, and Keras on TensorFlow.
 
     python -m benchmarks throughput
 
@@ -37,40 +36,40 @@ class Options:
 
     python -m benchmarks throughput --device gpu --tensorflow-python tf/bin/python
 
-    Exits with 1 when a path failed, or did not do the same work as the others.
+    The exit code is 1 if a path failed, or did not do the same work as the others.
     """
 
     workloads: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Which to run; by default all that suit the device."""
+    """Workloads to run; by default all that suit the device."""
     out: Path | None = None
     """Folder for results.json, README.md and throughput.png; by default one named after machine and date."""
     quick: bool = False
-    """A few workloads in short rounds: at most two minutes on two cores."""
+    """Run a few workloads in short rounds, which takes at most two minutes on two cores."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    """auto is the GPU where JAX sees one."""
+    """Device to train on; auto is the GPU if JAX finds one."""
     gpu: int = 0
-    """Which GPU, as nvidia-smi counts."""
+    """Index of the GPU, as nvidia-smi counts."""
     precision: tuple[Precision, ...] = ()
-    """One or several; by default float32, and on a GPU tf32 and bfloat16 too."""
+    """One or more precisions; by default float32, and on a GPU also tf32 and bfloat16."""
     paths: tuple[str, ...] = ()
     """Some of ganjax-step, ganjax-chunk, keras-jax, tensorflow-graph, tensorflow-xla; by default all."""
     rounds: int = 7
-    """In each of which every path is timed once."""
+    """Number of rounds; each times every path once."""
     seconds: float = 2.0
-    """Aimed at for each timing."""
+    """Approximate length of each timing."""
     jax_python: str | None = None
-    """Interpreter of the paths on JAX; by default the one that runs this."""
+    """Python interpreter for the paths on JAX; by default the one that runs this command."""
     tensorflow_python: str | None = None
-    """Interpreter of the TensorFlow paths; by default the one that runs this."""
+    """Python interpreter for the TensorFlow paths; by default the one that runs this command."""
     deterministic: bool = False
-    """Time every path with deterministic kernels too, for the price of them (GPU)."""
+    """Also time every path with deterministic kernels (GPU)."""
     stock_allocator: bool = False
-    """Leave malloc as it is, on every path, instead of letting it keep freed memory."""
+    """Leave malloc unchanged on every path, instead of letting it keep freed memory."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What is to be run, checked and complete; `jax_python` prepares the workloads."""
+    """The complete settings after all checks; `jax_python` is the interpreter that prepares the workloads."""
 
     workloads: tuple[str, ...]
     precisions: tuple[str, ...]
@@ -83,21 +82,21 @@ class Plan:
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the command line `words`; returns the exit code.
+    """Run the command; returns the exit code.
 
     Raises:
-        UserError: a mistake the user can mend.
+        UserError: options are wrong.
     """
     options = parse(Options, words, PROG)
     check(options)
-    plan = planned(options)
+    plan = make_plan(options)
     gpu = options.gpu if plan.conditions.device == "gpu" else None
     here = machine.describe(gpu)
     folder = options.out or RESULTS / f"{machine.slug(here)}-{datetime.date.today().isoformat()}"
     print(machine.sentence(here), *plan.notes, sep="\n", flush=True)
     found: results.Results = {
         "schema": results.SCHEMA,
-        "command": ["python", "-m", "benchmarks", "throughput", *map(_without_folder, words)],
+        "command": machine.command_line("throughput", words),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "quick": options.quick,
         "machine": here,
@@ -113,12 +112,12 @@ def main(words: Sequence[str]) -> int:
     report.save(folder, found)
     picture.draw(found, folder / "throughput.png")
     print(report.terminal(found), f"\n{folder}")
-    all_begun = {row["workload"] for row in found["rows"]} == set(plan.workloads)
-    return int(not all_begun or any(_bad(row) for row in found["rows"]))
+    complete = {row["workload"] for row in found["rows"]} == set(plan.workloads)
+    return int(not complete or any(_failed(row) for row in found["rows"]))
 
 
 def check(options: Options) -> None:
-    """Raise UserError for what no machine can do."""
+    """Raise UserError for options that are wrong on every machine."""
     for name in options.workloads:
         choose(name, WORKLOADS, "workload")
     for path in options.paths:
@@ -129,44 +128,44 @@ def check(options: Options) -> None:
         raise UserError(f"--seconds must be positive, got {options.seconds}")
 
 
-def planned(options: Options) -> Plan:
-    """What `options` come to on this machine; looks into both interpreters.
+def make_plan(options: Options) -> Plan:
+    """The plan for `options` on this machine, after a look at both interpreters.
 
     Raises:
-        UserError: the device or the precision asked for is not there, or JAX is not.
+        UserError: the device or the precision is not available, or JAX is missing.
     """
-    asking = workers.Conditions("gpu", options.gpu).environment("float32", False)
-    asking.pop("JAX_PLATFORMS")  # so that JAX without CUDA answers too
+    environment = workers.Conditions("gpu", options.gpu).environment("float32", False)
+    environment.pop("JAX_PLATFORMS")  # so that the probe also works with JAX without CUDA
     pythons = processes.interpreters(options.jax_python, options.tensorflow_python)
     jax_python = pythons["keras-jax"]
-    gpus = {"jax": processes.probe(jax_python, "jax", asking)["gpu"]}
+    gpus = {"jax": processes.probe(jax_python, "jax", environment)["gpu"]}
     notes = []
     try:
-        gpus["tensorflow"] = processes.probe(pythons["tensorflow-graph"], "tensorflow", asking)["gpu"]
+        gpus["tensorflow"] = processes.probe(pythons["tensorflow-graph"], "tensorflow", environment)["gpu"]
     except UserError as error:
         notes.append(f"no TensorFlow paths: {error}")
     device = options.device if options.device != "auto" else "gpu" if gpus["jax"] else "cpu"
     if device == "gpu":
         if gpus["jax"] is None:
             raise UserError(
-                f"--device gpu: JAX sees no GPU ({machine.describe()['gpu_note'] or 'CUDA plugin?'})"
+                f"--device gpu: JAX finds no GPU ({machine.describe()['gpu_note'] or 'CUDA plugin?'})"
             )
         if gpus.get("tensorflow", "missing") is None:
-            notes.append("no TensorFlow paths: TensorFlow sees no GPU")
+            notes.append("no TensorFlow paths: TensorFlow finds no GPU")
             del gpus["tensorflow"]
     if device == "cpu" and "tf32" in options.precision:
-        raise UserError("--precision tf32 is for GPUs: no CPU has it")
+        raise UserError("--precision tf32 is for GPUs: CPUs do not have TF32")
     if device == "cpu" and options.deterministic:
-        raise UserError("--deterministic is for GPUs: on a CPU all paths are deterministic as they are")
+        raise UserError("--deterministic is for GPUs: on a CPU all paths are deterministic anyway")
     wanted = options.paths or tuple(processes.MODULES)
     pythons = {
         path: pythons[path] for path in wanted if "tensorflow" in gpus or not path.startswith("tensorflow")
     }
     if not pythons:
         raise UserError(notes[-1])
-    usual = [name for name, workload in WORKLOADS.items() if device == "gpu" or not workload.large]
+    suitable = [name for name, workload in WORKLOADS.items() if device == "gpu" or not workload.large]
     return Plan(
-        options.workloads or (QUICK if options.quick else tuple(usual)),
+        options.workloads or (QUICK if options.quick else tuple(suitable)),
         options.precision or (("float32", "tf32", "bfloat16") if device == "gpu" else ("float32",)),
         pythons,
         jax_python,
@@ -178,17 +177,19 @@ def planned(options: Options) -> Plan:
 
 
 def _measured(plan: Plan) -> Iterator[list[results.Row]]:
-    """The rows of one workload in one precision after another."""
+    """The rows of each workload in each precision."""
     for name in plan.workloads:
         for precision in plan.precisions:
             print(f"{name}, {precision}", flush=True)
             conditions = plan.conditions._replace(one_arena=WORKLOADS[name].pictures)
             environment = conditions.environment(precision, False)
-            # Each in a folder of its own, which is gone before the next: batches of pictures are large.
+            # Batches of pictures are large, so each folder is deleted before the next one is written.
             with tempfile.TemporaryDirectory() as temporary:
                 folder = Path(temporary) / name
                 try:
-                    processes.prepare(plan.jax_python, folder, name, precision, conditions.device, environment)
+                    processes.prepare(
+                        plan.jax_python, folder, name, precision, conditions.device, environment
+                    )
                 except workers.WorkerFailed as error:
                     plan.notes.append(f"{name}, {precision}: {error}")
                     print(f"  {error}", flush=True)
@@ -204,7 +205,7 @@ def _measured(plan: Plan) -> Iterator[list[results.Row]]:
 
 
 def _peaks(plan: Plan) -> dict[str, Any]:
-    """What `benchmarks.throughput.peaks` measures, in the environment of the paths on JAX."""
+    """The measurements of `benchmarks.throughput.peaks`, in the environment of the paths on JAX."""
     done = subprocess.run(
         [
             plan.jax_python,
@@ -219,7 +220,8 @@ def _peaks(plan: Plan) -> dict[str, Any]:
         env=plan.conditions.environment("float32", False),
     )
     if done.returncode:
-        raise UserError(f"the peaks cannot be measured: {(done.stderr.strip().splitlines() or [''])[-1]}")
+        reason = (done.stderr.strip().splitlines() or [""])[-1]
+        raise UserError(f"the speed of matrix products cannot be measured: {reason}")
     return json.loads(done.stdout)
 
 
@@ -240,10 +242,5 @@ def _settings(options: Options, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _bad(row: results.Row) -> bool:
+def _failed(row: results.Row) -> bool:
     return row["error"] is not None or row["same_work"]["comparable"] is False
-
-
-def _without_folder(word: str) -> str:
-    """An absolute path's last part: results are read by others, on other machines."""
-    return Path(word).name if Path(word).is_absolute() else word

@@ -1,14 +1,14 @@
 """Floating-point operations of a training step, from the shapes of the two networks' layers.
 
-A multiplication and an addition count one each. What is counted is the work of the layers that have a kernel:
-dense ones, convolutions and transposed convolutions, done directly. Such a layer takes part in three products
-of the same size: its value (forward), the gradient of its input and the gradient of its kernel. A
-convolution's taps that fall on padding are not counted, as XLA does not count them.
+Multiplications and additions count one each. Only layers with a kernel are counted: dense layers,
+convolutions and transposed convolutions, computed directly. Each has up to three products of the same size:
+its output, the gradient of its input and the gradient of its kernel. Taps of a convolution on padding are not
+counted, as in XLA's own count.
 
-Left out: elementwise operations, normalisation, activations, the optimiser and averages, which cost a few
-operations a value where a layer of 64 channels costs a thousand; and spectral normalisation's products of a
-vector with the kernel, which do not grow with the batch. A faster algorithm (Winograd's) does fewer
-operations than are counted here: the count is a measure of the work, not of the way.
+Elementwise operations, normalisation, activations, optimisers and averages are left out: they take a few
+operations for each value, while a layer with 64 channels takes a thousand. So are the products of spectral
+normalisation, which do not depend on the batch. A faster algorithm, such as Winograd's, needs fewer
+operations; the count measures the work and not the algorithm.
 """
 
 from __future__ import annotations
@@ -23,63 +23,67 @@ from keras import layers
 from ganjax.system.errors import UserError
 
 
-class Work(NamedTuple):
-    """One layer of a network.
+class LayerWork(NamedTuple):
+    """The operations of one layer.
 
     Attributes:
-        name: the layer's.
-        forward: operations of its value, for one sample.
-        learns: it has weights to be trained, so its kernel needs a gradient.
-        follows: a layer before it has, so its input needs a gradient.
+        name: name of the layer.
+        forward: operations for its output, for one sample.
+        kernel_gradient: whether its kernel needs a gradient, because its weights are trained.
+        input_gradient: whether its input needs a gradient, because a layer before it is trained.
     """
 
     name: str
     forward: int
-    learns: bool
-    follows: bool
+    kernel_gradient: bool
+    input_gradient: bool
+
+    @property
+    def gradients(self) -> int:
+        """The number of gradients, each with as many operations as `forward`."""
+        return self.kernel_gradient + self.input_gradient
 
 
 def step_flops(generator: keras.Model, discriminator: keras.Model, batch: int, *, seeds: int = 1) -> int:
-    """Operations of one simultaneous step: both networks updated from one shared forward pass.
+    """Operations of one simultaneous step, in which both networks are updated from one shared forward pass.
 
-    G's layers do their forward product, and the gradients of kernel and input, once. D's do each twice, on
-    real and on generated samples, and once more the gradient of their input, when G's loss is pulled back
-    through D(fake). The gradient of an input before which nothing is trained is never needed, but for the
-    generated samples themselves.
+    G's layers compute their output and the gradients of kernel and input once. D's layers compute them twice,
+    for real and for generated samples, and the gradient of their input once more, for G's loss. Inputs before
+    which nothing is trained need no gradient, except for the generated samples.
 
     Args:
         generator, discriminator: Sequential or Functional models.
-        batch: real samples in a step, and as many generated ones.
-        seeds: how many such pairs take the step.
+        batch: number of real samples in a step, and of generated ones.
+        seeds: number of such pairs of networks.
 
     Raises:
-        UserError: a model is neither, or a layer with a kernel is of a kind that has no count here.
+        UserError: a model is not Sequential or Functional, or operations of a layer cannot be counted.
     """
     total = 0
     for layer in network(generator):
-        total += layer.forward * (1 + layer.learns + layer.follows)
+        total += layer.forward * (1 + layer.gradients)
     for layer in network(discriminator):
-        total += layer.forward * (2 * (1 + layer.learns + layer.follows) + 1)
+        total += layer.forward * (2 * (1 + layer.gradients) + 1)
     return total * batch * seeds
 
 
-def network(model: keras.Model) -> list[Work]:
-    """The layers of `model` that have a kernel, in order; see `step_flops` for what it raises."""
+def network(model: keras.Model) -> list[LayerWork]:
+    """The layers of `model` with a kernel, in order; raises UserError as `step_flops` does."""
     operations = model.layers if isinstance(model, keras.Sequential) else getattr(model, "operations", None)
     if operations is None:
         raise UserError(
             f"the operations of {model.name!r} cannot be counted: it is not Sequential or Functional"
         )
-    found, trained = [], set()  # trained: tensors that depend on something that is trained
+    found, trained = [], set()  # trained: tensors that depend on trained weights
     for operation in operations:
         if isinstance(operation, layers.InputLayer):
             continue
-        follows = any(id(tensor) in trained for tensor in keras.tree.flatten(operation.input))
-        learns = bool(getattr(operation, "trainable_weights", []))
-        if follows or learns:
+        input_gradient = any(id(tensor) in trained for tensor in keras.tree.flatten(operation.input))
+        kernel_gradient = bool(getattr(operation, "trainable_weights", []))
+        if input_gradient or kernel_gradient:
             trained |= {id(tensor) for tensor in keras.tree.flatten(operation.output)}
         if forward := _forward(operation):
-            found.append(Work(operation.name, forward, learns, follows))
+            found.append(LayerWork(operation.name, forward, kernel_gradient, input_gradient))
     return found
 
 
@@ -94,7 +98,7 @@ def _forward(operation: Any) -> int:
     kinds = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
     transposed = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
     if not isinstance(inner, (*kinds, *transposed)) or inner.data_format != "channels_last":
-        raise UserError(f"no count of operations for the layer {inner.name!r} ({type(inner).__name__})")
+        raise UserError(f"operations of the layer {inner.name!r} ({type(inner).__name__}) cannot be counted")
     # A transposed convolution is the adjoint of the convolution from its output to its input.
     fine, coarse = (outputs, inputs) if isinstance(inner, transposed) else (inputs, outputs)
     channels = inputs[-1] * outputs[-1] // getattr(inner, "groups", 1)
@@ -102,12 +106,12 @@ def _forward(operation: Any) -> int:
 
 
 def _taps(fine: Sequence[int], coarse: Sequence[int], layer: Any) -> int:
-    """Pairs of a pixel of `coarse` and a tap of the kernel on a pixel of `fine`: none that is padding."""
+    """Number of pairs of a pixel of `coarse` and a tap of the kernel on a pixel of `fine`, not on padding."""
     total = 1
     axes = zip(fine, coarse, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
     for n, m, kernel, stride, dilation in axes:
-        reach = (m - 1) * stride + (kernel - 1) * dilation + 1
-        before = 0 if layer.padding == "valid" else max(0, reach - n) // 2
-        places = (i * stride + k * dilation - before for i in range(m) for k in range(kernel))
-        total *= sum(0 <= place < n for place in places)
+        extent = (m - 1) * stride + (kernel - 1) * dilation + 1
+        before = 0 if layer.padding == "valid" else max(0, extent - n) // 2
+        positions = (i * stride + k * dilation - before for i in range(m) for k in range(kernel))
+        total *= sum(0 <= position < n for position in positions)
     return total

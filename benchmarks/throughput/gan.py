@@ -29,11 +29,11 @@ def make_gan(spec: Mapping[str, Any], generator: keras.Model, discriminator: ker
 
 
 def keras_adam(learning_rate: float, b1: float, b2: float, eps: float) -> optax.GradientTransformation:
-    """Adam as `keras.optimizers.Adam` computes it, so that every path does the same update.
+    """Adam as computed by `keras.optimizers.Adam`, so that all paths make the same updates.
 
     At step t: m <- m + (1 - b1) (g - m), v <- v + (1 - b2) (g^2 - v), and the update is
     -lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps). The epsilon is the paper's "epsilon hat" (Kingma
-    and Ba 2015, end of section 2): it is added before v is corrected for its bias; in `optax.adam` after.
+    and Ba 2015, end of section 2): it is added before the bias of v is corrected, in `optax.adam` after.
     """
 
     def init(params: Any) -> optax.ScaleByAdamState:

@@ -1,4 +1,4 @@
-"""One workload in one precision, timed on every path: from a prepared folder to rows of results."""
+"""Timing of one workload in one precision on every path: from a prepared folder to rows of results."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.throughput import same_work
+from benchmarks.throughput.processes import PathProcess
 from benchmarks.throughput.results import Row
 from benchmarks.throughput.work import Work
-from benchmarks.throughput.processes import PathProcess
 from benchmarks.workers import Conditions, WorkerFailed
 
 REFERENCES = ("tensorflow-graph", "tensorflow-xla", "keras-jax", "ganjax-step", "ganjax-chunk")
-"""Whose checked steps the others' are compared with: the first of these that has done them."""
+"""The first of these paths that has done the checked steps is the one with which the others are compared."""
 
 Say = Callable[[str], None]
 
 
 class Timing(NamedTuple):
-    """How long to time: so many rounds, each of about so many seconds a path."""
+    """The number of rounds, and the approximate seconds of each path in a round."""
 
     rounds: int
     seconds: float
 
 
 class _Entry:
-    """A path with or without deterministic kernels: its row, and its process while that lives."""
+    """A path with or without deterministic kernels: its row, and its process while it runs."""
 
     def __init__(self, work: Work, path: str, deterministic: bool):
         spec = work.spec
@@ -94,16 +94,17 @@ def measure(
 ) -> list[Row]:
     """A row for each path, and for each of `determinisms`.
 
-    The processes of all paths live at the same time, and only one of them works at any time: after each has
-    compiled, warmed up and done the checked steps, every round times each path once, in an order that moves
-    on by one a round. A path that fails has its row end there, with the error in it; the others go on.
+    The processes of all paths exist at the same time, but only one of them works at any time. Each compiles,
+    warms up and does the checked steps. Then every round times each path once, and each round starts with the
+    next path. If a path fails, its row has the error; the others continue.
 
     Args:
         work: the prepared folder.
         pythons: the paths to time, each with its interpreter.
-        conditions, timing: see there.
-        say: called with a line of progress now and then.
-        determinisms: whether to use deterministic kernels; both for the price of them.
+        conditions: of the processes.
+        timing: number and length of rounds.
+        say: called with lines of progress.
+        determinisms: without deterministic kernels (False), with them (True), or both.
     """
     entries = [_Entry(work, path, wanted) for wanted in determinisms for path in pythons]
 
@@ -119,14 +120,14 @@ def measure(
     def begin(entry: _Entry) -> None:
         _begin(entry, timing.seconds)
         compiled, steps = entry.row["compile_seconds"], entry.row["steps_per_round"]
-        say(f"  {entry.name}: compiled in {compiled:.1f} s, {steps} steps a round")
+        say(f"  {entry.name}: compiled in {compiled:.1f} s, {steps} steps per round")
 
     try:
         for entry in entries:
             entry.start(work, pythons[entry.row["path"]], conditions)
         each(_Entry.greet)  # all have started before any is timed
         each(begin)
-        _judge([entry for entry in entries if entry.row["error"] is None], work)
+        _compare([entry for entry in entries if entry.row["error"] is None], work)
         for number in range(timing.rounds):
             first = number % len(entries)
             each(_time, entries[first:] + entries[:first])
@@ -137,10 +138,10 @@ def measure(
 
 
 def _begin(entry: _Entry, seconds: float) -> None:
-    """Compile, choose the steps of a round, and do the checked steps.
+    """Compile, choose the number of steps in a round, and do the checked steps.
 
-    Memory is read twice: with the compiler's, which ends with the first step, and while training. Both
-    before the checked steps: they are not training, and some paths compile them apart.
+    Memory is read twice: after compiling, and after training. Both times are before the checked steps, which
+    some paths compile separately.
     """
     row = entry.row
     row["compile_seconds"] = entry.ask("compile")["seconds"]
@@ -154,15 +155,15 @@ def _begin(entry: _Entry, seconds: float) -> None:
 
 
 def _calibrated(seconds_of: Callable[[int], float], seconds: float) -> int:
-    """Steps that take about so many seconds."""
+    """A number of steps that take about this many seconds."""
     steps = max(1, int(seconds / seconds_of(1)))
-    if steps > 1:  # the first guess was from a single call, and a cold one
+    if steps > 1:  # the first estimate is from a single step, which may be slower
         steps = max(1, round(steps * seconds / seconds_of(steps)))
     return steps
 
 
-def _judge(entries: list[_Entry], work: Work) -> None:
-    """Fill in the `same_work` of those that have done the checked steps."""
+def _compare(entries: list[_Entry], work: Work) -> None:
+    """Compare the checked steps, and write `same_work` into the rows."""
     for reference in sorted(entries, key=lambda entry: REFERENCES.index(entry.row["path"])):
         perturbed = work.folder / "perturbed.npz"
         try:

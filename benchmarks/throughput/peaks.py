@@ -1,16 +1,15 @@
-"""What this machine can do at most: matrix products and memory traffic, the measure of every row's share.
+"""The machine's fastest matrix products and memory traffic, with which rows of results are compared.
 
     python -m benchmarks.throughput.peaks float32 bfloat16
 
-Run in a process of its own, with the environment the timed paths get, it prints one line of JSON:
+Run in a separate process, with the environment of the timed paths, it prints one line of JSON:
 
     {"float32": {"gflops": 340.2, "size": 2048, "gflops_by_size": {"1024": 331.9, "2048": 340.2}},
      "bandwidth_gb_s": 30.1, "device": "cpu"}
 
-The products are XLA's, of square matrices on the device JAX chooses; the best of several sizes and rounds
-counts, since nothing makes a product faster than the machine allows. `float32` forbids TF32, `tf32` asks for
-it. The bandwidth is that of a <- a + s b over arrays far larger than any cache: two reads and one write a
-value.
+The products are those of square matrices by XLA, on the device that JAX chooses; the fastest of several sizes
+and rounds counts. `float32` excludes TF32, `tf32` uses it. The bandwidth is that of a <- a + s b on arrays
+much larger than any cache, with two reads and one write for each value.
 """
 
 from __future__ import annotations
@@ -31,13 +30,15 @@ ROUNDS = 5
 
 
 def main(words: list[str] | None = None) -> None:
-    """Measure what is asked for and print it."""
+    """Measure and print the result."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.throughput.peaks",
-        description="This machine's matrix products and memory bandwidth.",
+        description="Measure the speed of matrix products and the memory bandwidth of this machine.",
     )
     parser.add_argument("precision", nargs="+", choices=PRECISIONS)
-    parser.add_argument("--seconds", type=float, default=0.3, help="of each timing, about (default 0.3)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.3, help="approximate length of each timing (default 0.3)"
+    )
     asked = parser.parse_args(words)
     print(json.dumps(measure(asked.precision, seconds=asked.seconds)))
 
@@ -49,9 +50,9 @@ def measure(
 
     Args:
         precisions: keys of `PRECISIONS`.
-        seconds: length of each timing, about.
-        sizes: of the matrices; by default those of this kind of device.
-        values: in each array of the memory test; by default as many as this kind of device needs.
+        seconds: approximate length of each timing.
+        sizes: of the matrices; by default those for this kind of device.
+        values: in each array of the memory test; by default the number for this kind of device.
     """
     kind = "cpu" if jax.default_backend() == "cpu" else "gpu"
     found: dict[str, Any] = {}
@@ -64,7 +65,7 @@ def measure(
 
 
 def product_gflops(n: int, precision: str, seconds: float) -> float:
-    """1e9 operations a second of the product of two `(n, n)` matrices."""
+    """Speed of the product of two `(n, n)` matrices, in 1e9 operations per second."""
     dtype = jnp.bfloat16 if precision == "bfloat16" else jnp.float32
     a, b = jax.random.normal(jax.random.key(0), (2, n, n), dtype) / n**0.5
 
@@ -76,14 +77,14 @@ def product_gflops(n: int, precision: str, seconds: float) -> float:
 
 
 def bandwidth_gb_s(values: int, seconds: float) -> float:
-    """1e9 bytes a second of `a + s b` over float32 arrays of so many values, in place of `a`."""
+    """Memory traffic of a <- a + s b on float32 arrays of `values` numbers, in 1e9 bytes per second."""
     a, b = jnp.zeros((2, values), jnp.float32)
     triad = jax.jit(lambda a, b: a + 0.5 * b, donate_argnums=0)
     return 3e-9 * a.nbytes / _seconds_of_a_call(lambda x: triad(x, b), a, seconds)
 
 
 def _seconds_of_a_call(function: Callable[[jax.Array], jax.Array], x: jax.Array, seconds: float) -> float:
-    """Of the fastest round; each call takes the last one's result, so that none is left out."""
+    """Seconds of a call in the fastest round; each call needs the last result, so that none is skipped."""
     for _ in range(2):  # compile, warm up
         x = jax.block_until_ready(function(x))
     calls, best = 1, float("inf")

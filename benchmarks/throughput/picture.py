@@ -1,4 +1,4 @@
-"""The throughput of every path, workload by workload, as one picture."""
+"""A bar chart of the throughput of every path on every workload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ganjax.viewing import style
 from ganjax.viewing.saving import save_figure
 
 COLUMNS = 3
-LOOKS = {  # by the start of a path's name: fill and hatch, so that nothing is told by colour alone
+LOOKS = {  # colour and hatch by the start of a path's name, so that bars also differ without colour
     "ganjax": (style.BLUE, ""),
     "tensorflow": (style.ORANGE, "///"),
     "keras": (style.GREY, "..."),
@@ -19,10 +19,10 @@ LOOKS = {  # by the start of a path's name: fill and hatch, so that nothing is t
 
 
 def draw(results: Results, path: str | Path) -> Path:
-    """Save bars of steps a second with their spread, and the ratio to the best TensorFlow path on each.
+    """Save bars of steps per second with their spread, and the ratio to the best TensorFlow path on each.
 
-    One panel for each workload and precision, one bar for each path. A path that failed or may not be
-    compared keeps its place, with the word for it. Returns the path of the PNG file.
+    There is one panel for each workload and precision, and one bar for each path. For a path that failed or
+    is not comparable, the panel says so. Returns the path of the PNG file.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ def draw(results: Results, path: str | Path) -> Path:
         ax.set_title(", ".join(words), fontsize=9, loc="left")
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
-    figure.supxlabel("steps a second; on each bar its ratio to the better TensorFlow path", fontsize=9)
+    figure.supxlabel("steps per second; on each bar the ratio to the better TensorFlow path", fontsize=9)
     return save_figure(path, figure)
 
 

@@ -1,9 +1,9 @@
-"""Writes a workload's folder (work.py).
+"""Writes the folder of a workload (see work.py).
 
     python -m benchmarks.throughput.preparation FOLDER WORKLOAD PRECISION DEVICE
 
-A process of its own, in the environment that has JAX, so that the program that starts the paths needs neither
-JAX nor Keras and holds none of their memory.
+It is a separate process in the environment with JAX, so that the process that starts the paths needs neither
+JAX nor Keras, nor their memory.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DATA_SEED = 2**31
 
 
 def prepare(folder: Path, workload: Workload, precision: str, device: str) -> None:
-    """Write the folder: networks, initial weights, batches, and the noise of the checked steps."""
+    """Write the folder: networks, initial weights, batches, and the latents of the checked steps."""
     generator, discriminator = workload.networks(precision)
     spec = {
         field.name: getattr(workload, field.name)
@@ -73,9 +73,9 @@ def prepare(folder: Path, workload: Workload, precision: str, device: str) -> No
 
 
 def checked_latents(gan: ganjax.GAN, key: jax.Array, batch: int) -> jax.Array:
-    """The latents that `train_step` draws in the first steps of a state whose key is `key`.
+    """The latents that `train_step` draws in the first steps of a state with this key.
 
-    Follows from how `ganjax.step` splits that key; a test compares the two.
+    It splits the key as `ganjax.step` does; a test compares the two.
     """
 
     def at(step: jax.Array) -> jax.Array:

@@ -1,6 +1,7 @@
 """The processes of the throughput suite: one for each path that is timed, and those that prepare or look.
 
-The process that starts them needs neither JAX nor Keras, and measures no time itself: see `paths/protocol.py`.
+The process that starts them needs neither JAX nor Keras, and measures no time itself: see
+`paths/protocol.py`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def prepare(
 
 
 def probe(python: str, package: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """The `version` of `package` ("jax" or "tensorflow") in an interpreter, and the name of its `gpu` or None.
+    """The `version` of "jax" or "tensorflow" in an interpreter, and the name of its first `gpu` or None.
 
     Raises:
         UserError: the interpreter cannot be run, or it cannot import the package.

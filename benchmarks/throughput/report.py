@@ -1,4 +1,4 @@
-"""The tables of a run, for a terminal and for the README.md of its folder."""
+"""The tables of results, for a terminal and for the README.md of their folder."""
 
 from __future__ import annotations
 
@@ -27,42 +27,42 @@ from ganjax.system.files import atomic
 FILE = "README.md"
 
 COLUMNS = {
-    "workload": "what is trained",
-    "batch": "real samples in a step, of each seed",
-    "path": "who trains it",
-    "ms a step": "median over the rounds; a step of a population is one of all its seeds",
-    "spread": "slowest less fastest round, over the median",
-    "x TensorFlow": "throughput over that of the better TensorFlow path (graph or XLA), round by round: "
-    "median (least to most); 1 marks that path itself",
-    "x stock Keras": "the same over the same pair of stock Keras layers on JAX",
-    "of peak": "floating-point operations a second, of the step's products and convolutions as if done "
-    "directly, as a share of this machine's matrix products in this precision",
-    "compile": "seconds to the end of the first step",
+    "workload": "networks, data and settings",
+    "batch": "real samples in a step of each seed",
+    "path": "library and program that trains it",
+    "ms per step": "median over the rounds; a step of a population is one step of all its seeds",
+    "spread": "difference between the slowest and the fastest round, divided by the median",
+    "x TensorFlow": "throughput divided by that of the better TensorFlow path (graph or XLA), round by "
+    "round: median (least to most); 1 marks that path itself",
+    "x stock Keras": "the same relative to the same networks in stock Keras on JAX",
+    "of peak": "floating-point operations per second of the step's products and convolutions, computed "
+    "directly, as a share of the speed of this machine's matrix products in this precision",
+    "compile": "seconds until the end of the first step",
     "peak memory": "while training: of the path's whole process (CPU) or on the device (GPU)",
-    "compiling": "the same until the end of the first step, the compiler included",
+    "compiling": "the same until the end of the first step, including that of the compiler",
 }
-RIGHT = ("batch", "ms a step", "spread", "of peak", "compile", "peak memory", "compiling")
+RIGHT = ("batch", "ms per step", "spread", "of peak", "compile", "peak memory", "compiling")
 
 PRECISIONS = {
-    "float32": "float32: TF32 is off on every path",
+    "float32": "float32: without TF32 on every path",
     "tf32": "TF32: float32 arrays, products in TF32 on every path",
     "bfloat16": "bfloat16: Keras's `mixed_bfloat16` on every path",
 }
 
 
 def table(results: Results) -> str:
-    """The rows as Markdown: a table for each precision, then what may not be compared and why."""
+    """The rows as Markdown: a table for each precision, and why rows are not comparable."""
     parts = []
     for title, rows in _sections(results):
         body = _cells(rows, results.get("peaks") or {})
         parts += [f"### {title}", markdown(list(COLUMNS), body, RIGHT)]
         if refused := [row for row in rows if trouble(row)]:
             reasons = "\n".join(f"- {row['workload']}, {row['path']}: {trouble(row)}" for row in refused)
-            parts.append(f"Without a ratio:\n\n{reasons}")
-    if price := _price(results["rows"]):
+            parts.append(f"Rows without a ratio:\n\n{reasons}")
+    if cost := _cost_of_determinism(results["rows"]):
         parts += [
-            "### Price of determinism",
-            markdown(["workload", "precision", "path", "time with over without"], price),
+            "### Cost of deterministic kernels",
+            markdown(["workload", "precision", "path", "time with them / without"], cost),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -80,14 +80,14 @@ def terminal(results: Results) -> str:
 
 
 def save(folder: str | Path, results: Results) -> Path:
-    """Write the folder's `README.md`, which shows `throughput.png` beside it; the path is returned."""
+    """Write the folder's `README.md`, which shows its `throughput.png`, and return its path."""
     with atomic(Path(folder) / FILE) as path:
         path.write_text(readme(results))
     return Path(folder) / FILE
 
 
 def readme(results: Results) -> str:
-    """Machine, command, settings, tables and what their columns mean, as Markdown."""
+    """Machine, command, settings, tables and the meaning of their columns, as Markdown."""
     settings = {name: value for name, value in results["settings"].items() if value is not None}
     parts = [
         f"# Training throughput, {results['date'][:10]}",
@@ -95,7 +95,9 @@ def readme(results: Results) -> str:
         f"```bash\n{shlex.join(results['command'])}\n```",
     ]
     if results.get("quick"):
-        parts.append("A quick look: few and short rounds. Quote figures of a run without `--quick`.")
+        parts.append(
+            "A quick run with few and short rounds: quote figures of a run without `--quick` instead."
+        )
     words = [f"{name.replace('_', ' ')}: {_word(value)}" for name, value in settings.items()]
     parts.append(f"{'; '.join(words)}.")
     parts += [_versions(results["rows"]), _peaks(results.get("peaks") or {})]
@@ -105,22 +107,22 @@ def readme(results: Results) -> str:
         parts.append("Left out:\n\n" + "\n".join(f"- {note}" for note in results["notes"]))
     if results["settings"].get("device") != "gpu":
         parts.append(
-            "No GPU row is measured here. On a machine with one, "
-            "`python -m benchmarks throughput --device gpu` makes them."
+            "These are results of a CPU. On a machine with a GPU, use "
+            "`python -m benchmarks throughput --device gpu`."
         )
     meanings = "\n".join(f"- **{name}**: {meaning}" for name, meaning in COLUMNS.items())
     parts.append(f"### Columns\n\n{meanings}")
     parts.append(
-        "Paths take part in a ratio after they have done the same 20 steps from the same weights, on the "
-        "same batches and noise, with the same losses and weights at the end. ganjax's step also computes "
-        "its metrics (gradient norms, accuracies), which the other paths do without. Every raw timing is in "
-        "`results.json`; `python -m benchmarks compare` puts two such folders side by side."
+        "A path gets a ratio only if 20 steps from the same weights, with the same batches and latents, give "
+        "the same losses and the same weights at the end. ganjax's step also computes its metrics (gradient "
+        "norms, accuracies), the other paths do not. All timings are in `results.json`; "
+        "`python -m benchmarks compare` compares two such folders."
     )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _sections(results: Results) -> Iterable[tuple[str, list[Row]]]:
-    """Title and rows of each precision, deterministic kernels apart."""
+    """Title and rows of each precision, separately with deterministic kernels."""
     found: dict[tuple[str, bool], list[Row]] = {}
     for (_, precision, deterministic), rows in groups(results["rows"]).items():
         found.setdefault((precision, deterministic), []).extend(rows)
@@ -163,24 +165,24 @@ def _ratio(row: Row, found: Spread | None) -> str:
     return f"{digits(found.median)} ({digits(found.low)} to {digits(found.high)})"
 
 
-def _price(rows: list[Row]) -> list[list[str]]:
-    """For each path timed with and without deterministic kernels, what they cost."""
+def _cost_of_determinism(rows: list[Row]) -> list[list[str]]:
+    """For each path timed with and without deterministic kernels, the ratio of the times."""
 
     def name_of(row: Row) -> tuple[str, str, str]:
         return row["workload"], row["precision"], row["path"]
 
-    free = {name_of(row): row for row in rows if not row.get("deterministic")}
+    without = {name_of(row): row for row in rows if not row.get("deterministic")}
     body = []
     for row in rows:
         name = name_of(row)
-        other = free.get(name)
+        other = without.get(name)
         if row.get("deterministic") and other and (slow := ratio(other, row)):
             body.append([*name, f"{digits(slow.median)} ({digits(slow.low)} to {digits(slow.high)})"])
     return body
 
 
 def _versions(rows: list[Row]) -> str:
-    """Versions by path, those that agree together."""
+    """Versions, and the paths that have them."""
     found: dict[str, list[str]] = {}
     for row in rows:
         versions = ", ".join(f"{name} {version}" for name, version in (row.get("versions") or {}).items())

@@ -1,23 +1,25 @@
-"""Whether two paths did the same work: the same steps from the same weights, on the same batches and noise.
+"""Whether two paths do the same work: the same steps from the same weights, with the same batches and
+latents.
 
-After `work.CHECKED_STEPS` steps a path leaves `losses`, those of G and D at every step, `(seeds, steps, 2)`,
-and every variable of both networks and of the averaged generator, `"generator/0"` and so on, each with a
-leading axis of seeds. Two paths agree when
+After `work.CHECKED_STEPS` steps, a path writes `losses`, those of G and D at every step, `(seeds, steps, 2)`,
+and all variables of both networks and of the averaged generator, `"generator/0"` and so on, each with a
+leading axis of seeds. Two paths agree if
 
 - every loss of every step is the same within a relative tolerance, and
 - for every network and seed |w - w'| <= tolerance |w' - w_0|, in the Euclidean norm over all its trained
-  variables, and again over all its statistics: the difference of the two ends, as a share of the way gone.
+variables,
+  and also over all its statistics: the difference of the results relative to the distance trained.
 
-Why not weight by weight: Adam divides each gradient by its own size. Where a gradient is near zero, rounding
-decides its sign, and the first steps move that weight by the learning rate this way or that; such weights
-differ as far as a step goes, though little that the networks compute does.
+Single weights are not compared, because Adam divides each gradient by its own size. If a gradient is near
+zero, rounding decides its sign, and the first steps move the weight by the learning rate in one direction or
+the other. Such weights differ by a whole step, although this hardly changes what the networks compute.
 
-Little, but for deep networks not too little. Such weights, and leaky ReLUs whose input lies so near zero that
-rounding decides its side, set two runs apart from the second step on, and differences grow. How far rounding
-alone leads is measured: the reference trains once more from weights that are perturbed by as much as rounding
-puts a layer's value off (`work.ROUNDING`). Where `NOISE` times the difference that makes is more than the
-tolerance, it takes the tolerance's place. The first step holds every path to the tolerance; in perceptrons
-nearly every step does.
+In deep networks, the change is not small enough. Together with leaky ReLUs whose input is so near zero that
+rounding decides its sign, such weights make two runs differ from the second step on, and differences grow.
+Therefore the effect of rounding alone is measured: the reference is trained once more from weights that are
+perturbed by as much as rounding changes a layer's output (`work.ROUNDING`). If `NOISE` times the resulting
+difference is larger than the tolerance, it is used instead. For the first step, and for almost all steps of
+multilayer perceptrons, the tolerance is used.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 class Tolerances(NamedTuple):
-    """Largest relative differences of losses, and of weights as a share of the way gone."""
+    """Largest relative differences of losses, and of weights relative to the distance trained."""
 
     losses: float
     weights: float
@@ -49,13 +51,13 @@ TOLERANCES = {
 
 
 class Checked(NamedTuple):
-    """What all comparisons of a workload have in common.
+    """The data for all comparisons of a workload.
 
     Attributes:
-        reference: what the path that the others are compared with has left.
-        perturbed: what it has left when it started from perturbed weights.
-        initial: the weights all started from.
-        trained: by network, how many of its variables are trained: the first ones.
+        reference: the results of the path with which the others are compared.
+        perturbed: its results from perturbed weights.
+        initial: the initial weights.
+        trained: network -> number of trained variables, which come first.
         precision: a key of `TOLERANCES`.
     """
 
@@ -71,9 +73,9 @@ def compare(ours: Arrays, checked: Checked) -> dict[str, Any]:
 
     Returns:
         `comparable`; `reason` (None, or what differs); `largest_loss_difference` and
-        `largest_weight_difference` with their tolerances; the differences that rounding alone makes,
+        `largest_weight_difference` with their tolerances; the differences from rounding alone,
         `rounding_loss_difference` and `rounding_weight_difference`; and `strict_steps`, the number of steps
-        whose losses were held to the tolerance.
+        for which the tolerance was used.
     """
     tolerance = TOLERANCES[checked.precision]
     losses, noise = (loss_differences(arrays, checked.reference) for arrays in (ours, checked.perturbed))
@@ -89,7 +91,7 @@ def compare(ours: Arrays, checked: Checked) -> dict[str, Any]:
     for name, difference in weights.items():
         most = max(tolerance.weights, NOISE * drift[name])
         if not difference <= most:
-            reasons.append(f"{name} differ by {difference:.1e} of the way trained, more than {most:.1e}")
+            reasons.append(f"{name} differ by {difference:.1e} of the distance trained, more than {most:.1e}")
     return {
         "comparable": not reasons,
         "reason": "; ".join(reasons) or None,
@@ -104,32 +106,34 @@ def compare(ours: Arrays, checked: Checked) -> dict[str, Any]:
 
 
 def loss_differences(ours: Arrays, reference: Arrays) -> np.ndarray:
-    """For each step the largest relative difference of a loss, over both losses and all seeds."""
+    """For each step, the largest relative difference of both losses and all seeds."""
     theirs = reference["losses"]
     return np.max(np.abs(ours["losses"] - theirs) / np.abs(theirs), axis=(0, 2))
 
 
 def weight_differences(ours: Arrays, checked: Checked) -> dict[str, float]:
-    """The largest |w - w'| / |w' - w_0| over seeds, of each network's trained weights and statistics.
+    """The largest |w - w'| / |w' - w_0| over all seeds, for the trained weights and the statistics of each
+    network.
 
-    Where the reference went nowhere, 0 if neither did the other, else infinity.
+    If the reference has not changed, 0 if the other has not changed either, else infinity.
     """
     found = {}
     for network, count in checked.trained.items():
-        own, theirs, start = (
+        own, reference, initial = (
             listed(arrays, network) for arrays in (ours, checked.reference, checked.initial)
         )
         for kind, part in (("weights", slice(count)), ("statistics", slice(count, None))):
-            if theirs[part]:
-                difference, way = _distance(own[part], theirs[part]), _distance(theirs[part], start[part])
-                shares = np.where(difference > 0, np.inf, 0.0)
-                np.divide(difference, way, out=shares, where=way > 0)
-                found[f"{network} {kind}"] = float(np.max(shares))
+            if reference[part]:
+                difference = _distance(own[part], reference[part])
+                trained = _distance(reference[part], initial[part])
+                relative = np.where(difference > 0, np.inf, 0.0)
+                np.divide(difference, trained, out=relative, where=trained > 0)
+                found[f"{network} {kind}"] = float(np.max(relative))
     return found
 
 
 def _distance(left: list[np.ndarray], right: list[np.ndarray]) -> np.ndarray:
-    """The Euclidean distance over all arrays, one value a seed."""
+    """The Euclidean distance over all arrays, one value for each seed."""
     squares = [
         np.sum(np.square(a.astype(np.float64) - b).reshape(len(a), -1), axis=1)
         for a, b in zip(left, right, strict=True)

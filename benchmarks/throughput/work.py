@@ -1,12 +1,13 @@
-"""The folder that tells every path of a workload what to do, from which weights, on which batches.
+"""The folder with the settings, weights and batches of a workload, the same for every path.
 
-    spec.json                             numbers: see `Work.spec`
+    spec.json                             settings, see `Work.spec`
     generator.keras, discriminator.keras  the two networks
-    initial.npz                           initial weights of every seed, and their PRNG keys
-    batches.npy, latents.npy              real samples, and the noise of the checked steps
-    PATH.npz                              what a path made of them, see `benchmarks.throughput.same_work`
+    initial.npz                           initial weights and PRNG keys of all seeds
+    batches.npy, latents.npy              real samples, and the latents of the checked steps
+    PATH.npz                              results of a path, see `benchmarks.throughput.same_work`
 
-NumPy and the standard library are enough to read it: the TensorFlow paths' environment has no JAX.
+It can be read with NumPy and the standard library, since the environment of the TensorFlow paths may lack
+JAX.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 CHECKED_STEPS = 20
-BATCHES = 4  # real batches, taken in turn
+BATCHES = 4  # real batches, used in turn
 NETWORKS = ("generator", "discriminator")
-AVERAGE = "average"  # the averaged generator, where a workload has one
+AVERAGE = "average"  # the averaged generator, if a workload has one
 
 ROUNDING = {"float32": 2.0**-19, "tf32": 2.0**-10, "bfloat16": 2.0**-7}
-"""How far rounding puts a layer's value off, relatively: by one unit in the last place of what is multiplied,
-and in float32, where products are also added up in it, by sixteen: a sum of n of them, here of hundreds to
-thousands, is off by about the root of n units."""
+"""The relative error of a layer's output by rounding. It is one unit in the last place of the factors of
+products. In float32, in which products are also summed, it is 16 units: the sum of n products, here hundreds
+to thousands, has an error of about the root of n units."""
 
 
 class Work:
-    """One workload in one precision, as files.
+    """The files of one workload in one precision.
 
     Attributes:
-        folder: where they are.
+        folder: their folder.
         spec: `workload`, `precision`, `device` ("cpu" or "gpu"), `batch`, `seeds`, `population`,
             `latent_shape`, `latent_scale`, `learning_rate`, `beta_1`, `beta_2`, `epsilon`, `ema_decay`,
-            `trained` (how many variables of each network are trained) and `flops_per_step` (of all seeds).
+            `trained` (number of trained variables of each network) and `flops_per_step` (of all seeds).
     """
 
     def __init__(self, folder: str | Path):
@@ -46,7 +47,7 @@ class Work:
 
     @cached_property
     def batches(self) -> np.ndarray:
-        """float32 `(BATCHES, batch, *sample_shape)`; step s trains on number s modulo BATCHES."""
+        """float32 `(BATCHES, batch, *sample_shape)`; step s trains on batch s modulo BATCHES."""
         return np.load(self.folder / "batches.npy", allow_pickle=False)
 
     @cached_property
@@ -60,10 +61,12 @@ class Work:
         with np.load(self.folder / "initial.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def initial_weights(self, network: str, seed: int | slice, *, perturbed: bool = False) -> list[np.ndarray]:
+    def initial_weights(
+        self, network: str, seed: int | slice, *, perturbed: bool = False
+    ) -> list[np.ndarray]:
         """The initial values of a network's variables, trained ones first, of one seed or of several.
 
-        Perturbed ones are larger or smaller by a share of `ROUNDING`, at random but always the same.
+        Perturbed ones are multiplied by 1 + `ROUNDING` or 1 - `ROUNDING`, chosen with a fixed seed.
         """
         weights = listed(self.initial, network)
         if perturbed:
@@ -84,7 +87,7 @@ def write(
     weights: Mapping[str, Sequence[np.ndarray]],
     keys: np.ndarray,
 ) -> None:
-    """Fill `folder`, but for its models; `weights` by network, each array with a leading axis of seeds."""
+    """Write all files except the models; arrays in `weights`, by network, have a leading axis of seeds."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spec.json").write_text(json.dumps(spec))
     np.save(folder / "batches.npy", batches)
@@ -93,25 +96,25 @@ def write(
 
 
 def named(networks: Mapping[str, Sequence[np.ndarray]]) -> dict[str, np.ndarray]:
-    """Lists of arrays by network as arrays by name: `{"generator": [a, b]}` is `{"generator/0": a, ...}`."""
+    """Flatten lists of arrays by network: `{"generator": [a, b]}` becomes `{"generator/0": a, ...}`."""
     return {f"{name}/{i}": array for name, arrays in networks.items() for i, array in enumerate(arrays)}
 
 
 def listed(arrays: Mapping[str, np.ndarray], network: str) -> list[np.ndarray]:
-    """The list that `named` took apart."""
+    """The list of arrays of a network from the result of `named`."""
     count = sum(name.startswith(f"{network}/") for name in arrays)
     return [arrays[f"{network}/{i}"] for i in range(count)]
 
 
 class Outcome(NamedTuple):
-    """What the checked steps make of one seed: losses of G and D, `(steps, 2)`, and arrays by network."""
+    """Result of the checked steps for one seed: losses of G and D, `(steps, 2)`, and arrays by network."""
 
     losses: np.ndarray
     weights: Mapping[str, Sequence[np.ndarray]]
 
 
 def stacked(seeds: Sequence[Outcome]) -> dict[str, np.ndarray]:
-    """The outcomes of all seeds as arrays by name, each with a leading axis of seeds."""
+    """The outcomes of all seeds as arrays by name, with a leading axis of seeds."""
     weights = [named(outcome.weights) for outcome in seeds]
     return {name: np.stack([arrays[name] for arrays in weights]) for name in weights[0]} | {
         "losses": np.stack([outcome.losses for outcome in seeds])

@@ -1,6 +1,6 @@
-"""What the suite trains: the networks, the data and the settings of each named workload.
+"""The workloads of the throughput suite: networks, data and settings by name.
 
-Names and numbers can be read without JAX and Keras, which are imported where networks or data are made.
+Names and settings can be read without JAX and Keras, which are imported when networks or data are made.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ KERAS_POLICIES = {"float32": "float32", "tf32": "float32", "bfloat16": "mixed_bf
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One thing to train. The loss is binary cross-entropy, the update simultaneous, both optimisers Adam.
+    """A GAN with data and settings. The loss is binary cross-entropy, updates are simultaneous, optimisers
+    are Adam.
 
     Attributes:
-        name: what the command line calls it.
+        name: its name on the command line.
         pair: makes generator and discriminator.
         real: `(key, n) -> (n, *sample_shape)` float32 real samples.
-        batch: real samples in a step of one seed, and as many generated ones.
-        seeds: pairs trained side by side, each from weights and noise of its own, on the same batches.
-        population: `seeds` are one state with a leading axis on the paths that can do that.
-        pictures: its samples are; `ganjax train` then sets the allocator for large temporaries.
-        large: by default on GPUs only.
+        batch: number of real samples in a step of one seed, and of generated ones.
+        seeds: number of pairs of networks, each with its own weights and latents, trained on the same
+            batches.
+        population: whether paths that can do so train all seeds as one state with a leading axis.
+        pictures: whether samples are pictures, for which `ganjax train` sets the allocator for large
+            temporaries.
+        large: whether it is run by default on GPUs only.
         latent_scale: latents are N(0, latent_scale^2).
-        learning_rate, beta_1, beta_2: of both Adams; epsilon is Keras's default.
+        learning_rate, beta_1, beta_2: of both Adam optimisers; epsilon is Keras's default.
         ema_decay: of the averaged generator; 0 for none.
     """
 
@@ -52,18 +55,18 @@ class Workload:
     ema_decay: float = 0.999
 
     def networks(self, precision: str) -> tuple[keras.Model, keras.Model]:
-        """Generator and discriminator that compute in `precision`, a key of `KERAS_POLICIES`."""
+        """Generator and discriminator with the dtype policy for `precision`, a key of `KERAS_POLICIES`."""
         import keras
 
-        usual = keras.config.dtype_policy()
+        before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(KERAS_POLICIES[precision])
         try:
             return self.pair()
         finally:
-            keras.config.set_dtype_policy(usual)
+            keras.config.set_dtype_policy(before)
 
 
-def _lines() -> tuple[keras.Model, keras.Model]:
+def _linear() -> tuple[keras.Model, keras.Model]:
     from ganjax.networks import linear_discriminator, linear_generator
 
     return linear_generator(), linear_discriminator()
@@ -107,7 +110,7 @@ def _ring(key: jax.Array, n: int) -> jax.Array:
 
 
 def _pictures(size: int) -> Draw:
-    """Smooth random pictures: 4x4 pixels of noise, enlarged. What they show does not matter to a clock."""
+    """Smooth random pictures: 4x4 pixels of noise, enlarged. Their contents do not matter for timing."""
 
     def draw(key: jax.Array, n: int) -> jax.Array:
         import jax
@@ -135,7 +138,7 @@ WORKLOADS = {
     for workload in (
         Workload(
             name="original-toy",
-            pair=_lines,
+            pair=_linear,
             real=_gaussian,
             batch=5000,
             latent_scale=10.0,
@@ -160,7 +163,7 @@ WORKLOADS = {
         _images("dcgan-128", 128, 64, 128, large=True),
     )
 }
-"""By name, in the order in which they are run."""
+"""The workloads by name, in the order in which they are run."""
 
 QUICK = ("ring-16", "dcgan-32")
-"""What `--quick` runs."""
+"""The workloads of `--quick`."""

@@ -1,1 +1,1 @@
-"""Recipes on toy landscapes over many seeds, beside the published figures; sweeps of a setting."""
+"""Scores of toy recipes over many seeds, beside published ones; sweeps: `python -m benchmarks toy-tables`."""

@@ -1,4 +1,4 @@
-"""What a table says of one run: measures of its samples against the landscape."""
+"""The measures of one run: its samples compared with the real distribution."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ganjax.experiments import LANDSCAPES
 
 
 class Keys(NamedTuple):
-    """What a run draws from: `init`, `data` and `score` are those of `ganjax train --seed`.
+    """The PRNG keys of a run; `init`, `data` and `score` are those of `ganjax train --seed`.
 
     Attributes:
-        init: initial weights.
-        data: batches.
-        score: the latents of the samples that are measured.
-        real: the real samples they are compared with.
-        test: permutations.
-        perfect: what a perfect sampler gives.
+        init: of initial weights.
+        data: of batches.
+        score: of the latents of the measured samples.
+        real: of the real samples with which these are compared.
+        test: of the permutations of the energy test.
+        perfect: of the samples of a perfect sampler.
     """
 
     init: jax.Array
@@ -42,7 +42,7 @@ def keys(seed: int) -> Keys:
 
 @functools.cache
 def landscape_of(name: str) -> Any:
-    """The experiment that is this landscape: its `mixture`, `sample` and `extent`."""
+    """The experiment with this real distribution: it has `mixture`, `sample` and `extent`."""
     return LANDSCAPES[name]()
 
 
@@ -53,23 +53,24 @@ def of_file(landscape: str, seed: int, file: str) -> dict[str, float | None]:
 
 
 def of_samples(landscape: str, seed: int, samples: np.ndarray) -> dict[str, float | None]:
-    """By name, JSON values; None for what is not a number or where the landscape has no modes.
+    """The measures by name, as JSON values.
 
-    `modes` (how many there are), the fields of `metrics.ModeScores`, and `energy` and `energy_p`: statistic
-    and p-value of the energy test against as many fresh real points.
+    `modes` (the number of modes), the fields of `metrics.ModeScores`, and `energy` and `energy_p`: statistic
+    and p-value of the energy test against the same number of fresh real points. None for values that are not
+    finite, and for those of modes if the distribution has no modes.
 
     Args:
-        landscape: its name.
-        seed: of the run; real points and permutations follow from it.
+        landscape: name of the real distribution.
+        seed: of the run; it determines real points and permutations.
         samples: float32 `(n, dim)`.
     """
-    place, key = landscape_of(landscape), keys(seed)
+    experiment, key = landscape_of(landscape), keys(seed)
     found: dict[str, Any] = dict.fromkeys(("modes", *metrics.ModeScores._fields))
-    if place.mixture is not None:
-        mixture = place.mixture
+    if experiment.mixture is not None:
+        mixture = experiment.mixture
         scores = _mode_scores(jnp.asarray(samples), mixture.centers, mixture.sigma, mixture.weights)
         found |= {"modes": len(mixture.centers), **scores._asdict()}
-    test = metrics.energy_test(jnp.asarray(samples), place.sample(key.real, len(samples)), key=key.test)
+    test = metrics.energy_test(jnp.asarray(samples), experiment.sample(key.real, len(samples)), key=key.test)
     found |= {"energy": test.statistic, "energy_p": test.p_value}
     return {name: _number(value) for name, value in found.items()}
 

@@ -1,4 +1,4 @@
-"""Samples of every recipe on every landscape, over its discriminator's landscape, as one small picture."""
+"""A picture of samples of every recipe on every distribution, over the discriminator's logits."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmarks.toy_tables.plan import PERFECT
 from ganjax.viewing import style
 from ganjax.viewing.saving import save_bytes
 
-COLOURS = 48  # of the file, which is to be small
-POINTS = 1200  # drawn of each run
+COLOURS = 48  # of the file, to keep it small
+POINTS = 1200  # samples drawn in each panel
 
 
 def draw(
@@ -26,10 +26,10 @@ def draw(
     """Save a panel for each recipe (rows) and landscape (columns); returns the path of the PNG file.
 
     Args:
-        rows: titles, below a first row of real points: the perfect sampler's.
-        columns: each landscape's extent: the panel shows [-extent, extent]^2.
-        runs: by title and landscape: `samples` `(n, dim)`, of which the first two coordinates are drawn, and
-            maybe `surface`, D's logits `(m, m)`. A panel that has no run stays empty.
+        rows: titles of the rows below the first one, which has real points.
+        columns: landscape -> extent; a panel shows [-extent, extent]^2.
+        runs: (title, landscape) -> arrays: `samples` `(n, dim)`, whose first two coordinates are drawn, and
+            optionally `surface`, D's logits `(m, m)`. A panel without a run is empty.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -78,9 +78,10 @@ def _panel(ax: Any, run: Mapping[str, np.ndarray] | None, extent: float, colour:
 
 
 def _steps(logits: np.ndarray) -> np.ndarray:
-    """Logits in eight steps of the colours' range, [0, 1]: their own from the 2nd to the 98th per cent.
+    """Logits rounded to eight levels in [0, 1], the range from their 2nd to their 98th percentile.
 
-    Most losses leave level and scale of logits open (Wasserstein, relativistic), so each panel has its own.
+    Many losses (Wasserstein, relativistic) do not determine level and scale of the logits, so each panel has
+    its own range.
     """
     finite = logits[np.isfinite(logits)]
     if not finite.size:

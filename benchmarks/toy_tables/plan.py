@@ -1,4 +1,4 @@
-"""What a table of toy runs holds: recipes, or values of their settings, on landscapes, and their steps."""
+"""The groups of runs in a table: recipes, or values of their settings, on landscapes, with their steps."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ QUICK = {
     "unrolled": Fraction(1, 5),
     "r3gan": Fraction(1, 200),
 }
-"""The part of its published steps that `quick` gives each recipe: about a minute of a CPU core, at most."""
-_NOT_TRAINING = ("seed", "log_every", "picture_every")  # settings that change nothing of a group's training
+"""The part of its published steps that each recipe is trained for with `quick`: at most about a minute."""
+_NOT_TRAINING = ("seed", "log_every", "picture_every")  # settings that do not belong to a group
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Runs that differ by their seed alone.
+    """Runs that differ only in their seed.
 
     Attributes:
-        recipe: a published one's name, `OURS` or `PERFECT`.
-        title: how the table calls it: the recipe, or the settings that are varied.
-        landscape: name of the experiment that says what is real.
+        recipe: the name of a published one, `OURS` or `PERFECT`.
+        title: its name in the table: the recipe, or the settings that are varied.
+        landscape: name of the experiment whose distribution is the real one.
         experiment: name of the experiment that is trained; None for the perfect sampler.
-        settings: of that, but for the seed.
-        published: of how many steps the recipe is, where a table may run fewer.
+        settings: of that experiment, without the seed.
+        published: number of steps of a published recipe; the runs may have fewer.
     """
 
     recipe: str
@@ -52,7 +52,7 @@ class Group:
     published: int | None = None
 
     def identity(self, seed: int, samples: int, together: int) -> str:
-        """A run's name: equal ones give equal results, on one machine and one version."""
+        """A text that identifies a run: with the same machine and versions, equal ones have equal results."""
         parts = {
             "experiment": self.experiment,
             "settings": dict(self.settings),
@@ -65,7 +65,7 @@ class Group:
 
 
 def recipes() -> dict[str, type[Experiment]]:
-    """The published ones: experiments that are told on which landscape to play."""
+    """The published recipes: experiments with a setting for the landscape."""
     return {
         name: kind
         for name, kind in EXPERIMENTS.items()
@@ -79,17 +79,17 @@ def plan(
     steps: str,
     vary: Sequence[Sequence[str]] = (),
 ) -> list[Group]:
-    """The groups of a table, landscape by landscape, the perfect sampler first.
+    """The groups of a table, landscape by landscape, with the perfect sampler first.
 
     Args:
         names: of recipes; none for all, or with `vary` for ours.
         on: names of landscapes.
-        steps: "published", "quick", a number for every recipe, or a fraction of the published ones'. With all
-            but a number, ours runs whole.
-        vary: fields of the experiment, each with its values: a group for every combination.
+        steps: "published", "quick", a number of steps for every recipe, or a fraction of the published steps.
+            Our own recipe is trained for all its steps unless a number is given.
+        vary: fields of the experiment, each followed by its values; every combination becomes a group.
 
     Raises:
-        UserError: there is no such recipe, landscape or field, or it cannot have such a value.
+        UserError: there is no such recipe, landscape or field, or a value is wrong.
     """
     known = [*recipes(), OURS]
     names = [choose(name, known, "recipe") for name in names] or ([OURS] if vary else known)
@@ -107,7 +107,7 @@ def plan(
 def _combinations(vary: Sequence[Sequence[str]]) -> Iterator[dict[str, str]]:
     for field, *values in vary:
         if not values:
-            raise UserError(f"--vary {field} needs values behind it, as in --vary penalty .01 .1 1")
+            raise UserError(f"--vary {field} needs values after it, as in --vary penalty .01 .1 1")
     fields = [field.replace("-", "_") for field, *_ in vary]
     for chosen in itertools.product(*(values for _, *values in vary)):
         yield dict(zip(fields, chosen, strict=True))
@@ -131,22 +131,22 @@ def _group(recipe: str, landscape: str, steps: str, varied: Mapping[str, str]) -
     return Group(recipe, title, landscape, kind.name, settings, None if ours else whole)
 
 
-def _steps(said: str, whole: int, recipe: str) -> int:
-    if said == "published":
+def _steps(text: str, whole: int, recipe: str) -> int:
+    if text == "published":
         return whole
-    if said.isdecimal() and int(said) >= 1:
-        return int(said)
-    part = QUICK.get(recipe, Fraction(1)) if said == "quick" else _fraction(said)
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    part = QUICK.get(recipe, Fraction(1)) if text == "quick" else _fraction(text)
     return whole if recipe == OURS else max(1, round(whole * part))
 
 
-def _fraction(said: str) -> Fraction:
+def _fraction(text: str) -> Fraction:
     try:
-        part = Fraction(said)
+        part = Fraction(text)
     except (ValueError, ZeroDivisionError):
         part = Fraction(0)
     if not 0 < part <= 1:
         raise UserError(
-            f"--steps is published, quick, a whole number of steps, or a fraction as in 1/40, not {said!r}"
+            f"--steps is published, quick, a whole number of steps, or a fraction as in 1/40, not {text!r}"
         )
     return part

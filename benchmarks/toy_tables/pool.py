@@ -1,4 +1,4 @@
-"""Processes that work through groups of runs, one for each core."""
+"""A pool of worker processes that train and measure groups of runs, one process for each core."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from benchmarks.workers import ROOT, WorkerProcess, Conditions, WorkerFailed
+from benchmarks.workers import ROOT, Conditions, WorkerFailed, WorkerProcess
 
 T = TypeVar("T")
 
@@ -20,66 +20,66 @@ ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
-"""On a CPU: networks this small gain nothing from a second thread, a second run gains everything."""
+"""On a CPU: small networks are no faster with two threads, so a second core is used for a second run."""
 
 
 class Tasks(Generic[T]):
-    """Tasks by group, taken so that a worker stays with its group as long as there is something to do.
+    """Tasks by group, handed out so that a worker stays with its group as long as it has tasks.
 
     Args:
-        tasks: pairs of a group's number and a task.
+        tasks: pairs of the number of a group and a task.
 
     Attributes:
-        failed: by group, why its tasks were given up.
+        failed: group -> the reason why its tasks were given up.
     """
 
     def __init__(self, tasks: Iterable[tuple[int, T]]) -> None:
         self._left: dict[int, list[T]] = {}
         for group, task in tasks:
             self._left.setdefault(group, []).append(task)
-        self._begun: set[int] = set()
+        self._started: set[int] = set()
         self._lock = threading.Lock()
         self.failed: dict[int, str] = {}
 
     def take(self, last: int | None) -> tuple[int, T] | None:
-        """The next task for a worker whose last was of group `last`; None at the end.
+        """The next task for a worker whose last one was of group `last`; None if there are no more.
 
-        It goes on with that group, else with one that nobody has begun, else it helps with the one that has
-        most left.
+        It is of the same group, or else of one that no worker has started, or else of the one with the most
+        tasks left.
         """
         with self._lock:
             left = {group: tasks for group, tasks in self._left.items() if tasks}
             if not left:
                 return None
-            fresh = [group for group in left if group not in self._begun]
+            new = [group for group in left if group not in self._started]
             if last not in left:
-                last = fresh[0] if fresh else max(left, key=lambda group: len(left[group]))
-            self._begun.add(last)
+                last = new[0] if new else max(left, key=lambda group: len(left[group]))
+            self._started.add(last)
             return last, left[last].pop(0)
 
     def give_up(self, group: int, reason: str) -> None:
-        """Do no more of this group."""
+        """Drop the other tasks of this group."""
         with self._lock:
             self._left.pop(group, None)
             self.failed[group] = reason
 
     def close(self) -> None:
-        """Hand out no more."""
+        """Drop all tasks."""
         with self._lock:
             self._left.clear()
 
 
 class Pool:
-    """Workers, started when first needed and alive until `stop`.
+    """Workers that are started when first needed and run until `stop`.
 
     Args:
-        jobs: how many.
-        device: "cpu", where each keeps to one core, or "gpu".
-        samples: as `toy_tables_worker` takes it.
-        logs: folder for what the workers say.
+        jobs: number of workers.
+        device: "cpu", where each worker runs on one core, or "gpu".
+        samples: number of samples by which runs are measured.
+        logs: folder for the log files of the workers.
 
     Attributes:
-        hello: what the last one that was started said of itself.
+        hello: the first answer of the last worker that was started.
     """
 
     def __init__(self, jobs: int, device: str, samples: int, logs: Path) -> None:
@@ -89,22 +89,22 @@ class Pool:
         self._stopped = False
 
     def run(self, tasks: Tasks[T], ask: Callable[[WorkerProcess, int, T], None]) -> None:
-        """Call `ask(worker, group, task)` for each task; several at a time, from threads of their own.
+        """Call `ask(worker, group, task)` for each task, in one thread for each worker.
 
-        A group whose worker fails is given up; `tasks.failed` says why.
+        If a worker fails, the other tasks of its group are dropped; `tasks.failed` has the reason.
         """
         with ThreadPoolExecutor(self.jobs) as threads:
             futures = [threads.submit(self._work, number, tasks, ask) for number in range(self.jobs)]
             try:
                 for future in futures:
                     future.result()
-            except BaseException:  # Ctrl-C above all: nobody is to wait for a run to end
+            except BaseException:  # such as Ctrl-C: do not wait for runs to end
                 tasks.close()
                 self.stop()
                 raise
 
     def stop(self) -> None:
-        """End all workers, whatever they are doing."""
+        """Kill all workers, whatever they are doing."""
         self._stopped = True
         for worker in list(self._workers.values()):
             worker.stop()
@@ -135,8 +135,8 @@ class Pool:
 
 
 @contextlib.contextmanager
-def at_work(jobs: int, device: str, samples: int, logs: Path) -> Iterator[Pool]:
-    """A pool that is stopped at the end."""
+def worker_pool(jobs: int, device: str, samples: int, logs: Path) -> Iterator[Pool]:
+    """A context with a pool, which is stopped at its end."""
     pool = Pool(jobs, device, samples, logs)
     try:
         yield pool
@@ -145,7 +145,7 @@ def at_work(jobs: int, device: str, samples: int, logs: Path) -> Iterator[Pool]:
 
 
 def environment(device: str) -> dict[str, str]:
-    """A worker's environment: this one's, but for what changes how JAX computes."""
+    """A worker's environment: that of this process without variables that change how JAX computes."""
     found = Conditions(device, one_arena=False).environment("float32", False)
-    del found["JAX_ENABLE_COMPILATION_CACHE"]  # workers that share a group share its program
+    del found["JAX_ENABLE_COMPILATION_CACHE"]  # workers of the same group use the same compiled program
     return found | (ONE_THREAD if device == "cpu" else {})

@@ -1,4 +1,4 @@
-"""Published figures of toy recipes, to be printed beside measured ones."""
+"""Published figures of toy recipes, which are shown beside measured ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A published mean, and its standard error where one is given."""
+    """A mean, and its standard error if it is known."""
 
     mean: float
     error: float | None = None
@@ -19,12 +19,12 @@ class Published:
     """A row of a paper's table.
 
     Attributes:
-        recipe: the experiment that is this recipe; None where ganjax has none.
-        title: the method, as the paper calls it.
-        landscape: where it was measured.
-        captured: modes.
+        recipe: the experiment with this recipe; None if ganjax has none.
+        title: the paper's name for the method.
+        landscape: the distribution on which it was measured.
+        captured: number of modes captured.
         high_quality: share of samples within 3 sigma, in per cent.
-        reverse_kl: in nats; None where not reported.
+        reverse_kl: in nats; None if not reported.
         source: paper and table.
     """
 
@@ -37,7 +37,7 @@ class Published:
     source: str
 
     def figures(self) -> dict[str, Figure]:
-        """Those there are, by the names of the measures."""
+        """The reported figures by the names of the measures."""
         names = ("captured", "high_quality", "reverse_kl")
         return {name: figure for name in names if (figure := getattr(self, name)) is not None}
 
@@ -60,5 +60,5 @@ PUBLISHED = (
 
 
 def of(landscape: str, recipe: str | None) -> Iterable[Published]:
-    """The rows of one recipe on one landscape; with None, of those that ganjax does not have."""
+    """The rows of one recipe on one landscape; with None, those of methods that ganjax does not have."""
     return (row for row in PUBLISHED if (row.landscape, row.recipe) == (landscape, recipe))

@@ -1,4 +1,4 @@
-"""A table of toy runs as Markdown: means and standard errors over seeds, beside published figures."""
+"""The tables of toy runs as Markdown: means and standard errors over seeds, beside published figures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.toy_tables.plan import OURS, PERFECT
 from benchmarks.toy_tables.published import Figure
 
 REPRODUCES = 2.0  # combined standard errors
-PASSES = 0.05  # the energy test's p-value is above this
+PASSES = 0.05  # a run passes the energy test if its p-value is above this
 
 MEASURES = {
     "captured": ("modes", 1, 1),
@@ -23,41 +23,42 @@ MEASURES = {
     "reverse_kl": ("reverse KL", 1, 4),
     "deviation_high_quality": ("deviation", 1, 3),
 }
-"""Column of each measure, what it is multiplied by there, and digits behind the point."""
+"""For each measure: its column, the factor by which it is multiplied there, and digits after the point."""
 
 COLUMNS = (
     "recipe",
     "steps",
     *(column for column, *_ in MEASURES.values()),
     "energy test",
-    "s a seed",
+    "s per seed",
     "minutes",
 )
 
 NOTE = """\
-Columns: **modes**: those with at least one sample within 3 sigma; **HQ %**: samples within 3 sigma of the
-nearest centre; **reverse KL**: of the modes' shares among these, in nats, against the mixture's weights;
-**deviation**: standard deviation of these about their mode's mean, over the true sigma (below 1 for a perfect
-sampler too, since what lies beyond 3 sigma is not among them); **energy test**: seeds whose samples an energy
-test (Székely and Rizzo 2013) cannot tell from as many fresh real ones, p > .05; **s a seed**: of training
-alone; **minutes**: all seeds one after the other, compiled, trained and measured.
-Definitions are PacGAN's (Lin et al. 2018, arXiv:1712.04086, section 4.1)."""
+Columns: **modes**: number of modes with at least one sample within 3 sigma; **HQ %**: samples within 3 sigma
+of the nearest centre; **reverse KL**: that of the distribution of these samples over the modes, in nats, from
+the mixture's weights; **deviation**: standard deviation of these samples about the mean of their mode, over
+the true sigma (also less than 1 for a perfect sampler, since samples beyond 3 sigma are left out); **energy
+test**: number of seeds whose samples pass an energy test (Székely and Rizzo 2013) against fresh real ones, p
+> .05; **s per seed**: training time; **minutes**: time to compile, train and measure all seeds one after
+another. Definitions are those of PacGAN (Lin et al. 2018, arXiv:1712.04086, section 4.1)."""
 
 
 PICTURE = """\
-Real points (first row), and those each recipe generates with the first seed (orange) over its discriminator's
-logits (blue: high; each panel has its own scale), where that sees one point of the plane at a time."""
+Real points (first row), and the samples of each recipe with the first seed (orange) over the discriminator's
+logits (blue: high; each panel has its own scale), if its input is a single point of the plane."""
 
 
 class Summary(NamedTuple):
-    """A group's runs together; figures in the units of the table's columns.
+    """The results of a group's runs, in the units of the table's columns.
 
     Attributes:
-        figures: mean and standard error by the names of `MEASURES`; those that any run has.
-        passes, tested: seeds that pass the energy test, of how many.
-        seconds: of training, a seed.
-        minutes: of compiling, training and measuring, of all runs one after the other.
-        diverged: how many runs ended early.
+        runs: number of runs.
+        figures: mean and standard error by the names of `MEASURES`, of those that any run has.
+        passes, tested: number of seeds that pass the energy test, and of those that were tested.
+        seconds: training time of a seed.
+        minutes: time to compile, train and measure all runs one after another.
+        diverged: number of runs that diverged.
     """
 
     runs: int
@@ -70,7 +71,7 @@ class Summary(NamedTuple):
 
 
 def summary(runs: Sequence[Mapping[str, Any]]) -> Summary:
-    """Mean and standard error of what `runs`, at least one, have measured."""
+    """Mean and standard error of the measures of `runs`, at least one."""
     figures = {}
     for name, (_, factor, _) in MEASURES.items():
         values = [factor * run[name] for run in runs if run.get(name) is not None]
@@ -84,13 +85,13 @@ def summary(runs: Sequence[Mapping[str, Any]]) -> Summary:
 
 
 def mean(values: Sequence[float]) -> Figure:
-    """Mean and standard error; no error where there is only one value."""
+    """Mean and standard error; no error for a single value."""
     error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
     return Figure(statistics.fmean(values), error)
 
 
 def summaries(found: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Summary]]:
-    """Each group that has runs, with them together."""
+    """Each group that has runs, with its summary."""
     for number, group in enumerate(found["groups"]):
         runs = [run for run in found["runs"] if run["group"] == number]
         if runs:
@@ -98,18 +99,18 @@ def summaries(found: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Sum
 
 
 def report(found: Mapping[str, Any], picture: str | None) -> str:
-    """The whole as Markdown, with a link to the picture where there is one."""
+    """All results as Markdown, with the picture if there is one."""
     title = "Values of a recipe's settings" if found["settings"]["vary"] else "Toy recipes"
     parts = [
         f"# {title}, {found['date'][:10]}",
         f"```bash\n{shlex.join(found['command'])}\n```",
-        _circumstances(found),
+        _conditions(found),
         *_steps(found),
     ]
     for landscape in dict.fromkeys(group["landscape"] for group in found["groups"]):
         parts += [f"## {landscape}", table(found, landscape)]
     if rows := list(comparisons(found)):
-        parts += ["## What reproduces", *_verdict(found, rows)]
+        parts += ["## Comparison with published figures", *_comparison_table(rows)]
     if found["notes"]:
         parts += ["## Not measured", "\n".join(f"- {note}" for note in found["notes"])]
     if picture:
@@ -118,12 +119,15 @@ def report(found: Mapping[str, Any], picture: str | None) -> str:
 
 
 def table(found: Mapping[str, Any], landscape: str) -> str:
-    """One landscape's rows; below each recipe what is published of it, at the end what else is published."""
+    """The rows of one landscape.
+
+    Below each recipe are its published figures, and at the end those of other methods.
+    """
     body = []
-    for group, its in summaries(found):
+    for group, result in summaries(found):
         if group["landscape"] != landscape:
             continue
-        body.append(_cells(group, its))
+        body.append(_cells(group, result))
         if not found["settings"]["vary"]:
             body += [_published_cells(row) for row in published.of(landscape, group["recipe"])]
     if not found["settings"]["vary"]:
@@ -132,7 +136,7 @@ def table(found: Mapping[str, Any], landscape: str) -> str:
 
 
 class Comparison(NamedTuple):
-    """A measured figure beside the published one, and how many combined standard errors lie between."""
+    """A measured and a published figure, and their difference in combined standard errors (`apart`)."""
 
     group: Mapping[str, Any]
     measure: str
@@ -147,20 +151,20 @@ class Comparison(NamedTuple):
 
 
 def comparisons(found: Mapping[str, Any]) -> Iterator[Comparison]:
-    """Every published figure of a recipe that was run as it is, by the rule of `REPRODUCES`."""
+    """A comparison for every published figure of the recipes, unless settings were varied."""
     if found["settings"]["vary"]:
         return
-    for group, its in summaries(found):
+    for group, result in summaries(found):
         for row in published.of(group["landscape"], group["recipe"]):
             for name, figure in row.figures().items():
-                here = its.figures[name]
+                here = result.figures[name]
                 error = math.hypot(here.error or 0, figure.error or 0)
                 gap = abs(here.mean - figure.mean)
                 apart = gap / error if error else math.inf if gap else 0.0
                 yield Comparison(group, name, here, figure, apart, row.source)
 
 
-def _verdict(found: Mapping[str, Any], rows: Sequence[Comparison]) -> list[str]:
+def _comparison_table(rows: Sequence[Comparison]) -> list[str]:
     agree = sum(row.reproduces for row in rows)
     body = [
         [
@@ -176,27 +180,27 @@ def _verdict(found: Mapping[str, Any], rows: Sequence[Comparison]) -> list[str]:
     ]
     header = ("recipe", "landscape", "figure", "here", "published", "errors apart", "reproduces")
     short = sorted({row.group["title"] for row in rows if _part(row.group) < 1})
-    said = (
-        f"A figure reproduces where it lies within {REPRODUCES:g} combined standard errors of the published "
-        "one, sqrt(here² + published²), an error that is not published counting as 0. "
-        f"{agree} of {len(rows)} figures do."
+    text = (
+        f"A figure reproduces if it is within {REPRODUCES:g} combined standard errors of the published one. "
+        "The combined error is sqrt(here² + published²), where an error that is not published counts as 0. "
+        f"{agree} of {len(rows)} figures reproduce."
     )
     if short:
-        said += (
-            f" {', '.join(short)}: trained for fewer steps than published, so what differs may be for want "
-            "of them, and nothing is said of the published settings."
+        text += (
+            f" {', '.join(short)} had fewer steps than published, so differences may come from that and say "
+            "nothing about the published settings."
         )
     sources = "\n".join(f"- {source}" for source in dict.fromkeys(row.source for row in rows))
-    return [said, markdown(header, body, right=header[3:6]), f"Published in:\n\n{sources}"]
+    return [text, markdown(header, body, right=header[3:6]), f"Published in:\n\n{sources}"]
 
 
-def _circumstances(found: Mapping[str, Any]) -> str:
+def _conditions(found: Mapping[str, Any]) -> str:
     settings = found["settings"]
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     how = (
-        f"{settings['jobs']} at a time, each process on a core of its own with one thread"
+        f"{settings['jobs']} processes at a time, each with one thread on its own core"
         if settings["device"] == "cpu"
-        else "the seeds of a recipe as one population"
+        else "all seeds of a recipe as one population"
     )
     minutes = sum(run["seconds"] for run in found["runs"]) / 60
     seeds, made, every = settings["seeds"], found["made"], len(found["runs"])
@@ -204,12 +208,12 @@ def _circumstances(found: Mapping[str, Any]) -> str:
         f"{machine.sentence(found['machine'])}; {versions}.",
         (f"{seeds} seeds (0 to {seeds - 1})" if seeds > 1 else "1 seed (0)")
         + f", {settings['samples']} samples each; {how}. Means over seeds ± standard errors.",
-        f"{found['seconds'] / 60:.1f} minutes in all for the {made} runs this command made"
-        + (f"; {every - made} were there from earlier ones" if made < every else "")
-        + f". Compiling, training and measuring all {every} took {minutes:.1f} minutes of processes.",
+        f"This command took {found['seconds'] / 60:.1f} minutes for {made} runs"
+        + (f"; {every - made} more were made earlier" if made < every else "")
+        + f". Compiling, training and measuring all {every} took {minutes:.1f} minutes of process time.",
     ]
     if len(found["programs"]) > 1:
-        lines.append(f"Runs are of several versions: {'; '.join(found['programs'])}.")
+        lines.append(f"Runs were made with several versions: {'; '.join(found['programs'])}.")
     return "\n\n".join(lines)
 
 
@@ -218,19 +222,20 @@ def _steps(found: Mapping[str, Any]) -> list[str]:
     if not parts:
         return []
     if set(parts.values()) == {"all"}:
-        return ["Every published recipe is trained for as many steps as it is published with."]
+        return ["Every published recipe is trained for its published number of steps."]
     ours = ""
     if any(group["recipe"] == OURS for group in found["groups"]):
-        ours = " So is ours." if found["settings"]["steps"].isdigit() else " Ours is trained whole."
+        own_steps = not found["settings"]["steps"].isdigit()
+        ours = " Our own is trained for all its steps." if own_steps else " So is our own."
     if len(set(parts.values())) == 1:
-        which = f"{parts.popitem()[1]} of their published steps"
+        how_long = f"{parts.popitem()[1]} of their published steps"
     else:
-        which = f"a part of their published steps: {', '.join(map(' '.join, parts.items()))}"
-    return [f"**Published recipes are trained for {which}.**{ours}"]
+        how_long = f"a part of their published steps: {', '.join(map(' '.join, parts.items()))}"
+    return [f"**Published recipes are trained for {how_long}.**{ours}"]
 
 
 def _part(group: Mapping[str, Any]) -> float:
-    """Which part of its published steps a group is trained for."""
+    """The number of steps of a group as a fraction of the published number."""
     return group["settings"]["steps"] / group["published"] if group["published"] else 1.0
 
 
@@ -240,20 +245,21 @@ def _fraction(part: float) -> str:
     return f"1/{1 / part:.0f}" if part < 0.01 else f"1/{1 / part:.3g}"
 
 
-def _cells(group: Mapping[str, Any], its: Summary) -> list[str]:
+def _cells(group: Mapping[str, Any], result: Summary) -> list[str]:
     name = group["title"]
-    if its.diverged:
-        name += f" ({its.diverged} of {its.runs} diverged)"
+    if result.diverged:
+        name += f" ({result.diverged} of {result.runs} diverged)"
     trained = group["recipe"] != PERFECT
     steps = _thousands(group["settings"]["steps"]) if trained else ""
     if trained and _part(group) != 1:
         steps += f" ({_fraction(_part(group))})"
     cells = [
-        _figure(its.figures[measure], digits) if measure in its.figures else "–"
+        _figure(result.figures[measure], digits) if measure in result.figures else "–"
         for measure, (_, _, digits) in MEASURES.items()
     ]
-    passes = f"{its.passes} of {its.tested}" if its.tested else "–"
-    times = [_figure(its.seconds, _digits(its.seconds)), f"{its.minutes:.1f}"] if trained else ["", ""]
+    passes = f"{result.passes} of {result.tested}" if result.tested else "–"
+    seconds = _figure(result.seconds, _digits(result.seconds))
+    times = [seconds, f"{result.minutes:.1f}"] if trained else ["", ""]
     return [name, steps, *cells, passes, *times]
 
 
@@ -270,7 +276,7 @@ def _figure(figure: Figure, digits: int) -> str:
 
 
 def _published(figure: Figure) -> str:
-    """With the digits of the paper."""
+    """The figure with the digits of the paper."""
     return f"{figure.mean:g}" + ("" if figure.error is None else f" ± {figure.error:g}")
 
 

@@ -1,4 +1,4 @@
-"""Toy runs trained as `ganjax train NAME --seed S` trains them, many seeds of one compiled program."""
+"""Training of toy runs as by `ganjax train NAME --seed S`, with one compiled program for many seeds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ganjax.training.chunked_run import ChunkPlan, run_chunks
 from ganjax.training.chunks import capacity_for, compile_chunk, compile_population
 from ganjax.training.loop import initial_state
 
-SURFACE = 120  # points along each side of the discriminator's landscape
+SURFACE = 120  # points along each side of the grid of the discriminator's logits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Trained:
 
     Attributes:
         samples: float32 `(n, dim)`, of the averaged generator.
-        facts: JSON values: `seed`, `steps`, `train_seconds`, `diverged_at` (a step from 1, or None),
-            `state_sha256`, as the manifest of the same run has it.
-        surface: D's logits on a square grid over the landscape's extent, float32 `(SURFACE, SURFACE)`, rows
-            from below; None where D does not take one point of the plane.
+        facts: JSON values: `seed`, `steps`, `train_seconds`, `diverged_at` (a step from 1, or None), and
+            `state_sha256` as in the manifest of the same run.
+        surface: D's logits on a square grid over the landscape's extent, float32 `(SURFACE, SURFACE)`, lowest
+            row first; None if D's input is not one point of the plane.
     """
 
     samples: np.ndarray
@@ -45,13 +45,13 @@ class Trained:
 
 
 class Trainer:
-    """One recipe on one landscape, compiled for so many seeds at once.
+    """Trains one recipe on one landscape.
 
     Args:
-        group: the JSON of a `toy_tables_plan.Group`.
-        samples: how many to draw from each run.
-        together: seeds that are trained as one population; 1 for one after the other, which is `ganjax train`
-            to the bit.
+        group: the JSON of a `plan.Group`.
+        samples: number of samples drawn from each run.
+        together: number of seeds that are trained as one population; with 1 they are trained one after
+            another, and the results are those of `ganjax train` bit for bit.
     """
 
     def __init__(self, group: Mapping[str, Any], samples: int, together: int = 1) -> None:
@@ -72,14 +72,14 @@ class Trainer:
 
     @functools.cached_property
     def program(self) -> str:
-        """A digest of what is trained: of the chunk's text before XLA, and of seed 0's initial state."""
+        """A digest of what is trained: the chunk's program before XLA, and the initial state of seed 0."""
         state, data_key = self._begin(range(self.together))
         text = self.chunk.lower(state, self.source, data_key, 1).as_text()
         initial = state_digest(initial_state(self.experiment, keys(0).init))
         return hashlib.sha256(f"{text}{initial}".encode()).hexdigest()
 
     def compile(self) -> float:
-        """Compile, without a step; returns the seconds it took."""
+        """Compile without training a step; returns the seconds that it took."""
         clock = Clock()
         with clock("compile") as watch:
             state, data_key = self._begin(range(self.together))
@@ -87,9 +87,9 @@ class Trainer:
         return watch.seconds
 
     def train(self, seeds: Sequence[int]) -> list[Trained]:
-        """The runs of `seeds`, as many as `together` says.
+        """Train the runs of `seeds`, which must be as many as `together`.
 
-        A run that diverges ends there, as it last was good.
+        A run that diverges ends with its last finite state.
         """
         state, data_key = self._begin(seeds)
         chunk_plan = ChunkPlan(0, self.experiment.steps, (), self.capacity)
@@ -99,7 +99,7 @@ class Trainer:
             finite = result.rows["finite"].reshape(result.step - result.first, -1) > 0
             for i in range(len(seeds)):
                 if i not in ended and not finite[:, i].all():
-                    # A state is good when the step from it is finite: the update to it may have overflowed.
+                    # The update to a state may have overflowed, so it counts only if the next step is finite.
                     good = result.before if finite[0, i] or earlier is None else earlier
                     ended[i] = self._member(good, i), result.first + int(np.argmin(finite[:, i])) + 1
             state, earlier = result.state, result.before
@@ -131,7 +131,7 @@ class Trainer:
         return state if self.together == 1 else jax.tree.map(lambda leaf: leaf[i], state)
 
     def _surface(self, state: GANState) -> np.ndarray | None:
-        if stateless.input_shape(self.gan.discriminator) != (2,):  # it sees several points at once, or others
+        if stateless.input_shape(self.gan.discriminator) != (2,):  # its input is a pack, or not in the plane
             return None
         line = np.linspace(-self.extent, self.extent, SURFACE, dtype=np.float32)
         points = np.stack([each.ravel() for each in np.meshgrid(line, line)], axis=1)
@@ -139,7 +139,7 @@ class Trainer:
 
 
 class PerfectSampler:
-    """What a generator would give that is the landscape itself: the same questions as of a `Trainer`."""
+    """Samples of the real distribution itself, with the methods of a `Trainer`."""
 
     def __init__(self, group: Mapping[str, Any], samples: int, together: int = 1) -> None:
         self.sample, self.samples = landscape_of(group["landscape"]).sample, samples
@@ -154,7 +154,7 @@ class PerfectSampler:
         return 0.0
 
     def train(self, seeds: Sequence[int]) -> list[Trained]:
-        """Samples of each seed, other ones than those they will be compared with."""
+        """Samples for each seed, different from those with which they will be compared."""
         return [
             Trained(self._draw(seed), {"seed": seed, "steps": 0, "train_seconds": 0.0, "diverged_at": None})
             for seed in seeds
@@ -165,6 +165,6 @@ class PerfectSampler:
 
 
 def write(file: str, run: Trained) -> None:
-    """Keep `samples`, and `surface` where there is one, in a .npz file."""
+    """Write `samples`, and `surface` if there is one, to a .npz file."""
     surface = {} if run.surface is None else {"surface": run.surface}
     np.savez(file, allow_pickle=False, samples=run.samples, **surface)

@@ -1,14 +1,15 @@
 """A process that trains and measures toy runs: `python -m benchmarks.toy_tables.worker SAMPLES [CORE]`.
 
-A JSON object a line on its standard input, one back for each; `group` as in `toy_tables_plan`:
+It reads JSON objects from its standard input, one on each line, and answers each with one; `group` is that of
+plan.py:
 
-    {"do": "program", "group": g}   -> {"program": digest}: of what would be trained
+    {"do": "program", "group": g}   -> {"program": digest of what would be trained}
     {"do": "train", "group": g, "seeds": [...], "files": [...]}
                                     -> {"program": digest, "versions": {...},
-                                        "compile_seconds": of this question, "runs": [...]}
-    {"do": "measure", ...}          -> {"runs": [...]}: the measures alone, of what the files hold
+                                        "compile_seconds": for this request, "runs": [...]}
+    {"do": "measure", ...}          -> {"runs": [...]}: only the measures, of the samples in the files
 
-The first line comes unasked: {"versions": {...}, "backend": name}; throughput/workers.py has the rest.
+The first line that it sends is {"versions": {...}, "backend": name}; see also `benchmarks.workers`.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from benchmarks import workers
 
 
 def main(samples: int, core: int | None) -> None:
-    """Answer until the standard input ends."""
+    """Answer requests until the standard input ends."""
     if core is not None:
         os.sched_setaffinity(0, {core})
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras imports it where it finds it)
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (Keras would import it if it is installed)
 
     def begin() -> tuple[dict[str, Any], workers.Answer]:
         from ganjax.system.compilation_cache import keep_compilations
@@ -47,11 +48,11 @@ def main(samples: int, core: int | None) -> None:
 
 
 class Worker:
-    """Keeps the last group compiled, so that its seeds follow one another without compiling again.
+    """Keeps the program of the last group, so that it is compiled once for all its seeds.
 
     Args:
-        samples: how many each run is measured by.
-        versions: of what results depend on.
+        samples: number of samples by which each run is measured.
+        versions: of the packages that results depend on.
     """
 
     def __init__(self, samples: int, versions: Mapping[str, str]) -> None:
@@ -59,7 +60,7 @@ class Worker:
         self._last: tuple[str, Any] = "", None
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a question, as JSON values."""
+        """The answer to a request, as JSON values."""
         from benchmarks.toy_tables import measures
         from benchmarks.toy_tables.training import write
 
@@ -76,10 +77,10 @@ class Worker:
         runs = trainer.train(question["seeds"])
         rows = []
         for run, seed, file in zip(runs, question["seeds"], question["files"], strict=True):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             write(file, run)
             found = measures.of_file(group["landscape"], seed, file)
-            rows.append(run.facts | found | {"measure_seconds": time.perf_counter() - begun})
+            rows.append(run.facts | found | {"measure_seconds": time.perf_counter() - start})
         return {
             "program": trainer.program,
             "versions": self.versions,
@@ -88,17 +89,17 @@ class Worker:
         }
 
     def _trainer(self, group: Mapping[str, Any], together: int) -> tuple[Any, float]:
-        """The group's GAN, and the seconds that making it took: none where it is the last one's."""
+        """The group's trainer, and the seconds that it took to make; 0 if it is that of the last request."""
         from benchmarks.toy_tables.training import PerfectSampler, Trainer
 
         name = json.dumps([group, together], sort_keys=True)
         if name == self._last[0]:
             return self._last[1], 0.0
-        begun = time.perf_counter()
+        start = time.perf_counter()
         kind = PerfectSampler if group["experiment"] is None else Trainer
         trainer = kind(group, self.samples, together)
         self._last = name, trainer
-        return trainer, time.perf_counter() - begun
+        return trainer, time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Results made up by hand, small enough to reckon with."""
+"""Made-up results, simple enough to compute with by hand."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ def line(text, path):
         ((2, 1, 3), None, None),
     ],
 )
-def test_a_change_is_what_the_rounds_do_not_share(before, after, expected):
+def test_rows_change_if_their_rounds_do_not_overlap(before, after, expected):
     before, after = (spread and Spread(*spread) for spread in (before, after))
     assert command.change(before, after) == expected
 
@@ -50,7 +50,7 @@ def test_equal_runs_change_nothing():
     ]
 
 
-def test_what_changed_is_flagged():
+def test_changed_rows_are_marked():
     chunk, stock, graph, xla = by_hand.results()["rows"]
     after = by_hand.results([scaled(chunk, 4), scaled(stock, 0.25), graph, scaled(xla, 1.1)])
     text = command.compare(by_hand.results(), after)
@@ -78,7 +78,7 @@ def test_nothing_in_common():
     assert "0 of 0 rows changed" in text
 
 
-def test_settings_versions_and_haste_that_differ_are_told():
+def test_differences_of_settings_and_versions():
     rows = [row | {"versions": {"keras": "3.14.0"}} for row in by_hand.results()["rows"]]
     after = by_hand.results(rows, settings={"device": "cpu", "allocator": "stock", "rounds": 3}, quick=True)
     lines = command.differences(by_hand.results(), after)

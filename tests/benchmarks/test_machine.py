@@ -24,7 +24,7 @@ def test_this_machine():
         (set(), "unknown"),
     ],
 )
-def test_the_widest_instructions_are_said(flags, said):
+def test_the_widest_instructions(flags, said):
     assert machine.instructions(flags) == said
 
 

@@ -30,17 +30,17 @@ def test_generations(text, name, driver, memory, power, clock):
     assert "None" not in nvidia.sentence(gpu)
 
 
-def test_several_gpus_and_slices():
+def test_several_gpus_and_instances():
     first, second = nvidia.parse(outputs.AMPERE_SLICED)
     assert [first["index"], second["index"]] == [0, 1]
     assert [first["mig"], second["mig"]] == ["Enabled", "Disabled"]
-    assert "cut into slices" in nvidia.sentence(first)
-    assert "cut into slices" not in nvidia.sentence(second)
+    assert "divided into instances" in nvidia.sentence(first)
+    assert "divided into instances" not in nvidia.sentence(second)
     assert [gpu["mig"] for gpu in nvidia.parse(outputs.KEPLER)] == [None, None]
     assert [gpu["sm_clock_mhz"] for gpu in nvidia.parse(outputs.AMPERE_SLICED)] == [210, 1155]
 
 
-def test_messages_around_the_table_are_passed_over():
+def test_messages_around_the_table_are_ignored():
     text = f"WARNING: infoROM is corrupted at gpu 0000:00:1E.0\n{outputs.HOPPER}a last word\n"
     assert nvidia.parse(text) == nvidia.parse(outputs.HOPPER)
 
@@ -57,12 +57,12 @@ def tool(folder, monkeypatch, script: str) -> None:
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
 
-def test_the_tool_is_asked(tmp_path, monkeypatch):
+def test_the_output_of_the_tool_is_used(tmp_path, monkeypatch):
     tool(tmp_path, monkeypatch, f"printf %s '{outputs.ADA}'")
     assert nvidia.gpus() == (nvidia.parse(outputs.ADA), None)
 
 
-def test_an_old_driver_is_asked_again_without_the_field_it_does_not_know(tmp_path, monkeypatch):
+def test_an_old_driver_is_asked_again_without_the_unknown_field(tmp_path, monkeypatch):
     script = f"""
 case "$1" in
   *mig*) printf %s '{outputs.UNKNOWN_FIELD}'; exit 2 ;;
@@ -80,10 +80,10 @@ esac"""
         (outputs.NO_DEVICES, 6, "No devices were found"),
         (outputs.NO_DEVICES, 0, "No devices were found"),
         ('Field "name" is not a valid field to query.', 2, "not a valid field"),
-        ("", 127, "says nothing"),
+        ("", 127, "printed nothing"),
     ],
 )
-def test_a_failing_tool_is_told_in_one_line(tmp_path, monkeypatch, text, code, note):
+def test_a_failing_tool_gives_a_note_of_one_line(tmp_path, monkeypatch, text, code, note):
     (tmp_path / "text").write_text(text)
     tool(tmp_path, monkeypatch, f"cat {tmp_path}/text; exit {code}")
     found, said = nvidia.gpus()

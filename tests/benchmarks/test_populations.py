@@ -1,9 +1,9 @@
-"""Ways of training seeds: which are timed and how they alternate, with processes made up; a real worker of
-dots; and what is reported, of rows made up by hand."""
+"""Ways of training seeds: their order, with simulated processes; a real worker; and reports."""
 
 import json
 import logging
 import re
+from pathlib import Path
 
 import jax
 import pytest
@@ -15,11 +15,12 @@ from benchmarks.workers import WorkerFailed
 from ganjax.experiments import EXPERIMENTS
 from ganjax.system.errors import UserError
 
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 SECONDS = {0: 2.0, 1: 1.5, None: 1.5}  # by group, of each seed; any other group: 1
 
 
 class Process:
-    """Answers as a worker does, in no time; `asked` is what all of them were asked to run, by group."""
+    """Answers like a worker, without training; `asked` records all requested runs, by group."""
 
     asked: list = []  # noqa: RUF012
     environments: list = []  # noqa: RUF012
@@ -84,7 +85,7 @@ def test_ways_alternate_and_few_are_trained_one_after_another(processes, tmp_pat
     assert "8 seeds, population, all at once: 2.00 times as fast" in capsys.readouterr().out
 
 
-def test_processes_are_alike_and_compile_anew(processes, tmp_path):
+def test_processes_have_the_same_environment_without_a_cache(processes, tmp_path):
     ran(tmp_path, "--seeds", "2")
     assert len(processes.environments) == 3
     assert processes.environments.count(processes.environments[0]) == 3
@@ -103,12 +104,14 @@ def test_other_work_is_marked(processes, tmp_path, monkeypatch):
     code, found, text = ran(tmp_path, "--seeds", "2")
     assert code == 1
     assert [bool(row["error"]) for row in found["rows"]] == [False, True, True]
-    assert "other work: a first loss of 0.51, 0.5 one after another" in text
+    assert "other work: a first loss of 0.51, but 0.5 one after another" in text
     assert "times as" not in text
 
 
 @pytest.mark.parametrize(("fails", "findings"), [(0, 0), (2, 1)])
-def test_a_way_that_fails_is_marked_and_the_others_go_on(processes, tmp_path, monkeypatch, fails, findings):
+def test_a_way_that_fails_is_marked_and_the_others_continue(
+    processes, tmp_path, monkeypatch, fails, findings
+):
     monkeypatch.setattr(processes, "fails", fails)
     code, found, text = ran(tmp_path, "--seeds", "2", "--rounds", "1")
     assert code == 1
@@ -121,14 +124,14 @@ def test_a_way_that_fails_is_marked_and_the_others_go_on(processes, tmp_path, mo
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["knots"], "there is no GAN 'knots'"),
+        (["knots"], "there is no workload 'knots'"),
         (["--seeds", "0"], "--seeds must be"),
         (["--alone", "0"], "--alone must be"),
         (["--steps", "0"], "--steps must be"),
         (["--rounds", "0"], "--rounds must be"),
     ],
 )
-def test_mistakes_are_said_in_one_line(words, said, tmp_path):
+def test_wrong_options_are_refused(words, said, tmp_path):
     with pytest.raises(UserError, match=re.escape(said)):
         command.main([*words, "--out", str(tmp_path / "out")])
     assert not list(tmp_path.iterdir())
@@ -138,10 +141,10 @@ def test_quick_is_small(processes, tmp_path):
     _, found, text = ran(tmp_path, "--quick")
     assert {row["seeds"] for row in found["rows"]} == {1, 3}
     assert {row["steps"] for row in found["rows"]} == {10}
-    assert "quote no figure" in text
+    assert "do not quote its figures" in text
 
 
-def test_games_can_be_built():
+def test_workloads_can_be_built():
     for workload in command.WORKLOADS.values():
         EXPERIMENTS[workload.experiment](**workload.settings)
 
@@ -151,11 +154,11 @@ def test_games_can_be_built():
     [
         ([4.0, 5.0], "2.25 times as fast as one after another"),
         ([40.0, 50.0], "4.44 times as slow as one after another"),
-        ([9.0, 11.0], "no faster and no slower"),
+        ([9.0, 11.0], "as fast as one after another, within the spread"),
     ],
 )
-def test_what_is_found_is_said(seconds, said):
-    alone = {"GAN": "g", "seeds": 2, "way": "one after another", "trained": 1, "error": None}
+def test_findings(seconds, said):
+    alone = {"workload": "w", "seeds": 2, "way": "one after another", "trained": 1, "error": None}
     alone |= {"seconds": [5.0, 5.0], "steps": 10, "group": 0, "chosen": False}
     row = alone | {"way": "population", "trained": 2, "group": 2, "seconds": seconds}
     (sentence,) = report.findings([alone, row])
@@ -163,12 +166,22 @@ def test_what_is_found_is_said(seconds, said):
     assert report.ratio(row, alone).median == pytest.approx(sum(10 / x for x in seconds) / 2)
 
 
-# Real training, of dots.
+@pytest.mark.parametrize(
+    "path", sorted(RESULTS.glob("populations-*/*/results.json")), ids=lambda path: path.parent.name
+)
+def test_committed_results_can_be_reported(path):
+    found = json.loads(path.read_text())
+    text = report.readme(found)
+    assert f"## {path.parent.name}, " in text
+    assert all(f"| {row['seeds']} | {report.way(row)} |" in text for row in found["rows"])
+
+
+# Real training.
 
 
 @pytest.fixture(scope="module")
 def answers(compiled, unoptimized):
-    """Of two workers that train two seeds of dots: by group, what they say, and how often "run" compiled."""
+    """Two workers that train two seeds: by group, their answers, and how often "run" compiled."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(EXPERIMENTS, "dots", small_runs.Dots)
@@ -185,7 +198,7 @@ def answers(compiled, unoptimized):
 
 @pytest.fixture(scope="module")
 def unoptimized():
-    """Compiling is all that takes time here."""
+    """Most of the time of these tests is compiling."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
@@ -193,7 +206,7 @@ def unoptimized():
 
 @pytest.fixture(scope="module")
 def compiled():
-    """Names of what JAX compiles, while it logs that."""
+    """Messages about what JAX compiles, while it logs them."""
     names, logger = [], logging.getLogger("jax")
 
     class Handler(logging.Handler):
@@ -211,7 +224,7 @@ def test_nothing_is_compiled_while_it_is_timed(answers):
     assert [answers[group][3] for group in answers] == [0, 0]
 
 
-def test_the_handler_hears_of_compilations(compiled):
+def test_control_the_handler_records_compilations(compiled):
     compiled.clear()
     with jax.log_compiles():
         jax.jit(lambda x: x + 1)(0)
@@ -226,13 +239,13 @@ def test_all_ways_do_the_same_work_from_the_same_keys(answers):
     assert [answers[group][0]["group"] for group in (0, None)] == [0, 2]
 
 
-def test_what_a_worker_says_is_json(answers):
+def test_answers_of_a_worker_are_json(answers):
     for begun, ran, memory, _ in answers.values():
         assert begun["compile_seconds"] > ran["seconds"] > 0
         assert memory["bytes"] > 10**7
         json.dumps([begun, ran, memory], allow_nan=False)
 
 
-def test_a_worker_does_nothing_else():
+def test_a_worker_refuses_other_requests():
     with pytest.raises(ValueError, match="cannot do 'sing'"):
         Worker().answer({"do": "sing"})

@@ -32,13 +32,13 @@ def test_a_full_run_fits_into_200_kilobytes(tmp_path):
     ("text", "message"),
     [
         (None, "no results in"),
-        ("{", "is no results file"),
-        ("[]", "follows schema None"),
-        ('{"schema": 2, "rows": []}', "follows schema 2, this program reads 1"),
-        ('{"schema": 1}', "holds no rows"),
+        ("{", "is not a results file"),
+        ("[]", "has schema None"),
+        ('{"schema": 2, "rows": []}', "has schema 2, but this program reads 1"),
+        ('{"schema": 1}', "has no rows"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_one_line(tmp_path, text, message):
+def test_errors_of_reading_are_one_line(tmp_path, text, message):
     if text is not None:
         (tmp_path / results.FILE).write_text(text)
     with pytest.raises(UserError, match=message) as caught:
@@ -79,7 +79,7 @@ def test_precisions_workloads_and_deterministic_kernels_are_never_mixed():
         ({"same_work": None}, "not checked"),
     ],
 )
-def test_a_row_in_trouble_has_no_ratio_and_is_nobodys_base(change, mark):
+def test_a_row_that_is_not_comparable_has_no_ratio_and_is_not_a_base(change, mark):
     chunk, stock, graph, xla = by_hand.results()["rows"]
     graph = graph | change
     assert results.trouble(graph)
@@ -101,7 +101,7 @@ def test_share_of_peak():
     assert results.share_of_peak(row | {"seconds_per_step": []}, peaks) is None
 
 
-def test_each_row_has_a_line_of_its_own(tmp_path):
+def test_each_row_is_one_line(tmp_path):
     text = results.save(tmp_path, by_hand.results()).read_text()
     assert sum(line.lstrip().startswith('{"workload"') for line in text.splitlines()) == 4
     assert json.loads(text)["schema"] == 1

@@ -1,4 +1,4 @@
-"""Who trains a workload: one module a family, each run as a process of its own (`protocol.py`).
+"""The paths by which a workload is trained, each run as a separate process (see `protocol.py`).
 
-`tensorflow_keras` imports TensorFlow, Keras, NumPy and the standard library only; the others JAX.
+`tensorflow_keras` imports only TensorFlow, Keras, NumPy and the standard library; the others use JAX.
 """

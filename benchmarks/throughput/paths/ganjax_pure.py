@@ -1,7 +1,8 @@
-"""ganjax: `ganjax-step` is one call a step of the jitted `train_step`, `ganjax-chunk` many steps a call.
+"""ganjax: `ganjax-step` calls the jitted `train_step` for each step, `ganjax-chunk` runs many steps in each
+call.
 
-Calls are queued without waiting for each result, as in a training loop that does not look at every step. A
-population is one state with a leading axis of seeds, under `jax.vmap`.
+Calls are queued without waiting for their results, as in a training loop that does not need the metrics of
+every step. A population is one state with a leading axis of seeds, under `jax.vmap`.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from benchmarks.throughput.work import (
     stacked,
 )
 from ganjax.state import AveragedWeights
-from ganjax.training.chunks import LONGEST, compile_chunk
+from ganjax.training.chunks import MAX_STEPS, compile_chunk
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class InTurn:
-    """A `ganjax.datasets.batches.Source` of ready batches, `(count, batch, *sample_shape)`, taken in turn."""
+    """A `ganjax.datasets.batches.Source` of given batches, `(count, batch, *sample_shape)`, used in turn."""
 
     batches: jax.Array
 
@@ -87,10 +88,10 @@ class Ganjax:
         return jax_device.peak_memory()
 
     def _initial(self, perturbed: bool = False) -> ganjax.GANState:
-        """The state of the saved weights, with a leading axis of seeds for a population.
+        """The state with the saved weights, with a leading axis of seeds for a population.
 
-        Made by hand: `init_state` would have Keras import TensorFlow where that is installed, for half a
-        gigabyte that has nothing to do with training.
+        Not made by `init_state`, in which Keras imports TensorFlow if it is installed: this would take half a
+        gigabyte of memory that training does not need.
         """
 
         def network(name: str, model: keras.Model, optimizer: Any) -> ganjax.NetworkState:
@@ -127,14 +128,14 @@ class Ganjax:
 
     def _chunks(self, batches: jax.Array) -> Any:
         batch = self.work.spec["batch"]
-        chunk = compile_chunk(self.gan, batch, LONGEST)
+        chunk = compile_chunk(self.gan, batch, MAX_STEPS)
         if self.seeds:
             chunk = jax.jit(jax.vmap(chunk, (0, None, None, None)), donate_argnums=0)
         source, key = InTurn(batches), jax.random.key(0)
 
         def advance(state: ganjax.GANState, steps: int) -> tuple[ganjax.GANState, Any]:
-            for first in range(0, steps, LONGEST):
-                state, metrics = chunk(state, source, key, min(LONGEST, steps - first))
+            for first in range(0, steps, MAX_STEPS):
+                state, metrics = chunk(state, source, key, min(MAX_STEPS, steps - first))
             return state, {name: values[..., 0] for name, values in metrics.items()}
 
         return advance

@@ -1,9 +1,9 @@
-"""`keras-jax`: the same pair as a user of Keras on JAX trains it by hand, with nothing of ganjax.
+"""`keras-jax`: the same networks trained by a user's own loop with Keras on JAX, without ganjax.
 
-As Keras's guide "Writing a training loop from scratch in JAX" has it: `stateless_call` for the networks,
-`optimizer.stateless_apply` for Adam and one jitted step, its state donated. Where the guide has one loss and
-`jax.value_and_grad`, two losses share one forward pass through `jax.vjp`. Several seeds are trained one after
-another by the one compiled step.
+It follows Keras's guide "Writing a training loop from scratch in JAX": `stateless_call` for the networks,
+`optimizer.stateless_apply` for Adam, and one jitted step whose state is donated. The guide has one loss and
+`jax.value_and_grad`; here two losses share one forward pass through `jax.vjp`. Several seeds are trained one
+after another with the same compiled step.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.throughput.work import AVERAGE, BATCHES, CHECKED_STEPS, NETWORKS
 
 
 class Network(NamedTuple):
-    """One network in training: lists of arrays in the order of its variables and of its optimiser's."""
+    """The state of one network: arrays in the order of its variables and of its optimiser's variables."""
 
     trained: Any
     statistics: Any
@@ -32,7 +32,7 @@ class Network(NamedTuple):
 
 
 class State(NamedTuple):
-    """One pair in training, and the averaged generator's variables."""
+    """The state of both networks, and the variables of the averaged generator."""
 
     step: jax.Array
     generator: Network
@@ -41,7 +41,7 @@ class State(NamedTuple):
 
 
 class StockKeras:
-    """`protocol.Trainer` of ordinary Keras layers under JAX."""
+    """`protocol.Trainer` of stock Keras on JAX."""
 
     def __init__(self, work: Work, path: str, deterministic: bool):
         self.device = jax_device.describe(work.spec["device"])
@@ -52,7 +52,7 @@ class StockKeras:
         self.optimizers = [self._adam(model) for model in self.models]
         self.batches = [jnp.asarray(batch) for batch in work.batches]
         self.states = [self._initial(seed) for seed in range(self.spec["seeds"])]
-        self.timed = jax.jit(self._step_with_own_noise, donate_argnums=0)
+        self.timed = jax.jit(self._step_with_random_latents, donate_argnums=0)
 
     def run(self, steps: int) -> None:
         for seed, state in enumerate(self.states):
@@ -94,22 +94,22 @@ class StockKeras:
         for name, model, adam in zip(NETWORKS, self.models, self.optimizers, strict=True):
             values = [jnp.array(x) for x in self.work.initial_weights(name, seed, perturbed=perturbed)]
             count = len(model.trainable_variables)
-            memory = [jnp.array(v.value) for v in adam.variables]
-            networks.append(Network(values[:count], values[count:], memory))
+            opt_state = [jnp.array(v.value) for v in adam.variables]
+            networks.append(Network(values[:count], values[count:], opt_state))
         generator, discriminator = networks[0], networks[1]
         average = [jnp.copy(x) for x in [*generator.trained, *generator.statistics]]
         return State(jnp.zeros((), jnp.int32), generator, discriminator, average)
 
-    def _step_with_own_noise(self, state: State, real: jax.Array, key: jax.Array) -> tuple[State, Any]:
+    def _step_with_random_latents(self, state: State, real: jax.Array, key: jax.Array) -> tuple[State, Any]:
         shape = (len(real), *self.spec["latent_shape"])
         latents = self.spec["latent_scale"] * jax.random.normal(jax.random.fold_in(key, state.step), shape)
         return self._step(state, real, latents)
 
     def _step(self, state: State, real: jax.Array, latents: jax.Array) -> tuple[State, Any]:
-        """Both networks updated from one shared forward pass."""
+        """Update both networks from one shared forward pass."""
         (G, D), (G_adam, D_adam) = self.models, self.optimizers
-        G_weights, G_statistics, G_memory = state.generator
-        D_weights, D_statistics, D_memory = state.discriminator
+        G_weights, G_statistics, G_opt_state = state.generator
+        D_weights, D_statistics, D_opt_state = state.discriminator
         bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
         def generate(weights: Any) -> Any:
@@ -138,12 +138,12 @@ class StockKeras:
         D_gradient, _ = pull_logits(D_cotangents)
         _, fake_cotangent = pull_logits(G_cotangents)
         (G_gradient,) = pull_fake(fake_cotangent)
-        G_weights, G_memory = G_adam.stateless_apply(G_memory, G_gradient, G_weights)
-        D_weights, D_memory = D_adam.stateless_apply(D_memory, D_gradient, D_weights)
+        G_weights, G_opt_state = G_adam.stateless_apply(G_opt_state, G_gradient, G_weights)
+        D_weights, D_opt_state = D_adam.stateless_apply(D_opt_state, D_gradient, D_weights)
         after = State(
             state.step + 1,
-            Network(G_weights, G_statistics, G_memory),
-            Network(D_weights, D_statistics, D_memory),
+            Network(G_weights, G_statistics, G_opt_state),
+            Network(D_weights, D_statistics, D_opt_state),
             self._average(state, [*G_weights, *G_statistics]),
         )
         return after, (G_loss, D_loss)

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.throughput.paths.probe jax|tensorflow`: its version, and the first GPU it sees."""
+"""`python -m benchmarks.throughput.paths.probe jax|tensorflow` prints its version and its first GPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def gpu_of(package: str, module: Any) -> str | None:
-    """The name of the first GPU that JAX or TensorFlow sees, or None."""
+    """The name of the first GPU that JAX or TensorFlow finds, or None."""
     if package == "jax":
         try:
             return module.devices("gpu")[0].device_kind

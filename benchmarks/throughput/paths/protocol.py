@@ -1,14 +1,15 @@
-"""How a path's process is asked for things: a JSON object a line on its standard input, one back for each.
+"""The requests to the process of a path: it reads JSON objects from its standard input and answers each with
+one.
 
-    {"do": "compile"}           -> {"seconds": to the end of the first step}
+    {"do": "compile"}           -> {"seconds": until the end of the first step}
     {"do": "run", "steps": n}   -> {"seconds": until n more steps are done, not only queued}
-    {"do": "settle"}            -> {}: freed memory goes back to the kernel, and "most" below starts anew
+    {"do": "settle"}            -> {}: return freed memory to the kernel, and reset the peak of "memory"
     {"do": "memory"}            -> {"bytes": most used, "kind": "resident set" or "device"}
     {"do": "check", "file": f, "perturbed": false}
-                                -> {}: the checked steps, from the initial or perturbed weights, written to f
+                                -> {}: do the checked steps, from initial or perturbed weights, and write f
     {"do": "quit"}              -> the process ends
 
-The first line comes unasked: {"versions": {...}, "device": name}; ../workers.py has the rest.
+The first line that it sends is {"versions": {...}, "device": name}; see also `benchmarks.workers`.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from benchmarks.throughput.work import Work
 
 
 class Trainer(Protocol):
-    """A path at work on one workload, its weights and batches on the device."""
+    """A path that trains one workload, with weights and batches on the device."""
 
     device: str
 
     def run(self, steps: int) -> None:
-        """Train each seed for so many steps more, and return when that is done."""
+        """Train each seed for `steps` more steps, and return when they are done."""
         ...
 
     def check(self, perturbed: bool) -> dict[str, np.ndarray]:
-        """The checked steps from the initial or perturbed weights; same_work.py has the names."""
+        """Do the checked steps from initial or perturbed weights; returns the arrays of same_work.py."""
         ...
 
     def device_memory(self) -> int | None:
@@ -47,7 +48,7 @@ class Trainer(Protocol):
 
 
 def serve(make: Callable[[Work, str, bool], Trainer], packages: Sequence[str]) -> None:
-    """Answer until told to quit. The command line is FOLDER PATH 0|1 (deterministic kernels)."""
+    """Answer requests until "quit". The command line is FOLDER PATH 0|1 (deterministic kernels)."""
 
     def begin() -> tuple[dict[str, Any], workers.Answer]:
         folder, path, deterministic = sys.argv[1:]
@@ -85,20 +86,20 @@ def _timed(trainer: Trainer, steps: int) -> float:
 
 
 def settle() -> None:
-    """Forget what compiling took, where Linux and glibc can: a device's own count goes on."""
+    """Return freed memory and reset the peak of the resident set, on Linux with glibc."""
     gc.collect()
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(0)
     marks = Path("/proc/self/clear_refs")
     if marks.exists():
-        marks.write_text("5")  # resets VmHWM, by proc(5)
+        marks.write_text("5")  # resets VmHWM, see proc(5)
 
 
 def resident_set() -> int:
-    """Most bytes of memory this process had in use, since :func:`settle` on Linux."""
+    """Most bytes of memory that this process has used, on Linux since :func:`settle`."""
     status = Path("/proc/self/status")
     if status.exists():
-        # Not getrusage, which on Linux also counts what the process was before it became this program.
+        # Not getrusage: on Linux it includes the memory of the process before it started this program.
         fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
         return int(fields["VmHWM"].split()[0]) * 1024
     import resource
@@ -108,5 +109,5 @@ def resident_set() -> int:
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Versions of Python and of the named packages, which have been imported."""
+    """Versions of Python and of the packages, which must have been imported."""
     return {"python": platform.python_version()} | {name: sys.modules[name].__version__ for name in packages}

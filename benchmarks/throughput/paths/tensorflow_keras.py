@@ -1,8 +1,9 @@
-"""`tensorflow-graph` and `tensorflow-xla`: the pair as a user of Keras on TensorFlow trains it.
+"""`tensorflow-graph` and `tensorflow-xla`: the same networks trained by a user's own loop with TensorFlow.
 
-As in TensorFlow's DCGAN tutorial: one `tf.function` a step (for XLA with `jit_compile=True`), two gradient
-tapes over one shared forward pass, one draw of noise, two Keras Adams. Imports neither JAX nor ganjax.
-Several seeds are as many runs in turn: timed as that many times the steps, by one compiled step for them all.
+As in TensorFlow's DCGAN tutorial, a step is one `tf.function` (for XLA with `jit_compile=True`) with two
+gradient tapes over one shared forward pass, one batch of latents, and two Adam optimisers of Keras. Imports
+neither JAX nor ganjax. Several seeds are trained one after another: n seeds are timed as n times the steps of
+one compiled step.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class TensorFlow:
         self.average = [tf.Variable(v.value) for v in self._variables(generator)]
         self.batches = [tf.constant(batch) for batch in work.batches]
         self.xla = path == "tensorflow-xla"
-        self.timed = tf.function(self._step_with_own_noise, jit_compile=self.xla)
+        self.timed = tf.function(self._step_with_random_latents, jit_compile=self.xla)
         self._restore(0)
 
     def run(self, steps: int) -> None:
@@ -94,7 +95,7 @@ class TensorFlow:
         return [*model.trainable_variables, *model.non_trainable_variables]
 
     def _restore(self, seed: int, perturbed: bool = False) -> None:
-        """The state before the first step of a seed."""
+        """Set all variables to the initial state of a seed."""
         for name, model, adam in zip(NETWORKS, self.models, self.optimizers, strict=True):
             values = self.work.initial_weights(name, seed, perturbed=perturbed)
             for variable, value in zip(self._variables(model), values, strict=True):
@@ -105,12 +106,12 @@ class TensorFlow:
             mean.assign(variable.value)
         self.steps_done.assign(0)
 
-    def _step_with_own_noise(self, real: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _step_with_random_latents(self, real: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         shape = (self.spec["batch"], *self.spec["latent_shape"])
         return self._step(real, tf.random.normal(shape, stddev=self.spec["latent_scale"]))
 
     def _step(self, real: tf.Tensor, latents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Both networks updated from one shared forward pass; their losses before."""
+        """Update both networks from one shared forward pass; returns their losses."""
         G, D = self.models
         with tf.GradientTape() as G_tape, tf.GradientTape() as D_tape:
             fake = G(latents, training=True)

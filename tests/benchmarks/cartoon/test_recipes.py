@@ -1,4 +1,4 @@
-"""The comparison of recipes: what is compared, and how its table is made. Training itself is not run here."""
+"""The comparison of recipes: settings, scores and table, without training."""
 
 import argparse
 import csv
@@ -13,13 +13,13 @@ from ganjax.experiments import EXPERIMENTS
 from ganjax.system.errors import UserError
 
 
-def test_every_recipe_has_settings_that_are_there():
+def test_every_recipe_has_valid_settings():
     for settings in command.variants().values():
         settings = dict(settings)
         EXPERIMENTS[settings.pop("experiment", "cartoon")](**settings)
 
 
-def test_each_family_is_there_with_and_without():
+def test_each_family_has_all_variants():
     names = list(command.variants())
     for family in command.FAMILIES:
         ends = {name.removeprefix(family) for name in names if name.startswith(family)}
@@ -27,15 +27,15 @@ def test_each_family_is_there_with_and_without():
     assert len(set(map(str, command.variants().values()))) == len(names)
 
 
-def test_each_run_has_a_folder_of_its_own(tmp_path):
+def test_each_run_has_its_own_folder(tmp_path):
     folders = {command._folder(tmp_path, name, seed) for name in command.variants() for seed in (0, 1)}
     assert len(folders) == 2 * len(command.variants())
     assert command._folder(tmp_path, "hinge + R1, DiffAugment", 2).name == "hinge-r1-diffaugment-seed-2"
 
 
 @pytest.mark.parametrize("words", [["--seconds", "0"], ["--seeds", "0"], ["--n", "5"], ["--only", "WGAN"]])
-def test_options_that_make_no_sense(words):
-    with pytest.raises(UserError, match="--seconds must be above 0"):
+def test_wrong_options_are_refused(words):
+    with pytest.raises(UserError, match="--seconds must be more than 0"):
         command.main(words)
 
 
@@ -44,7 +44,7 @@ def row(seed, ema, value):
     return {"recipe": "plain", "seed": seed, "ema": ema, "ms_a_step": 40.4, "steps": 990, **scores}
 
 
-def test_a_table_says_mean_and_spread(tmp_path, capsys):
+def test_a_table_has_mean_and_spread(tmp_path, capsys):
     rows = [row(seed, ema, 10.0 * seed + ema) for seed in (1, 2, 3) for ema in (True, False)]
     command._write(tmp_path, rows, argparse.Namespace(seconds=40.0, seeds=3, n=2000))
     text = (tmp_path / "README.md").read_text()
@@ -55,7 +55,7 @@ def test_a_table_says_mean_and_spread(tmp_path, capsys):
         assert [float(each["Frechet"]) for each in csv.DictReader(file)] == [11, 10, 21, 20, 31, 30]
 
 
-class Seen(faces.Scores):
+class KnownScores(faces.Scores):
     """Scores against a thousand faces of the given labels, without a classifier."""
 
     def __init__(self, labels, features):
@@ -67,12 +67,12 @@ def reading(labels, features, confidence=0.9):
     return Reading(labels, np.full(labels.shape, confidence, np.float32), features)
 
 
-def test_scores_of_known_answers():
+def test_scores_of_known_faces():
     random = np.random.default_rng(0)
     sizes = [len(names) for names in LABEL_NAMES.values()]
     labels = np.stack([random.integers(0, size, 1000) for size in sizes], axis=1).astype(np.int32)
     features = random.normal(size=(1000, 4)).astype(np.float32)
-    scores = Seen(labels, features)
+    scores = KnownScores(labels, features)
     same = scores.of(reading(labels, features))
     assert same["Frechet"] == pytest.approx(0, abs=1e-6)
     assert [same[name] for name in list(faces.MEANINGS)[1:]] == [100, 100, 100]
@@ -81,5 +81,5 @@ def test_scores_of_known_answers():
     assert one["combinations %"] == pytest.approx(0.1)
     assert one["values %"] < 30
     unsure = scores.of(reading(labels, features + 1, confidence=0.3))
-    assert unsure["Frechet"] == pytest.approx(4, rel=1e-3)  # the means are (1, 1, 1, 1) apart
+    assert unsure["Frechet"] == pytest.approx(4, rel=1e-3)  # the means differ by (1, 1, 1, 1)
     assert unsure["values %"] == unsure["confident %"] == 0

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_every_round_times_every_program(monkeypatch):
-    """Programs of 1 and 3 ms: as many calls as fill 0.1 s, in an order that moves on by one a round."""
+    """Programs of 1 and 3 ms: as many calls as take 0.1 s; each round starts with the next program."""
     asked = []
 
     def runner(name, seconds):
@@ -29,7 +29,7 @@ def test_every_round_times_every_program(monkeypatch):
 
 def test_a_population_is_measured():
     found, operations = command.measure(WORKLOADS["ring-16-x4"], "float32", rounds=2, seconds=0.001)
-    assert list(found) == [*pieces.PIECES, pieces.WHOLE]  # nothing is normalised there
+    assert list(found) == [*pieces.PIECES, pieces.WHOLE]  # without normalisation
     assert found[pieces.WHOLE].low > 0
     one = command.measure(WORKLOADS["ring-16-x1"], "float32", rounds=1, seconds=0.001)[1]
     assert operations == {piece: 4 * count for piece, count in one.items()}
@@ -37,7 +37,7 @@ def test_a_population_is_measured():
 
 TIMES = {
     "G forward": Spread(0.010, 0.009, 0.012),
-    "the call, noise": Spread(-0.0005, -0.002, 0.001),
+    "call, latents": Spread(-0.0005, -0.002, 0.001),
     pieces.WHOLE: Spread(0.020, 0.019, 0.030),
 }
 
@@ -45,7 +45,7 @@ TIMES = {
 def test_table():
     assert command.table(TIMES, {"G forward": 5_000_000_000}) == [
         ["G forward", "10.0", "9.00", "12.0", "50%", "5.00", "500"],
-        ["the call, noise", "-0.500", "-2.00", "1.00", "-2%", "", ""],
+        ["call, latents", "-0.500", "-2.00", "1.00", "-2%", "", ""],
         [pieces.WHOLE, "20.0", "19.0", "30.0", "100%", "", ""],
     ]
 
@@ -57,9 +57,9 @@ def test_picture(tmp_path):
     assert path.stat().st_size < 100_000
 
 
-def test_no_gpu_is_told_in_one_line():
+def test_the_error_without_a_gpu():
     command.check_device("cpu")
-    with pytest.raises(UserError, match="JAX finds no GPU here, only the CPU"):
+    with pytest.raises(UserError, match="JAX finds no GPU, only the CPU"):
         command.check_device("gpu")
 
 

@@ -16,7 +16,7 @@ BATCH = 512
 
 @pytest.fixture(scope="module")
 def gan():
-    """Products alone, and enough of them that whatever else XLA counts is a few percent."""
+    """Only products, and so many that everything else that XLA counts is a few per cent."""
 
     def linear(*widths):
         return keras.Sequential(
@@ -34,21 +34,21 @@ def compiled(gan):
 
 
 def test_what_is_left_out_is_not_computed(gan, compiled):
-    """XLA counts the operations of the programs; their differences are the operations of the pieces."""
+    """XLA counts the operations of the programs; the differences are those of the parts."""
     found = pieces.split({name: program.cost_analysis()["flops"] for name, program in compiled.items()})
     counted = pieces.operations(gan, BATCH)
     rest = 0.05 * counted[pieces.WHOLE]
-    for piece in ("G forward", "D forward, real and fake", "G pullback"):
+    for piece in ("G forward", "D forward, real and fake", "G backward"):
         assert found[piece] == pytest.approx(counted[piece], abs=rest)
-    # A step may get both gradients from one pullback through D(fake), whose work then lies in either piece.
-    back = ("D pullback", "G's pullback through D(fake)")
+    # A step may compute both gradients in one backward pass through D(fake): its work is in either part.
+    back = ("D backward", "G's gradient through D(fake)")
     assert sum(found[p] for p in back) <= sum(counted[p] for p in back) + rest
-    assert found["D pullback"] >= counted["D pullback"] * 0.5
-    for piece in ("Adam, both networks", "EMA, remaining metrics", "the call, noise"):
+    assert found["D backward"] >= counted["D backward"] * 0.5
+    for piece in ("Adam, both networks", "EMA, other metrics", "call, latents"):
         assert 0 < found[piece] < rest
 
 
-def test_programs_hand_on_a_whole_state(gan, compiled):
+def test_programs_return_a_whole_state(gan, compiled):
     state = ganjax.init_state(gan, jax.random.key(0))
     real = jnp.ones((BATCH, 64))
     after, _ = ganjax.train_step(gan, state, real)
@@ -84,21 +84,21 @@ def test_pieces_add_up_to_the_step(gan):
 )
 def test_rebuilt_without_normalisation(model):
     model = model()
-    bare = pieces.without_normalization(model)
+    rebuilt = pieces.without_normalization(model)
     kinds = (*pieces.NORMALIZATIONS, layers.SpectralNormalization)
     assert any(isinstance(layer, kinds) for layer in model.layers)
-    assert not any(isinstance(layer, kinds) for layer in bare.layers)
-    assert (bare.input_shape, bare.output_shape) == (model.input_shape, model.output_shape)
+    assert not any(isinstance(layer, kinds) for layer in rebuilt.layers)
+    assert (rebuilt.input_shape, rebuilt.output_shape) == (model.input_shape, model.output_shape)
     kernels = [v.shape for v in model.trainable_variables if len(v.shape) > 1]
-    assert [v.shape for v in bare.trainable_variables if len(v.shape) > 1] == kernels
+    assert [v.shape for v in rebuilt.trainable_variables if len(v.shape) > 1] == kernels
 
 
 def test_a_model_without_normalisation_stays():
     assert pieces.without_normalization(mlp(2, [4], 1)) is None
 
 
-def test_the_step_is_the_games_own(gan):
-    """With a transform that marks its use, the whole step and G's pieces go through it."""
+def test_the_step_uses_the_transform_of_the_gan(gan):
+    """All programs except "call" use the transform."""
     calls = []
     marked = dataclasses.replace(gan, transform=lambda function: calls.append(function) or function)
     state = jax.eval_shape(lambda: ganjax.init_state(gan, jax.random.key(0)))

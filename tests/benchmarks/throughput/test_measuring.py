@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from benchmarks.throughput import measuring, preparation, work
-from benchmarks.throughput.workers import Conditions, WorkerFailed
 from benchmarks.throughput.workloads import WORKLOADS
+from benchmarks.workers import Conditions, WorkerFailed
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # Keras, when it saves
 
@@ -14,7 +14,7 @@ TIMING = measuring.Timing(rounds=3, seconds=2.0)
 
 
 class FakeWorker:
-    """A process of the protocol that takes half a second a step, and notes who is asked what."""
+    """A path's process that takes half a second for each step, and records all requests."""
 
     asked: ClassVar[list[tuple[str, str]]] = []
     broken: ClassVar[dict[str, str]] = {}  # path: what fails
@@ -57,7 +57,7 @@ class FakeWorker:
 @pytest.fixture
 def measure(tmp_path, monkeypatch):
     preparation.prepare(tmp_path, WORKLOADS["original-toy"], "float32", "cpu")
-    monkeypatch.setattr(measuring, "Worker", FakeWorker)
+    monkeypatch.setattr(measuring, "PathProcess", FakeWorker)
     monkeypatch.setattr(FakeWorker, "asked", [])
 
     def run(*paths, **broken):
@@ -72,7 +72,7 @@ def measure(tmp_path, monkeypatch):
     return run
 
 
-def test_rounds_alternate_and_each_begins_with_another_path(measure):
+def test_each_round_begins_with_the_next_path(measure):
     paths = ("ganjax-step", "keras-jax", "tensorflow-graph")
     found = measure(*paths)
     timed = [path for path, what in FakeWorker.asked if what == "run"][-9:]
@@ -107,13 +107,13 @@ def test_a_path_that_fails_does_not_end_the_others(measure, when):
     assert len(found["ganjax-step"]["seconds_per_step"]) == 3
 
 
-def test_other_work_is_found_out(measure):
+def test_other_work_is_found(measure):
     found = measure("ganjax-step", "keras-jax", "tensorflow-graph", ganjax_step="other work")
     assert not found["ganjax-step"]["same_work"]["comparable"]
     assert found["keras-jax"]["same_work"]["comparable"]
 
 
-def test_one_path_alone_is_neither_the_same_nor_another(measure):
+def test_a_single_path_is_not_compared(measure):
     found = measure("ganjax-step")
     assert found["ganjax-step"]["same_work"]["comparable"] is None
     assert found["ganjax-step"]["same_work"]["reason"] == "no other path to compare it with"
@@ -131,8 +131,8 @@ def test_calibration_takes_the_time_of_warm_steps():
     assert measuring._calibrated(lambda steps: 30.0 * steps, 2.0) == 1
 
 
-def test_two_real_paths_one_of_them_tensorflow(tmp_path):
-    """From a prepared folder to rows, in processes of their own."""
+def test_two_real_paths(tmp_path):
+    """From a prepared folder to rows, with real processes."""
     preparation.prepare(tmp_path, WORKLOADS["ring-16"], "float32", "cpu")
     pythons = dict.fromkeys(("ganjax-chunk", "tensorflow-graph"), sys.executable)
     timing = measuring.Timing(rounds=2, seconds=0.02)

@@ -29,7 +29,10 @@ def checked_by(prepared, path, *, perturbed=False):
 
 @pytest.fixture(scope="module")
 def checked(prepared):
-    reference, perturbed = checked_by(prepared, "keras-jax"), checked_by(prepared, "keras-jax", perturbed=True)
+    reference, perturbed = (
+        checked_by(prepared, "keras-jax"),
+        checked_by(prepared, "keras-jax", perturbed=True),
+    )
     return same_work.Checked(reference, perturbed, prepared.initial, prepared.spec["trained"], "float32")
 
 

@@ -18,15 +18,15 @@ def test_figures_of_small_products():
         assert list(figures["gflops_by_size"]) == ["32", "64"]
 
 
-def test_what_a_call_counts_for(monkeypatch):
-    """In a call of one second: 2 n^3 operations; three arrays of 4 bytes a value."""
+def test_operations_and_bytes_of_a_call(monkeypatch):
+    """A call has 2 n^3 operations, or moves three arrays with 4 bytes for each value."""
     monkeypatch.setattr(peaks, "_seconds_of_a_call", lambda function, x, seconds: 1.0)
     assert peaks.product_gflops(100, "float32", 1.0) == pytest.approx(2e-3)
     assert peaks.bandwidth_gb_s(1000, 1.0) == pytest.approx(12e-6)
 
 
 def test_the_fastest_round_counts(monkeypatch):
-    """Rounds of 1, 1, 3, 6 and 6 calls, as many as would fill 6 s at the best yet, in 5, 2, 3, 6 and 6 s."""
+    """Rounds have as many calls as take 6 s at the best speed so far: 1, 1, 3, 6, 6 in 5, 2, 3, 6, 6 s."""
     readings = iter([0, 5, 0, 2, 0, 3, 0, 6, 0, 6])
     monkeypatch.setattr(peaks.time, "perf_counter", lambda: next(readings))
     calls = []

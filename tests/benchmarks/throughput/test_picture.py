@@ -16,7 +16,7 @@ def drawn(monkeypatch, tmp_path, results):
     return kept[0], path
 
 
-def test_bars_are_steps_a_second_and_bear_their_ratio(monkeypatch, tmp_path):
+def test_bars_are_steps_per_second_with_their_ratio(monkeypatch, tmp_path):
     figure, _ = drawn(monkeypatch, tmp_path, by_hand.results())
     (ax,) = [ax for ax in figure.axes if ax.axison]
     assert ax.get_title("left") == "ring-16, batch 64, float32"
@@ -25,7 +25,7 @@ def test_bars_are_steps_a_second_and_bear_their_ratio(monkeypatch, tmp_path):
     assert [label.get_text() for label in ax.get_yticklabels()] == list(by_hand.PATHS)
 
 
-def test_rows_in_trouble_keep_their_place(monkeypatch, tmp_path):
+def test_rows_that_are_not_comparable_are_marked(monkeypatch, tmp_path):
     chunk, stock, graph, xla = by_hand.results()["rows"]
     rows = [
         chunk,

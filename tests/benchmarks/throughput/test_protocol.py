@@ -1,4 +1,4 @@
-"""What a path's process says of its memory."""
+"""How a path's process measures its memory."""
 
 import platform
 
@@ -10,12 +10,12 @@ from benchmarks.throughput.paths import protocol
 BLOCK = 300_000_000
 
 
-@pytest.mark.skipif(platform.system() != "Linux", reason="only Linux can count the most memory anew")
-def test_settling_forgets_what_was_given_back():
+@pytest.mark.skipif(platform.system() != "Linux", reason="only Linux can reset the peak")
+def test_settling_resets_the_peak():
     block = np.ones(BLOCK, np.uint8)
     with_block = protocol.resident_set()
     del block
-    assert protocol.resident_set() > with_block - 0.1 * BLOCK  # the most, not what is in use
+    assert protocol.resident_set() > with_block - 0.1 * BLOCK  # the peak, not the memory in use
     protocol.settle()
     settled = protocol.resident_set()
     assert settled < with_block - 0.9 * BLOCK

@@ -7,7 +7,7 @@ STEPS = 4
 
 
 def arrays(**changes):
-    """One seed; a network that has gone from 1 to 2 in both its trained weights and its statistics."""
+    """One seed of a network whose trained weights and statistics have changed from 1 to 2."""
     return {
         "losses": np.full((1, STEPS, 2), 0.5, np.float32),
         "generator/0": np.full((1, 3), 2.0, np.float32),
@@ -24,7 +24,7 @@ def losses(*relative):
     return np.float32(0.5) * (1 + np.array(relative, np.float32))[None, :, None] * np.ones((1, STEPS, 2))
 
 
-def test_the_same_is_comparable():
+def test_equal_results_are_comparable():
     found = compare(arrays(), checked())
     assert found["comparable"]
     assert found["reason"] is None
@@ -43,7 +43,7 @@ def test_one_loss_that_differs_is_enough(step):
     assert compare(arrays(losses=losses(*relative)), checked())["comparable"]
 
 
-def test_losses_that_are_no_numbers_differ():
+def test_losses_that_are_not_numbers_differ():
     assert not compare(arrays(losses=losses(0, 0, 0, np.nan)), checked())["comparable"]
 
 
@@ -51,19 +51,22 @@ def test_losses_that_are_no_numbers_differ():
 def test_trained_weights_and_statistics_each_count(name, kind):
     value = arrays()[name.replace("_", "/")]
     found = compare(arrays(**{name: value + 2e-3}), checked())
-    assert found["reason"] == "generator " + kind + " differ by 2.0e-03 of the way trained, more than 1.0e-03"
+    assert (
+        found["reason"]
+        == "generator " + kind + " differ by 2.0e-03 of the distance trained, more than 1.0e-03"
+    )
     assert compare(arrays(**{name: value + 0.9e-3}), checked())["comparable"]
 
 
-def test_a_network_that_stayed_is_compared_with_one_that_stayed():
+def test_networks_that_have_not_changed():
     stayed = np.ones((1, 3), np.float32)
     still = checked()._replace(reference=arrays(generator_0=stayed), perturbed=arrays(generator_0=stayed))
     assert compare(arrays(generator_0=stayed), still)["comparable"]
     assert not compare(arrays(), still)["comparable"]
 
 
-def test_rounding_loosens_later_steps_and_never_earlier_ones():
-    """Rounding alone makes a difference of 1e-3 at the third step: from there on 1e-2 is allowed."""
+def test_rounding_raises_the_tolerance_of_later_steps():
+    """A difference of 1e-3 by rounding alone at the third step allows 1e-2 from there on."""
     noisy = checked(losses=losses(0, 1e-7, 1e-3, 0))
     assert compare(arrays(), noisy)["strict_steps"] == 2
     assert compare(arrays(losses=losses(0, 0, 0.9e-2, 0.9e-2)), noisy)["comparable"]
@@ -71,7 +74,7 @@ def test_rounding_loosens_later_steps_and_never_earlier_ones():
     assert not compare(arrays(losses=losses(0, 2e-4, 0, 0)), noisy)["comparable"]
 
 
-def test_rounding_loosens_weights():
+def test_rounding_raises_the_tolerance_of_weights():
     drift = arrays()["generator/0"] + 1e-3
     noisy = checked(generator_0=drift)
     allowed = NOISE * 1e-3

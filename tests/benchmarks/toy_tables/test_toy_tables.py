@@ -1,4 +1,4 @@
-"""The command as a whole, and its parts up to the report. Trained is one tiny recipe, for three steps."""
+"""The whole command, and its parts except the report, with one tiny recipe of three steps."""
 
 import dataclasses
 import json
@@ -10,9 +10,9 @@ import pytest
 from run_fixtures import _kept_compilations, base  # noqa: F401
 
 from benchmarks.toy_tables import command, measures, plan
-from benchmarks.toy_tables.kept import FILE, Kept
 from benchmarks.toy_tables.plan import OURS, PERFECT
 from benchmarks.toy_tables.pool import Pool, Tasks, environment
+from benchmarks.toy_tables.run_store import FILE, RunStore
 from benchmarks.toy_tables.training import PerfectSampler, Trainer, write
 from benchmarks.toy_tables.worker import Worker
 from ganjax.experiments import EXPERIMENTS
@@ -47,7 +47,7 @@ def test_a_sweep_is_every_combination():
     assert groups[1].settings["learning_rate"] == 2e-3
 
 
-def test_everything_is_planned_by_default():
+def test_all_recipes_are_planned_by_default():
     groups = plan.plan([], ["ring", "grid"], "published")
     titles = [PERFECT, *plan.recipes(), OURS]
     assert [(group.landscape, group.title) for group in groups] == [
@@ -55,7 +55,7 @@ def test_everything_is_planned_by_default():
     ]
     for group in groups:
         if group.experiment:
-            EXPERIMENTS[group.experiment](**group.settings)  # what it says can be built again
+            EXPERIMENTS[group.experiment](**group.settings)  # valid settings
 
 
 def test_steps_of_each_recipe():
@@ -67,7 +67,7 @@ def test_steps_of_each_recipe():
     assert plan._steps("300", 400_000, OURS) == 300
 
 
-def test_a_quick_table_knows_every_published_recipe():
+def test_quick_has_a_fraction_for_every_published_recipe():
     assert plan.QUICK.keys() == plan.recipes().keys()
     assert all(0 < part <= 1 for part in plan.QUICK.values())
 
@@ -83,28 +83,28 @@ def test_a_quick_table_knows_every_published_recipe():
         (["--steps", "0"], "--steps is"),
         (["--steps", "3/2"], "--steps is"),
         (["--steps", "many"], "--steps is"),
-        (["--quick", "--steps", "50"], "give one of the two"),
+        (["--quick", "--steps", "50"], "give only one of"),
         (["--seeds", "0"], "--seeds must be"),
         (["--samples", "5"], "--samples must be"),
         (["--jobs", "0"], "--jobs must be"),
     ],
 )
-def test_mistakes_are_said_in_one_line(words, said, tmp_path):
+def test_wrong_options_are_refused(words, said, tmp_path):
     with pytest.raises(UserError, match=re.escape(said)):
         command.main([*words, "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)])
     assert not list(tmp_path.iterdir())
 
 
-def test_a_worker_stays_with_its_group_and_then_helps():
+def test_a_worker_stays_with_its_group_and_then_helps_another():
     tasks = Tasks([(0, "a"), (0, "b"), (0, "c"), (1, "d")])
     assert tasks.take(None) == (0, "a")
     assert tasks.take(None) == (1, "d")
     assert tasks.take(0) == (0, "b")
-    assert tasks.take(1) == (0, "c")  # nothing is left of its own, nor of what nobody has begun
+    assert tasks.take(1) == (0, "c")  # no task is left in its group, and no group is unstarted
     assert tasks.take(0) is None
 
 
-def test_a_group_that_is_given_up_is_done_no_more():
+def test_tasks_of_a_group_that_is_given_up_are_dropped():
     tasks = Tasks([(0, "a"), (0, "b"), (1, "c")])
     tasks.take(None)
     tasks.give_up(0, "no memory")
@@ -120,19 +120,19 @@ def test_workers_get_one_thread(monkeypatch):
     assert environment("gpu").get("XLA_FLAGS") is None
 
 
-def test_what_is_kept_is_found_again_though_a_line_was_cut_off(tmp_path):
-    kept = Kept(tmp_path)
+def test_stored_runs_are_found_again_after_an_incomplete_line(tmp_path):
+    store = RunStore(tmp_path)
     for name in ("one", "two"):
-        np.savez(kept.samples(name), samples=np.zeros(1))
-    kept.add("one", {"captured": 8.0})
+        np.savez(store.samples(name), samples=np.zeros(1))
+    store.add("one", {"captured": 8.0})
     with (tmp_path / FILE).open("a") as file:
         file.write('{"identity": "two", "capt')
-    again = Kept(tmp_path)
+    again = RunStore(tmp_path)
     assert again.find("one") == {"identity": "one", "captured": 8.0}
     assert again.find("two") is None
     again.add("two", {"captured": 7.0})
     again.add("one", {"captured": 6.0})
-    third = Kept(tmp_path)
+    third = RunStore(tmp_path)
     assert third.find("one") == {"identity": "one", "captured": 6.0}
     assert third.find("two") == {"identity": "two", "captured": 7.0}
     third.samples("one").unlink()
@@ -141,7 +141,7 @@ def test_what_is_kept_is_found_again_though_a_line_was_cut_off(tmp_path):
     assert third.find("two") is None
 
 
-def test_a_run_is_the_one_that_train_makes(trainer, tmp_path):
+def test_a_run_is_the_same_as_by_train(trainer, tmp_path):
     (run,) = trainer.train([2])
     experiment = EXPERIMENTS["lsgan"](seed=2, steps=3, width=4, batch=8, picture_every=0)
     folder = RunFolder.create(tmp_path / "run")
@@ -172,23 +172,23 @@ def test_a_population_gives_each_seed_its_own_run(trainer):
     assert np.abs(both[0].samples - alone.samples).max() > 1e-3
 
 
-def test_the_program_is_known_by_what_it_computes(trainer):
+def test_the_digest_of_the_program_changes_with_it(trainer):
     assert trainer.program == Trainer(tiny(), 200).program
     group = tiny()
     group["settings"]["learning_rate"] *= 2
     assert Trainer(group, 200).program != trainer.program
 
 
-def test_a_run_that_diverges_ends_as_it_last_was_good(trainer, monkeypatch):
+def test_a_run_that_diverges_ends_with_its_last_finite_state(trainer, monkeypatch):
     whole, chunk = trainer.train([0])[0], trainer.chunk
 
-    def spoilt(state, source, data_key, count):
+    def diverging(state, source, data_key, count):
         first = int(state.step)
         state, metrics = chunk(state, source, data_key, count)
-        finite = np.arange(first, first + len(metrics["finite"])) != 2  # but for the third step
+        finite = np.arange(first, first + len(metrics["finite"])) != 2  # all except the third step
         return state, metrics | {"finite": finite}
 
-    monkeypatch.setattr(trainer, "chunk", spoilt)
+    monkeypatch.setattr(trainer, "chunk", diverging)
     (run,) = trainer.train([0])
     assert run.facts["diverged_at"] == 3
     assert run.facts["state_sha256"] != whole.facts["state_sha256"]
@@ -206,11 +206,11 @@ def test_the_perfect_sampler_is_measured_like_a_generator():
     assert 0.001 < found["energy_p"] <= 1
 
 
-def test_collapse_and_what_is_not_finite_are_told_from_the_landscape():
+def test_collapse_and_infinite_samples_fail_the_energy_test():
     point = np.tile(np.float32([[1.0, 0.0]]), (300, 1))
     assert measures.of_samples("ring", 0, point)["energy_p"] < 0.01
-    spoilt = np.full((300, 2), np.nan, np.float32)
-    found = measures.of_samples("ring", 0, spoilt)
+    broken = np.full((300, 2), np.nan, np.float32)
+    found = measures.of_samples("ring", 0, broken)
     assert found["energy_p"] < 0.01
     assert found["energy"] is None
     assert found["captured"] == 0
@@ -242,7 +242,7 @@ def test_a_worker_answers(tmp_path):
         worker.answer({"do": "sing", "group": group})
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_written_samples_can_be_read(tmp_path):
     (run,) = PerfectSampler({"landscape": "ring"}, 100).train([0])
     write(str(tmp_path / "a.npz"), run)
     with np.load(tmp_path / "a.npz") as arrays:
@@ -256,7 +256,7 @@ def words(tmp_path):
     return [*words, "--out", str(tmp_path / "out")]
 
 
-def test_the_whole_command_and_going_on(words, tmp_path, capsys):
+def test_the_whole_command_and_its_continuation(words, tmp_path, capsys):
     assert command.main([*words, "--seeds", "1"]) == 0
     first = json.loads((tmp_path / "out/table.json").read_text())
     assert first["made"] == len(first["runs"]) == 2
@@ -269,7 +269,7 @@ def test_the_whole_command_and_going_on(words, tmp_path, capsys):
     capsys.readouterr()
     assert command.main([*words, "--seeds", "2", "--remeasure"]) == 0
     again, said = json.loads((tmp_path / "out/table.json").read_text()), capsys.readouterr().out
-    assert again["made"] == 3  # one seed of the recipe is kept
+    assert again["made"] == 3  # one run of the recipe was stored
     assert len(again["runs"]) == 4
     assert next(run for run in again["runs"] if run["group"] == 1) == first["runs"][1]  # measured again
     assert "perfect sampler, ring: the code has changed: run again" in said
@@ -287,7 +287,7 @@ class Failing(Pool):
         raise WorkerFailed("no memory")
 
 
-def test_what_cannot_be_measured_is_noted(words, tmp_path, monkeypatch):
+def test_groups_that_cannot_be_measured_are_noted(words, tmp_path, monkeypatch):
     monkeypatch.setattr("benchmarks.toy_tables.pool.Pool", Failing)
     assert command.main(words) == 1
     assert "- width 4, batch 8 on ring: no memory" in (tmp_path / "out/table.md").read_text()

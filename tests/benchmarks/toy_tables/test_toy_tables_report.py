@@ -19,20 +19,20 @@ def test_mean_and_standard_error():
 
 
 def test_a_summary_in_the_units_of_the_table():
-    its = report.summary(PACGAN2)
-    assert its.figures["captured"] == Figure(7.5, 0.5)
-    assert its.figures["high_quality"] == Figure(95.0, 0.0)
-    assert (its.passes, its.tested, its.diverged) == (1, 2, 0)
-    assert its.seconds.mean == 30
+    summary = report.summary(PACGAN2)
+    assert summary.figures["captured"] == Figure(7.5, 0.5)
+    assert summary.figures["high_quality"] == Figure(95.0, 0.0)
+    assert (summary.passes, summary.tested, summary.diverged) == (1, 2, 0)
+    assert summary.seconds.mean == 30
 
 
-def test_what_was_not_measured_is_not_counted():
-    its = report.summary([by_hand.run(0, 0, 8.0) | NOTHING, by_hand.run(0, 1, 6.0, energy_p=None)])
-    assert its.figures["captured"] == Figure(6.0)
-    assert its.tested == 1
+def test_missing_measures_are_not_counted():
+    summary = report.summary([by_hand.run(0, 0, 8.0) | NOTHING, by_hand.run(0, 1, 6.0, energy_p=None)])
+    assert summary.figures["captured"] == Figure(6.0)
+    assert summary.tested == 1
 
 
-def test_published_figures_stand_below_the_recipe_and_those_of_others_at_the_end():
+def test_published_figures_are_below_their_recipe_and_those_of_others_at_the_end():
     groups = [by_hand.group("pacgan2"), by_hand.group(OURS, published=None)]
     text = report.table(by_hand.found(groups, [*PACGAN2, by_hand.run(1, 0, 8.0)]), "ring")
     rows = text.splitlines()[2:]
@@ -47,54 +47,54 @@ def test_published_figures_stand_below_the_recipe_and_those_of_others_at_the_end
     assert [row.split(",")[0] for row in rows[3:]] == ["| *ALI", "| *VEEGAN"]
 
 
-def test_a_landscape_without_modes_has_the_energy_test_alone():
+def test_a_landscape_without_modes_has_only_the_energy_test():
     groups = [by_hand.group(PERFECT, "spiral", settings={}, published=None)]
     text = report.table(by_hand.found(groups, [by_hand.run(0, 0, 8.0) | NOTHING]), "spiral")
     assert text.splitlines()[2] == "| perfect sampler |  | – | – | – | – | 1 of 1 |  |  |"
 
 
-def test_the_rule_of_what_reproduces():
+def test_which_figures_reproduce():
     rows = report.comparisons(by_hand.found([by_hand.group("pacgan2")], PACGAN2))
     captured, quality, divergence = rows
     assert captured.apart == pytest.approx((7.9 - 7.5) / math.hypot(0.5, 0.1))
     assert captured.reproduces
     assert quality.apart == pytest.approx((95.6 - 95) / 2)
-    assert divergence.apart == math.inf  # neither side has an error, and they differ
+    assert divergence.apart == math.inf  # neither has an error, and they differ
     assert not divergence.reproduces
 
 
-def test_a_report_says_what_reproduces_in_figures():
+def test_a_report_compares_with_published_figures():
     text = report.report(by_hand.found([by_hand.group("pacgan2")], PACGAN2), "table.png")
-    assert "2 of 3 figures do." in text
-    assert "for want of them" not in text
-    assert "Every published recipe is trained for as many steps as it is published with." in text
+    assert "2 of 3 figures reproduce." in text
+    assert "fewer steps" not in text
+    assert "Every published recipe is trained for its published number of steps." in text
     assert "| pacgan2 | ring | modes | 7.5 ± 0.5 | 7.9 ± 0.1 | 0.8 | yes |" in text
     assert "| pacgan2 | ring | reverse KL | 0.2500 ± 0.0000 | 0.07 | more than any error | no |" in text
     assert "![Samples of each recipe](table.png)" in text
-    assert "1.5 minutes in all for the 2 runs this command made" in text
-    assert "took 1.2 minutes of processes" in text
+    assert "This command took 1.5 minutes for 2 runs" in text
+    assert "took 1.2 minutes of process time" in text
 
 
-def test_a_fraction_of_the_steps_is_stated():
+def test_a_fraction_of_the_steps():
     groups = [by_hand.group("pacgan2", published=40_000), by_hand.group(OURS, published=None)]
     runs = [*PACGAN2, by_hand.run(1, 0, 8.0)]
     text = report.report(by_hand.found(groups, runs, made=2, settings={"steps": "1/40"}), None)
-    assert (
-        "**Published recipes are trained for 1/40 of their published steps.** Ours is trained whole." in text
-    )
+    assert "**Published recipes are trained for 1/40 of their published steps.** Our own is" in text
     assert "| pacgan2 | 1 000 (1/40) |" in text
-    assert "pacgan2: trained for fewer steps than published" in text
-    assert "; 1 were there from earlier ones" in text
+    assert "pacgan2 had fewer steps than published" in text
+    assert "; 1 more were made earlier" in text
 
 
-def test_several_fractions_are_stated_by_recipe():
+def test_fractions_of_several_recipes():
     groups = [by_hand.group("pacgan2", published=100_000), by_hand.group("lsgan", published=1000)]
     text = report.report(by_hand.found(groups, [*PACGAN2, by_hand.run(1, 0, 8.0)]), None)
     assert "trained for a part of their published steps: pacgan2 1/100, lsgan all.**\n" in text
 
 
-@pytest.mark.parametrize(("steps", "said"), [("1000", " So is ours."), ("quick", " Ours is trained whole.")])
-def test_ours_is_said_to_be_cut_only_where_it_is(steps, said):
+@pytest.mark.parametrize(
+    ("steps", "said"), [("1000", " So is our own."), ("quick", " Our own is trained for all its steps.")]
+)
+def test_steps_of_our_own_recipe(steps, said):
     groups = [by_hand.group("pacgan2", published=100_000), by_hand.group(OURS, published=None)]
     runs, settings = [*PACGAN2, by_hand.run(1, 0, 8.0)], {"steps": steps}
     text = report.report(by_hand.found(groups, runs, settings=settings), None)
@@ -104,27 +104,27 @@ def test_ours_is_said_to_be_cut_only_where_it_is(steps, said):
 
 
 @pytest.mark.parametrize(("seeds", "said"), [(1, "1 seed (0), 2500"), (10, "10 seeds (0 to 9), 2500")])
-def test_it_says_which_seeds(seeds, said):
+def test_seeds(seeds, said):
     found = by_hand.found([by_hand.group("pacgan2")], PACGAN2, settings={"seeds": seeds})
     assert f"\n{said} samples each; " in report.report(found, None)
 
 
-def test_small_parts_are_whole_numbers():
+def test_fractions_of_steps():
     said = [report._fraction(part) for part in (1, 1 / 40, 3 / 40_000)]
     assert said == ["all", "1/40", "1/13333"]
 
 
-def test_a_sweep_is_not_compared_with_what_is_published():
+def test_a_sweep_is_not_compared_with_published_figures():
     groups = [by_hand.group("pacgan2", title="batch 50")]
     found = by_hand.found(groups, PACGAN2, settings={"vary": [["batch", "50"]]})
     text = report.report(found, None)
     assert "# Values of a recipe's settings" in text
     assert "| batch 50 |" in text
     assert "*" not in report.table(found, "ring")
-    assert "What reproduces" not in text
+    assert "Comparison with published" not in text
 
 
-def test_what_failed_and_what_diverged_is_said():
+def test_failed_groups_and_diverged_runs():
     runs = [by_hand.run(0, 0, 8.0, diverged_at=7), by_hand.run(0, 1, 8.0)]
     text = report.report(by_hand.found([by_hand.group("wgan")], runs, notes=["wgan on cube: no"]), None)
     assert "| wgan (1 of 2 diverged) |" in text
@@ -161,7 +161,7 @@ def test_a_full_picture_is_small_and_shows_both_colours(tmp_path):
     assert max(blue, orange) < 120
 
 
-def test_heights_have_the_scale_of_their_own_panel():
+def test_each_panel_has_its_own_scale():
     logits = np.linspace(-500, 1500, 10_000).reshape(100, 100)
     steps = picture._steps(logits)
     assert np.unique(steps).tolist() == ((np.arange(8) + 0.5) / 8).tolist()

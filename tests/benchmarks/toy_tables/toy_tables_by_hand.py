@@ -1,4 +1,4 @@
-"""A table of toy runs made up by hand, small enough to reckon with."""
+"""A made-up table of toy runs, simple enough to compute with by hand."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Finished runs on the disk: a line of JSON each, and its samples, so that no run is made twice."""
+"""Finished runs on disk, each a line of JSON and a file of samples, so that no run is made twice."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FILE = "runs.jsonl"
 Row = dict[str, Any]
 
 
-class Kept:
-    """The runs in a folder, by `Group.identity`: another setting is another run, and is made beside it.
+class RunStore:
+    """The runs in a folder, by `Group.identity`. A run with other settings has another identity.
 
     Args:
-        folder: made if need be.
+        folder: made if needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,16 +29,16 @@ class Kept:
                 try:
                     row = json.loads(line)
                 except ValueError:
-                    continue  # what a killed process has left of a line
-                self._rows[row["identity"]] = row  # a later line is a later measure
+                    continue  # a part of a line, left by a killed process
+                self._rows[row["identity"]] = row  # a later line replaces an earlier one
 
     def find(self, identity: str) -> Row | None:
-        """The run of this identity, if it and its samples are there."""
+        """The run with this identity, or None if it or its samples are missing."""
         row = self._rows.get(identity)
         return row if row and self.samples(identity).exists() else None
 
     def forget(self, identity: str) -> None:
-        """Let this run be made again."""
+        """Remove a run, so that it is made again."""
         self._rows.pop(identity, None)
 
     def samples(self, identity: str) -> Path:
@@ -46,12 +46,12 @@ class Kept:
         return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:20]}.npz"
 
     def add(self, identity: str, row: Mapping[str, Any]) -> Row:
-        """Keep a run whose samples are in their file already."""
-        kept = {"identity": identity, **row}
+        """Save a run whose samples have already been written."""
+        stored = {"identity": identity, **row}
         with (self.folder / FILE).open("a+b") as file:
-            if file.tell():  # a line that was cut off must not take this one with it
+            if file.tell():  # end an incomplete line first, so that this one can be read
                 file.seek(-1, 2)
                 file.write(b"" if file.read(1) == b"\n" else b"\n")
-            file.write(json.dumps(kept).encode() + b"\n")
-        self._rows[identity] = kept
-        return kept
+            file.write(json.dumps(stored).encode() + b"\n")
+        self._rows[identity] = stored
+        return stored

@@ -1,28 +1,21 @@
+"""Worker processes: their environment, and how a failure is reported."""
+
 import sys
 
 import pytest
 
-from benchmarks.throughput.workers import (
-    MODULES,
-    Conditions,
-    WorkerFailed,
-    Worker,
-    interpreters,
-    prepare,
-    probe,
-)
-from ganjax.system.errors import UserError
+from benchmarks.workers import ROOT, Conditions, WorkerFailed, WorkerProcess
 
 CPU = Conditions("cpu")
 
 
 @pytest.fixture
 def started():
-    """Start a worker that is stopped at the test's end."""
+    """Start a program as a worker, which is stopped at the end of the test."""
     workers = []
 
-    def start(folder, python, environment=None):
-        workers.append(Worker(python, "ganjax-step", folder, False, environment or {}))
+    def start(folder, *command):
+        workers.append(WorkerProcess(command, folder / "log", {"PATH": "/usr/bin:/bin"}, folder))
         return workers[-1]
 
     yield start
@@ -30,7 +23,7 @@ def started():
         worker.stop()
 
 
-def test_every_path_gets_the_same_allocator(monkeypatch):
+def test_every_worker_has_the_same_allocator(monkeypatch):
     monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
     tuned = CPU.environment("float32", False)
     assert tuned["MALLOC_MMAP_MAX_"] == "0"
@@ -40,14 +33,14 @@ def test_every_path_gets_the_same_allocator(monkeypatch):
     assert not any(name.startswith("MALLOC_") for name in stock)
 
 
-def test_settings_of_the_surroundings_do_not_reach_a_path(monkeypatch):
+def test_settings_of_the_user_do_not_reach_a_worker(monkeypatch):
     for name in ("XLA_FLAGS", "JAX_ENABLE_X64", "TF_ENABLE_ONEDNN_OPTS", "KERAS_BACKEND"):
         monkeypatch.setenv(name, "1")
     found = CPU.environment("float32", False)
     assert not {"XLA_FLAGS", "JAX_ENABLE_X64", "TF_ENABLE_ONEDNN_OPTS", "KERAS_BACKEND"} & found.keys()
 
 
-def test_a_gpu_is_chosen_by_index_and_not_allocated_whole():
+def test_a_gpu_is_chosen_by_index_and_not_preallocated():
     found = Conditions("gpu", 3).environment("float32", True)
     assert found["CUDA_VISIBLE_DEVICES"] == "3"
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
@@ -65,21 +58,8 @@ def test_precision_on_a_gpu():
     assert products == {"float32": "highest", "tf32": "tensorfloat32", "bfloat16": None}
 
 
-def test_interpreters():
-    found = interpreters("jax/python", None)
-    assert found["ganjax-chunk"] == found["keras-jax"] == "jax/python"
-    assert found["tensorflow-xla"] == sys.executable
-    assert found.keys() == MODULES.keys()
-
-
-def test_a_path_that_cannot_begin_says_why(started, tmp_path):
-    with pytest.raises(WorkerFailed, match=r"^FileNotFoundError: .*spec.json") as caught:
-        started(tmp_path, sys.executable, CPU.environment("float32", False)).hello()
-    assert "\n" not in str(caught.value)
-
-
-def test_an_interpreter_that_ends_at_once(started, tmp_path):
-    program = tmp_path / "python"
+def test_a_program_that_ends_at_once(started, tmp_path):
+    program = tmp_path / "program"
     program.write_text("#!/bin/sh\necho 'no module named x' >&2\nexit 3\n")
     program.chmod(0o755)
     with pytest.raises(WorkerFailed, match=r"^ended with code 3: no module named x$"):
@@ -87,7 +67,7 @@ def test_an_interpreter_that_ends_at_once(started, tmp_path):
 
 
 def test_a_process_that_is_killed(started, tmp_path):
-    program = tmp_path / "python"
+    program = tmp_path / "program"
     program.write_text("#!/bin/sh\necho '{\"versions\": {}}'\nread line\nkill -9 $$\n")
     program.chmod(0o755)
     worker = started(tmp_path, str(program))
@@ -98,16 +78,14 @@ def test_a_process_that_is_killed(started, tmp_path):
         worker.ask("memory")
 
 
-def test_a_workload_that_cannot_be_prepared(tmp_path):
-    with pytest.raises(WorkerFailed, match="cannot be prepared: KeyError: 'nothing'"):
-        prepare(
-            sys.executable, tmp_path / "new", "nothing", "float32", "cpu", CPU.environment("float32", False)
-        )
-
-
-def test_probing():
-    assert probe(sys.executable, "jax", CPU.environment("float32", False))["gpu"] is None
-    with pytest.raises(UserError, match="cannot run no/such/python: No such file"):
-        probe("no/such/python", "jax", {})
-    with pytest.raises(UserError, match=r"has no working nothing: .*No module named 'nothing'"):
-        probe(sys.executable, "nothing", CPU.environment("float32", False))
+def test_a_worker_answers_until_a_request_gets_no_answer(started, tmp_path):
+    """What a library prints does not disturb the answers."""
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from benchmarks.workers import serve; "
+        "serve(lambda: ({'hello': 1}, lambda request: print('noise') or request.get('reply')))"
+    )
+    worker = started(tmp_path, sys.executable, "-c", program)
+    assert worker.hello() == {"hello": 1}
+    assert worker.ask("repeat", reply={"a": 2}) == {"a": 2}
+    with pytest.raises(WorkerFailed, match="ended with code 0: noise"):
+        worker.ask("stop")

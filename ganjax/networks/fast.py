@@ -1,4 +1,4 @@
-"""The compiler pass that makes stock networks fast: the same function with other convolutions and sines."""
+"""Transforms that make stock networks fast: `fast_networks` replaces their convolutions and their sines."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ganjax.networks.sines import sine_and_cosine
 
 
 def fast_networks(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function with fast convolutions (`fast_convolutions`) and fast sines (`fast_sines`).
+    """The same function, up to rounding, with `fast_convolutions` and `fast_sines`.
 
-    Up to rounding; derivatives must be taken of the *returned* function.
+    Derivatives must be taken of the *returned* function.
     """
     return fast_convolutions(fast_sines(function))
 
@@ -68,19 +68,18 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
 def fast_sines(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function with float32 sines and cosines that are several times faster on a CPU.
 
-    XLA calls a routine of the C library for every single one there; these are a few products and sums, which
-    it vectorises. Up to 2e5 radians either way a sine differs from the true one by at most 2e-7, and by 4e-7
-    of itself, a cosine by at most 4e-7; beyond, where float32 numbers lie .016 radians and more apart, they
-    are some number from -1 to 1, to rounding.
+    On a CPU, XLA calls a routine of the C library for each sine. Here a sine is a few products and sums, which
+    XLA vectorises. For |x| up to 2e5 radians, the error of a sine is at most 2e-7 and its relative error at
+    most 4e-7; the error of a cosine is at most 4e-7. For larger |x|, where neighbouring float32 numbers differ
+    by .016 radians or more, the results are some numbers in [-1, 1], up to rounding.
 
     Args:
         function: a pure function of pytrees of arrays to a pytree of arrays.
 
     Returns:
-        A function of the same arguments and results, differentiable as often and in whichever mode. Sines in
-        loops and in custom derivative rules are left as they are, and so is a function without any.
+        A function with the same arguments and results, differentiable to any order in both modes. Sines in
+        loops and in custom derivative rules are left unchanged.
     """
-
     return rewritten(function, lambda closed, operands: evaluate(closed, operands, _is_sine_or_cosine, _rule))
 
 

@@ -55,7 +55,7 @@ class Line:
         kind: CSS class: "made" for the generator or generated samples, "real" for the discriminator or real
             ones.
         values, average: the `d` of the SVG paths of the values and of their moving average.
-        words: a description of its course.
+        words: a description of the curve.
     """
 
     label: str

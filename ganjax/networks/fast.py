@@ -68,10 +68,10 @@ def fast_convolutions(function: Callable[..., Any]) -> Callable[..., Any]:
 def fast_sines(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function with float32 sines and cosines that are several times faster on a CPU.
 
-    On a CPU, XLA calls a routine of the C library for each sine. Here a sine is a few products and sums, which
-    XLA vectorises. For |x| up to 2e5 radians, the error of a sine is at most 2e-7 and its relative error at
-    most 4e-7; the error of a cosine is at most 4e-7. For larger |x|, where neighbouring float32 numbers differ
-    by .016 radians or more, the results are some numbers in [-1, 1], up to rounding.
+    On a CPU, XLA calls a routine of the C library for each sine. Here a sine is a few products and sums,
+    which XLA vectorises. For |x| up to 2e5 radians, the error of a sine is at most 2e-7 and its relative
+    error at most 4e-7; the error of a cosine is at most 4e-7. For larger |x|, where neighbouring float32
+    numbers differ by .016 radians or more, the results are some numbers in [-1, 1], up to rounding.
 
     Args:
         function: a pure function of pytrees of arrays to a pytree of arrays.

@@ -79,7 +79,7 @@ def versions() -> dict[str, str]:
 
 
 def _flags() -> dict[str, str]:
-    """Environment variables and settings of JAX and Keras that may change results, if they are not default."""
+    """Environment variables, and settings of JAX and Keras that are not default, that may change results."""
     flags = {name: os.environ[name] for name in FLAGS if name in os.environ}
     for name, default in JAX_SETTINGS.items():
         value = getattr(jax.config, name, default)

@@ -160,10 +160,8 @@ def test_ctrl_c_tells_how_to_continue_and_exits_with_130(capsys, monkeypatch):
     assert ended("resume here/dots-1") == 2
     err = capsys.readouterr().err
     assert small_runs.one_line(err)
-    assert (
-        "here/dots-1 is a member of the population `ganjax train dots --seeds 0:2`: use that command with --resume"
-        in err
-    )
+    population = "a member of the population `ganjax train dots --seeds 0:2`"
+    assert f"here/dots-1 is {population}: use that command with --resume" in err
     assert ended(f"{command} --resume") == 0
     assert RunFolder("here/dots-1").read_manifest()["status"] == "finished"
     assert ended(f"{command} --resume") == 0  # nothing is left to do

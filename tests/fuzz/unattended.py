@@ -2,12 +2,13 @@
 
 import multiprocessing
 import shutil
-import sys
 import tempfile
 import time
 import traceback
 import warnings
 from pathlib import Path
+
+from ganjax.cli.libraries import keras_by_default
 
 from .exploring import Stuck, Tally, explore
 from .targets import TARGETS
@@ -41,15 +42,15 @@ def fuzz(name: str, seconds: float, seed: int, findings: Path) -> bool:
 
 def _read(name: str, seconds: float, seed: int, work: Path, counts) -> None:
     warnings.simplefilter("ignore")
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]  (as on the command line: Keras imports it)
     tally, until = Tally(), time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            explore(TARGETS[name], work, seed, ROUND, tally)
-        except (Exception, Stuck) as error:
-            error.__notes__ = []  # hypothesis adds the whole input, which is saved anyway
-            traceback.print_exception(error, limit=-6)
-            raise SystemExit(1) from None
-        finally:
-            counts[:] = tally.values, tally.refusals
-        seed += 1
+    with keras_by_default():  # as on the command line, without TensorFlow
+        while time.monotonic() < until:
+            try:
+                explore(TARGETS[name], work, seed, ROUND, tally)
+            except (Exception, Stuck) as error:
+                error.__notes__ = []  # hypothesis adds the whole input, which is saved anyway
+                traceback.print_exception(error, limit=-6)
+                raise SystemExit(1) from None
+            finally:
+                counts[:] = tally.values, tally.refusals
+            seed += 1

@@ -125,6 +125,6 @@ def test_measures_real_runs(tmp_path, capsys):
     assert rows[0]["digests"].keys() == {"0", "1", "2"}
     assert rows[0]["scores"]
     report = (tmp_path / "out" / "README.md").read_text()
-    assert CONDITIONS["another-seed"].what in report
+    assert CONDITIONS["another-seed"].title in report
     assert str(tmp_path) not in report
     assert "original-toy" in capsys.readouterr().out

@@ -65,7 +65,8 @@ def _check_update(role: str, model: keras.Model, optimizer: optax.GradientTransf
 def check_logits(discriminator: keras.Model) -> None:
     """Warn if the discriminator ends in a sigmoid or softmax: losses take logits."""
     last = _last_operation(discriminator)
-    if getattr(last, "activation", None) in _BOUNDED or type(last).__name__ in ("Sigmoid", "Softmax"):
+    ends = (last, getattr(last, "activation", None))
+    if any(end in _BOUNDED or type(end).__name__ in ("Sigmoid", "Softmax") for end in ends):
         warnings.warn(
             f"the discriminator {discriminator.name!r} ends in a sigmoid or softmax (layer {last.name!r}), "
             "but losses take logits: leave the activation out",

@@ -92,7 +92,8 @@ def call_with_losses(
         with standard_promotion(), _finalized(model):
             if not training:
                 _divide_by_spectral_norm(model)
-            y = model(x if labels is None else [x, labels], training=training)
+            mode = None if not training and _has_layers_always_in_training(model) else training
+            y = model(x if labels is None else [x, labels], training=mode)
         after = [
             values[id(v)] if id(v) in kept else scope.get_current_value(v)
             for v in model.non_trainable_variables
@@ -102,6 +103,16 @@ def call_with_losses(
 
 def _seed(key: jax.Array) -> jax.Array:
     return jax.random.bits(key, (2,), "uint32")
+
+
+def _has_layers_always_in_training(model: keras.Model) -> bool:
+    """Whether a layer was called as `Dropout(0.5)(x, training=True)`: `training=False` would overrule it."""
+
+    def is_always(layer: keras.Layer) -> bool:
+        asked = any(node.arguments.kwargs.get("training") for node in layer._inbound_nodes)
+        return asked and layer._call_signature.parameters["training"].default is not True
+
+    return any(map(is_always, model._flatten_layers()))
 
 
 _finalizing = threading.RLock()

@@ -114,7 +114,7 @@ class Snapshot:
             pairs = zip(self._parts, self._trainable, strict=True)
             changed = next(part for part, flag in pairs if part.trainable != flag)
             what = f"`trainable` of {changed.name!r}"
-        elif changed := next(filter(self._has_changed, self._watched), None):
+        elif (changed := next(filter(self._has_changed, self._watched), None)) is not None:
             what = f"the value of {changed.path!r}, which is not trained,"
         else:
             return

@@ -74,10 +74,11 @@ def spectral_normalization(kernel, u):
     return kernel / sigma, u
 
 
-def dropout(x, rate, seed):
-    """Value, and the next seed: Keras counts up the second word of a raw key."""
+def dropout(x, rate, key, index=0):
+    """By the seed of the network's `index`-th random layer in a pass with this key."""
+    seed = jax.random.bits(jax.random.fold_in(key, index), (2,), "uint32")
     kept = jax.random.bernoulli(jax.random.wrap_key_data(seed), 1 - rate, x.shape)
-    return jnp.where(kept, x / (1 - rate), 0.0), seed + jnp.array([0, 1], jnp.uint32)
+    return jnp.where(kept, x / (1 - rate), 0.0)
 
 
 def leaky_relu(x):
@@ -118,7 +119,7 @@ class Subclassed(keras.Model):
 class Kind(NamedTuple):
     """Keras models (made anew by each call) and their forward functions by hand.
 
-    By hand: `(params, statistics, x) -> (y, statistics)`, in training.
+    By hand: `(params, statistics, x, key) -> (y, statistics)`, in training; the key is of the pass.
     """
 
     generator: Callable[[], keras.Model]
@@ -131,7 +132,7 @@ def chain(inputs, *parts):
     return lambda: keras.Sequential([keras.Input(inputs), *(part() for part in parts)])
 
 
-def dense_stack(p, s, x):
+def dense_stack(p, s, x, key):
     return relu(x @ p[0] + p[1]) @ p[2] + p[3], s
 
 
@@ -154,7 +155,7 @@ def skipping(inputs, outputs):
     return make
 
 
-def skipping_by_hand(p, s, x):
+def skipping_by_hand(p, s, x, key):
     h = jnp.tanh(jnp.tanh(x @ p[0] + p[1]) @ p[0] + p[1])
     return jnp.concatenate([h, x], 1) @ p[2] + p[3], s
 
@@ -167,7 +168,7 @@ def built(model, inputs):
     return model
 
 
-def normalized_in_batch(p, s, x):
+def normalized_in_batch(p, s, x, key):
     y, s = batch_normalization(x @ p[0], p[1], p[2], *s)
     return relu(y) @ p[3] + p[4], s
 
@@ -199,9 +200,9 @@ batch_normalized = Kind(
 )
 
 
-def dropping(p, s, x):
-    h, seed = dropout(relu(x @ p[0] + p[1]), 0.3, s[0])
-    return h @ p[2] + p[3], [seed]
+def dropping(p, s, x, key):
+    h = dropout(relu(x @ p[0] + p[1]), 0.3, key)
+    return h @ p[2] + p[3], s
 
 
 dropped_out = Kind(
@@ -212,7 +213,7 @@ dropped_out = Kind(
 )
 
 
-def spectral_stack(p, s, x):
+def spectral_stack(p, s, x, key):
     first, u_first = spectral_normalization(p[0], s[0])
     last, u_last = spectral_normalization(p[2], s[1])
     return relu(x @ first + p[1]) @ last + p[3], [u_first, u_last]
@@ -230,7 +231,7 @@ spectrally_normalized = Kind(
 )
 
 
-def grouped_stack(p, s, x):
+def grouped_stack(p, s, x, key):
     return relu(group_normalization(x @ p[0] + p[1], p[2], p[3], 2)) @ p[4] + p[5], s
 
 
@@ -246,7 +247,7 @@ group_normalized = Kind(
 )
 
 
-def layered_stack(p, s, x):
+def layered_stack(p, s, x, key):
     return relu(layer_normalization(x @ p[0] + p[1], p[2], p[3])) @ p[4] + p[5], s
 
 
@@ -258,16 +259,16 @@ layer_normalized = Kind(
 )
 
 
-def patch_generator(p, s, x):
+def patch_generator(p, s, x, key):
     h, s = batch_normalization((x @ p[0]).reshape(-1, 2, 2, 2), p[1], p[2], *s)
     return jnp.tanh(transposed_convolution(relu(h), p[3], p[4])), s
 
 
-def patch_discriminator(p, s, x):
+def patch_discriminator(p, s, x, key):
     """Variables: spectral kernel, bias, last kernel, bias; singular vector, dropout's seed."""
     kernel, u = spectral_normalization(p[0], s[0])
-    h, seed = dropout(leaky_relu(convolution(x, kernel, p[1])), 0.25, s[1])
-    return jnp.einsum("nijc,co->nijo", h, p[2][0, 0]) + p[3], [u, seed]
+    h = dropout(leaky_relu(convolution(x, kernel, p[1])), 0.25, key)
+    return jnp.einsum("nijc,co->nijo", h, p[2][0, 0]) + p[3], [u, s[1]]
 
 
 patch = Kind(

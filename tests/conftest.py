@@ -8,11 +8,15 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# Nearly all of the time that tests take goes into compiling, and half of that into optimising what runs once. What
-# optimised programs must have in common is tested in a process of its own (tests/training/test_optimized_programs.py)
-# and by the runs of .ci/run.
-QUICK_COMPILING = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-os.environ["XLA_FLAGS"] = f"{QUICK_COMPILING} {os.environ.get('XLA_FLAGS', '')}".strip()
+# Nearly all of the time that tests take goes into compiling, and half of that into optimising what runs once.
+# What must hold of optimised programs is tested in training/test_optimized_programs.py and by .ci/run.
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        "--xla_backend_optimization_level=0",
+        "--xla_llvm_disable_expensive_passes=true",
+        *os.environ.get("XLA_FLAGS", "").split(),
+    ]
+)
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes a width: no terminal of ours has one
 

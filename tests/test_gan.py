@@ -201,3 +201,86 @@ def test_options_out_of_range(options, kind, message):
     with pytest.raises(kind, match=message) as error:
         ganjax.GAN(G(), D(), **options)
     one_line(error)
+
+
+def frozen_layers(model):
+    for layer in model.layers:
+        layer.trainable = False
+    return model
+
+
+def frozen_model(model):
+    model.trainable = False
+    return model
+
+
+def nothing_to_train(inputs):
+    return keras.Sequential([keras.Input((inputs,)), layers.Lambda(lambda x: x[:, :1])])
+
+
+@pytest.mark.parametrize(
+    ("generator", "discriminator", "message"),
+    [
+        (
+            G,
+            lambda: frozen_model(D()),
+            r"^the discriminator '\w+' has nothing to train: every layer",
+        ),
+        (
+            lambda: frozen_model(G()),
+            D,
+            r"^the generator '\w+' has nothing to train: every layer",
+        ),
+        (
+            lambda: frozen_layers(G()),
+            D,
+            r"^the generator '\w+' has nothing to train: every layer",
+        ),
+        (
+            G,
+            lambda: nothing_to_train(2),
+            r"^the discriminator '\w+' has nothing to train: no layer has",
+        ),
+    ],
+)
+def test_networks_without_anything_to_train(generator, discriminator, message):
+    with pytest.raises(ValueError, match=message) as error:
+        ganjax.GAN(generator(), discriminator())
+    one_line(error)
+
+
+def functional(last):
+    x = keras.Input((2,))
+    return keras.Model(x, last(layers.Dense(2)(x)))
+
+
+ENDING_IN_PROBABILITIES = {
+    "activation": lambda: keras.Sequential([keras.Input((2,)), layers.Dense(1, "sigmoid", name="last")]),
+    "layer": lambda: keras.Sequential([keras.Input((2,)), layers.Dense(2), layers.Softmax(name="last")]),
+    "Activation": lambda: functional(layers.Activation("sigmoid", name="last")),
+    "jax": lambda: functional(layers.Activation(jax.nn.softmax, name="last")),
+    "layer as activation": lambda: functional(layers.Dense(2, activation=layers.Softmax(), name="last")),
+    "operation": lambda: functional(keras.ops.sigmoid),
+    "before Flatten": lambda: functional(
+        lambda x: layers.Flatten()(layers.Dropout(0.1)(layers.Dense(1, "sigmoid", name="last")(x)))
+    ),
+    "nested": lambda: functional(
+        keras.Sequential([keras.Input((2,)), layers.Dense(1, "sigmoid", name="last"), layers.Flatten()])
+    ),
+    "wrapped": lambda: functional(layers.SpectralNormalization(layers.Dense(1, "sigmoid", name="last"))),
+}
+
+
+@pytest.mark.parametrize("name", ENDING_IN_PROBABILITIES)
+def test_a_discriminator_that_gives_probabilities(name):
+    message = r"ends in a sigmoid or softmax \(layer '(last|sigmoid\w*)'\), but losses take logits"
+    with pytest.warns(UserWarning, match=message) as warned:
+        ganjax.GAN(G(), ENDING_IN_PROBABILITIES[name]())
+    assert len(warned) == 1
+    assert warned[0].filename == __file__
+
+
+def test_other_activations_are_no_mistake():
+    for activation in (None, "tanh", "relu", layers.LeakyReLU(0.2)):
+        ganjax.GAN(G(), functional(layers.Dense(1, activation)))
+    ganjax.GAN(G(), functional(lambda x: layers.Dense(1)(layers.Dense(3, "sigmoid")(x))))

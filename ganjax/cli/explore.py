@@ -69,12 +69,16 @@ def run(words: Sequence[str]) -> int:
     asked = parse(Explore, words, "ganjax explore")
     start_jax()
 
+    from ganjax.latents import Normal
     from ganjax.runs.run_folder import RunFolder
     from ganjax.runs.saved_models import SavedGenerator
 
     generator = SavedGenerator(RunFolder.open(asked.run))
     if len(generator.sample_shape) != 3:
         raise UserError(f"{asked.run} generates points, not pictures: there is nothing to explore")
+    if not isinstance(generator.latent, Normal):
+        kind = type(generator.latent).__name__
+        raise UserError(f"{asked.run} draws its latents with {kind}: only normal latents can be explored")
     if asked.serve:
         return _serve(asked, generator)
     _write(asked, generator, asked.out or asked.run / "explore")

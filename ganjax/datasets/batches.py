@@ -100,8 +100,13 @@ class Resident:
             raise ValueError(f"resident data needs at least one sample, got shape {array.shape}")
         if array.dtype == jnp.float32 and not isinstance(array, Tracer):
             _check_finite(np.asarray(array))
-        if labels is not None and (labels.dtype != np.float32 or len(labels) != len(array)):
-            raise ValueError(f"{len(array)} samples need as many float32 labels, got {labels.shape}")
+        if labels is not None and len(labels) != len(array):
+            raise ValueError(f"{len(array)} samples need as many labels, got {len(labels)}")
+        if labels is not None and labels.dtype != np.float32:
+            raise TypeError(
+                f"labels must be float32, got {labels.dtype}: give numbers of classes as "
+                "np.asarray(jax.nn.one_hot(labels, classes))"
+            )
         object.__setattr__(self, "array", jnp.array(array))
         object.__setattr__(self, "labels", None if labels is None else jnp.array(labels))
 

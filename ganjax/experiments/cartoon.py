@@ -81,9 +81,7 @@ class _Pictures(Experiment):
         if pictures.skipped and progress:
             more = f"; and {len(pictures.skipped) - 5} more" if len(pictures.skipped) > 5 else ""
             print(f"not used: {'; '.join(pictures.skipped[:5])}{more}", file=sys.stderr)
-        if self.batch > len(
-            pictures
-        ):  # an update would then see a picture twice
+        if self.batch > len(pictures):  # an update would then see a picture twice
             raise UserError(
                 f"--batch {self.batch} is more than the {len(pictures)} usable pictures of {pictures.name}: "
                 f"give --batch {len(pictures)} or less, or more pictures"

@@ -1,4 +1,4 @@
-"""The last few checkpoints of a run, written while it goes on."""
+"""Writes the latest checkpoints of a run while it trains."""
 
 from __future__ import annotations
 

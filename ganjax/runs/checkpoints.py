@@ -2,7 +2,7 @@
 
 A checkpoint is a .zip file of arrays in NumPy's format, named by the paths of `state_to_arrays`, and of
 `record.json` (`np.load` and `unzip` can read it too). The zip comment is a SHA-256 of all members. The same
-state gives the same bytes: the file holds no date, host name or version.
+state of the same run gives the same bytes: the file holds no date and no host name.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ of functions and layers and addresses of objects have no influence.
 The same function may have another jaxpr under other versions of JAX, Keras or ganjax. So hashes are compared
 only if versions, backend and settings of JAX are equal. Settings of the GAN are always compared.
 
-Not in a fingerprint: initial weights, because a resumed run has its weights, and `GAN.transform`, which must
-not change values.
+Not in a fingerprint: values of weights, trained or frozen, because a resumed run has those of its checkpoint;
+and `GAN.transform`, which must not change values.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ganjax import stateless
 from ganjax.datasets.batches import Source
 from ganjax.gan import GAN
 from ganjax.system.environment import versions
+from ganjax.variables import seeds
 
 JAX_SETTINGS = ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable")
 # Parameters of primitives that say how a program is called or where it runs, not what it computes.
@@ -57,11 +58,11 @@ def gan_fingerprint(gan: GAN, batch: int) -> dict[str, Any]:
     logits = _floats(batch // gan.packing, *stateless.output_shape(D))
     labels = () if gan.label_shape is None else (_floats(batch, *gan.label_shape),)
     key = jax.eval_shape(lambda: jax.random.key(0))
-    keys = (key,) if gan.is_random else ()
+    G_key, D_key = ((key,) if seeds(model) else () for model in (G, D))
     step, value = jax.ShapeDtypeStruct((), jnp.int32), _floats()
     functions = {
-        "generator": _hash(_network(G, labels), *G_weights, latents, *labels, *keys),
-        "discriminator": _hash(_network(D, labels), *D_weights, packs, *labels, *keys),
+        "generator": _hash(_network(G, labels), *G_weights, latents, *labels, *G_key),
+        "discriminator": _hash(_network(D, labels), *D_weights, packs, *labels, *D_key),
         "loss": _hash(_losses(gan), logits, logits),
         "penalties": _hash(_penalties(gan), *D_weights, packs, packs, key, step, *labels),
         "generator_optimizer": _hash(_optimizer(gan.generator_optimizer), G_weights[0], value),

@@ -18,7 +18,8 @@ from ganjax.viewing.saving import save_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Metrics = Mapping[str, Sequence[float] | np.ndarray] | str | os.PathLike[str]
+Columns = Mapping[str, Sequence[float] | np.ndarray]
+Metrics = Columns | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 LOSSES = ("generator_loss", "discriminator_loss")
 
@@ -114,8 +115,9 @@ def plot_curves(
     """Draw columns of a run's metrics over its steps: values as faint lines, averages as bold ones.
 
     Args:
-        metrics: columns by name, each of shape `(rows,)`, or the path of a `metrics.csv`. Steps
-            are in the column `step`; without it, rows are counted.
+        metrics: columns by name, each of shape `(rows,)`; or one mapping for each step, such as `train_step`
+            returns; or the path of a `metrics.csv`. Steps are in the column `step`; without it, rows are
+            counted.
         ax: the axis to draw on; without one, a new figure is made.
         columns: the columns to draw; by default both losses.
         smoothing: see `smooth`; by default each average covers about a fiftieth of the rows, and
@@ -187,7 +189,15 @@ def save_curves(path: str | os.PathLike[str], metrics: Metrics, *, smoothing: fl
 def _table(metrics: Metrics) -> dict[str, np.ndarray]:
     if isinstance(metrics, Mapping):
         return {name: np.asarray(column) for name, column in metrics.items()}
-    return read_metrics(metrics)
+    if isinstance(metrics, str | os.PathLike):
+        return read_metrics(metrics)
+    rows = list(metrics)
+    if not rows or not all(isinstance(row, Mapping) for row in rows):
+        raise TypeError(
+            "metrics must be a path, columns by name, or one mapping for each step, "
+            f"got {type(metrics).__name__}{' of ' + type(rows[0]).__name__ if rows else ' without rows'}"
+        )
+    return {name: np.asarray([row.get(name, math.nan) for row in rows]) for name in rows[0]}
 
 
 def _number(text: str) -> float:

@@ -44,10 +44,14 @@ def normalized():
 
 
 def passed(gan, make_pass):
-    """Logits, statistics and pullback for a real and a generated batch."""
+    """Logits of a real and a generated batch, the pullback of them and of nothing added, and statistics."""
     D = ganjax.init_state(gan, jax.random.key(0)).discriminator
     real, fake = jax.random.normal(jax.random.key(1), (2, BATCH, *gan.sample_shape))
-    return jax.vjp(make_pass(gan, D, Labelled(real)), D.params, fake, has_aux=True)
+    (logits, added), pull, statistics = jax.vjp(
+        make_pass(gan, D, Labelled(real)), D.params, fake, has_aux=True
+    )
+    assert added == []
+    return logits, pull, statistics
 
 
 def close(one, other, scale=1.0):
@@ -61,7 +65,8 @@ def test_one_pass_is_two(discriminator):
     one, pull_one, _ = passed(gan, discriminator_pass.one_call)
     two, pull_two, _ = passed(gan, discriminator_pass.two_calls)
     close(one, two)
-    close(pull_one((jnp.cos(two[0]), jnp.sin(two[1]))), pull_two((jnp.cos(two[0]), jnp.sin(two[1]))))
+    cotangents = (jnp.cos(two[0]), jnp.sin(two[1])), []
+    close(pull_one(cotangents), pull_two(cotangents))
 
 
 @pytest.mark.parametrize("discriminator", [perceptron, images])
@@ -72,7 +77,7 @@ def test_one_pullback_is_two(discriminator, loss, shift):
     loss = getattr(losses, loss)
     (real, fake), pull_logits, _ = passed(make_gan(discriminator), discriminator_pass.two_calls)
     fake = fake + shift
-    D_cotangents = jax.grad(loss.discriminator, (0, 1))(real, fake)
+    D_cotangents = jax.grad(loss.discriminator, (0, 1))(real, fake), []
     G_cotangent = jax.grad(loss.generator)(fake, real)
     one = discriminator_pass.one_pullback(pull_logits, D_cotangents, G_cotangent)
     two = discriminator_pass.two_pullbacks(pull_logits, D_cotangents, G_cotangent)
@@ -83,14 +88,16 @@ def test_one_pullback_is_two(discriminator, loss, shift):
 def test_one_pullback_without_any_derivative_is_zero():
     (_, fake), pull_logits, _ = passed(make_gan(perceptron), discriminator_pass.two_calls)
     nothing = jnp.zeros_like(fake)
-    D_gradient, fake_cotangent = discriminator_pass.one_pullback(pull_logits, (nothing, nothing), nothing)
+    D_gradient, fake_cotangent = discriminator_pass.one_pullback(
+        pull_logits, ((nothing, nothing), []), nothing
+    )
     assert not any(np.any(x) for x in [*D_gradient, fake_cotangent])
 
 
 def test_one_pullback_hides_no_nan():
     (_, fake), pull_logits, _ = passed(make_gan(perceptron), discriminator_pass.two_calls)
     bad = jnp.full_like(fake, jnp.nan)
-    D_gradient, fake_cotangent = discriminator_pass.one_pullback(pull_logits, (bad, bad), bad)
+    D_gradient, fake_cotangent = discriminator_pass.one_pullback(pull_logits, ((bad, bad), []), bad)
     assert all(np.isnan(x).any() for x in [*D_gradient, fake_cotangent])
 
 
@@ -118,5 +125,8 @@ def test_number_of_calls(discriminator, dtype, passes, pullbacks, monkeypatch):
     logits, pull_logits, _ = passed(gan, discriminator_pass.discriminator_pass)
     assert len(calls) == passes
     pulled = []
-    discriminator_pass.gradients_of_both(gan, lambda c: pulled.append(1) or pull_logits(c), logits, logits[1])
+    cotangents = (logits, [])
+    discriminator_pass.gradients_of_both(
+        gan, lambda c: pulled.append(1) or pull_logits(c), cotangents, logits[1]
+    )
     assert len(pulled) == pullbacks

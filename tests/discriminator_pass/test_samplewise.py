@@ -93,6 +93,7 @@ MIXING = {
     "BatchNormalization": lambda: sequential((2,), layers.BatchNormalization(), layers.Dense(1)),
     "within another model": lambda: sequential((2,), sequential((2,), layers.BatchNormalization())),
     "Dropout": lambda: sequential((2,), layers.Dropout(0.5), layers.Dense(1)),
+    "activity regularizer": lambda: sequential((2,), layers.Dense(1, activity_regularizer="l2")),
     "SpectralNormalization": lambda: sequential((2,), layers.SpectralNormalization(layers.Dense(1))),
     "a layer of one's own": lambda: sequential((2,), Sum(), layers.Dense(1)),
     "a function of one's own": lambda: sequential((2,), layers.Dense(1, activation=across_the_batch)),

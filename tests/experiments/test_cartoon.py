@@ -91,8 +91,8 @@ def test_a_condition_puts_labels_beside_the_faces(base):
     [
         ({"condition": "ears"}, "no attribute 'ears'"),
         ({"condition": "hair", "data": "pictures.zip"}, "--condition needs labels"),
-        ({"augment": "flip,blur"}, "--augment 'blur' is none of flip, color, translation, cutout"),
-        ({"augment": ""}, "--augment '' is none of"),
+        ({"augment": "flip,blur"}, "--augment 'blur' is not one of flip, color, translation, cutout"),
+        ({"augment": ""}, "--augment '' is not one of"),
         ({"loss": "mystery"}, "--loss must be one of"),
         ({"normalization": "layer"}, "--normalization must be one of"),
     ],

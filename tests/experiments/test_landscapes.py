@@ -1,4 +1,4 @@
-"""The landscapes show what they say, and are scored by their modes where they have any."""
+"""Landscapes: what their pictures show, and scores by modes for those that have modes."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Every number that can be set has a range; the line that refuses another names flag and range."""
+"""Every number that can be set has a range; the message for a value outside names flag and range."""
 
 import dataclasses
 import math

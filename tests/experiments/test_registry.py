@@ -25,7 +25,7 @@ def test_every_experiment_comes_back(kind):
 
 def test_its_pictures_may_lie_elsewhere_now():
     assert restore(manifest_of(Cartoon(data="there")), data="here") == Cartoon(data="here")
-    with pytest.raises(UserError, match="makes its data itself"):
+    with pytest.raises(UserError, match="generates its data itself"):
         restore(manifest_of(Ring()), data="here")
 
 
@@ -35,8 +35,8 @@ def test_its_pictures_may_lie_elsewhere_now():
         ({"experiment": "rings"}, "'rings', which this ganjax does not have"),
         ({"experiment": None}, "choose a run of cartoon"),
         ({"settings": [1]}, "does not have"),
-        ({"settings": {}}, "'batch' is on one side only"),
-        ({"settings": dataclasses.asdict(OriginalToy()) | {"zeal": 1}}, "'zeal' is on one side only"),
+        ({"settings": {}}, "'batch'"),
+        ({"settings": dataclasses.asdict(OriginalToy()) | {"zeal": 1}}, "'zeal'"),
         ({"settings": dataclasses.asdict(OriginalToy()) | {"steps": 0}}, "--steps must be"),
         ({"settings": dataclasses.asdict(OriginalToy()) | {"steps": "9"}}, "--steps must be"),
     ],

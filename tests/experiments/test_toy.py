@@ -1,4 +1,4 @@
-"""The course's GAN finds its goal."""
+"""The course's toy GAN finds the mean of the data."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Who is computed with when and where: everybody once, whatever the groups."""
+"""Each member is computed once, for any groups and devices."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A population's members are their single runs, whoever the others are and however they are grouped."""
+"""Up to rounding, members equal their single runs, whatever the other members and groups are."""
 
 import functools
 import os
@@ -157,7 +157,7 @@ def test_groups_shrink_until_the_program_fits_memory(monkeypatch):
         ({"values": VALUES | {"scale": [1.0]}}, ValueError, "scale must be 3 numbers"),
         ({"values": VALUES | {"scale": 1.0}}, ValueError, "scale must be 3 numbers"),
         ({"values": VALUES | {"scale": ["a", "b", "c"]}}, ValueError, "scale must be 3 numbers"),
-        ({"GAN": family(**column(0))}, ValueError, "takes no values"),
+        ({"family": family(**column(0))}, ValueError, "takes no values"),
         ({"steps": 0}, ValueError, "at least 1"),
         ({"batch": 0}, ValueError, "at least 1"),
         ({"group": 0}, ValueError, "at least 1"),
@@ -165,7 +165,14 @@ def test_groups_shrink_until_the_program_fits_memory(monkeypatch):
     ],
 )
 def test_mistakes(arguments, kind, said):
-    asked = {"GAN": family, "keys": keys(*SEEDS), "values": VALUES, "data": toy.ring, "steps": 1, "batch": 2}
+    asked = {
+        "family": family,
+        "keys": keys(*SEEDS),
+        "values": VALUES,
+        "data": toy.ring,
+        "steps": 1,
+        "batch": 2,
+    }
     with pytest.raises(kind, match=said) as error:
         populations.train(**asked | arguments)
     assert "\n" not in str(error.value)
@@ -176,12 +183,13 @@ def test_mistakes(arguments, kind, said):
 ON_TWO_DEVICES = """
 import sys
 import jax, numpy
-from population_gans import BATCH, STEPS, VALUES, GAN, keys, plain
+from population_gans import BATCH, STEPS, VALUES, family, keys, plain
 from ganjax import populations
 from ganjax.datasets import toy
 
 assert len(jax.devices()) == 2
-population = populations.train(GAN, keys(5, 0, 3), VALUES, data=toy.ring, steps=STEPS, batch=BATCH, group=1)
+length = {"steps": STEPS, "batch": BATCH}
+population = populations.train(family, keys(5, 0, 3), VALUES, data=toy.ring, group=1, **length)
 samples = populations.generate(population, 7)
 assert samples.devices() == population.state.step.devices() == {jax.devices()[0]}
 numpy.savez(sys.argv[1], *plain([population.state, samples]))

@@ -1,4 +1,4 @@
-"""The last few checkpoints of a run, and the best states they speak of."""
+"""The latest checkpoints of a run, and the best states that they refer to."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""Checkpoints: all of a state comes back, the same state gives the same bytes, and damage is noticed."""
+"""Checkpoints: the whole state is restored, equal states give equal bytes, and damage is detected."""
 
 import json
 import os

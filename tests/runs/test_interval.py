@@ -1,4 +1,4 @@
-"""Every so many seconds or steps."""
+"""Intervals of seconds or steps."""
 
 import time
 
@@ -25,7 +25,7 @@ def test_all_else_is_refused(text):
 
 
 @given(st.text())
-def test_any_text_is_a_rhythm_or_refused_in_one_line(text):
+def test_any_text_is_an_interval_or_refused_in_one_line(text):
     said, interval = "one line", Interval(seconds=1)
     try:
         interval = Interval.parse(text)

@@ -1,4 +1,4 @@
-"""What a run has written is known by digest, and metrics.csv can be gone on with."""
+"""Digests of what a run has written, and how metrics.csv is continued."""
 
 import json
 

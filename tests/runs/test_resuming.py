@@ -1,4 +1,4 @@
-"""Going on with a run: from the last checkpoint that is whole, to the bytes of a run that never stopped."""
+"""Resuming from the latest undamaged checkpoint gives the same bytes as a run that was never stopped."""
 
 import dataclasses
 import datetime
@@ -8,14 +8,18 @@ import os
 import shutil
 import signal
 import time
+from typing import Any, ClassVar
 
+import jax
 import kills
 import optax
 import pytest
 import small_runs
 
+from ganjax import losses
 from ganjax.datasets import batches, toy
 from ganjax.gan import GAN
+from ganjax.runs import checkpoints
 from ganjax.runs.interval import Interval
 from ganjax.runs.manifest import Manifest
 from ganjax.system.errors import UserError
@@ -215,13 +219,53 @@ class NewData(small_runs.Nearest):
         return batches.Sampled(toy.ring), {"name": "ring", "sha256": "other"}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Changed(small_runs.Nearest):
+    """A run of the same settings whose code was changed."""
+
+    steps: int = 20
+    change: ClassVar[dict[str, Any]] = {}
+
+    @functools.cached_property
+    def gan(self):
+        return dataclasses.replace(super().gan, **self.change)
+
+
+class Faster(Changed):
+    change: ClassVar = {"generator_optimizer": optax.adam(1e-3), "discriminator_optimizer": optax.adam(1e-3)}
+
+
+class OtherLoss(Changed):
+    change: ClassVar = {"loss": losses.hinge}
+
+
+class Uniform(Changed):
+    change: ClassVar = {"latent": lambda key, shape: jax.random.uniform(key, shape)}
+
+
+class Alternating(Changed):
+    change: ClassVar = {"update": "alternating"}
+
+
+class OtherData(Changed):
+    """The description says the same of other samples."""
+
+    def load(self, progress):
+        return batches.Sampled(toy.grid), {"name": "ring"}
+
+
 @pytest.mark.parametrize(
     ("experiment", "words"),
     [
         (small_runs.Nearest(steps=20, seed=1), ("another run", "its seed is 0, not 1")),
         (small_runs.Nearest(steps=30), ("another run", "its steps is 20, not 30")),
         (NewData(), ("another run", "its data are name 'ring'", "sha256 'other'")),
-        (Wider(), ("another network",)),
+        (Wider(), ("another run: its discriminator is not that of this GAN",)),
+        (Faster(), ("its generator_optimizer is not", "its discriminator_optimizer is not")),
+        (OtherLoss(), ("another run: its loss is not that of this GAN",)),
+        (Uniform(), ("its latent is {'class'", "not {'class'")),
+        (Alternating(), ("its update is 'simultaneous', not 'alternating'",)),
+        (OtherData(), ("another run: its data are not these",)),
     ],
 )
 @pytest.mark.parametrize("manifest", [True, False])
@@ -231,6 +275,28 @@ def test_what_is_another_run_is_refused(run, experiment, words, manifest):
     said = refused(run, experiment)
     for word in words:
         assert word in said
+
+
+def test_a_checkpoint_of_another_network_is_refused(run):
+    """Without fingerprints, as of an older ganjax, the shapes of the weights tell."""
+    for path in run.checkpoints():
+        checkpoint = checkpoints.read(path)
+        del checkpoint.record["run"]["fingerprint"]
+        checkpoints.write(path, checkpoint)
+    run.manifest_path.unlink()
+    assert "of another network" in refused(run, Wider())
+
+
+def test_code_that_computes_the_same_is_accepted(run, whole):
+    before = losses.binary_cross_entropy
+    same = losses.Loss(lambda real, fake: before.discriminator(real, fake), before.generator)
+
+    class Rewritten(Changed):
+        change: ClassVar = {"loss": same}
+
+    ended = resumed(run, Rewritten(), quiet=True)
+    for name in ("metrics.csv", "checkpoints/step_0000020.npz"):  # Keras numbers the layers in the models
+        assert ended[name] == whole[name]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +351,7 @@ def test_behind_where_it_diverged_nothing_goes_on(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def short(base):
-    """A finished run of 7 steps: its last row stands off the rhythm."""
+    """A finished run of 7 steps: its last row is not a multiple of `log_every`."""
     folder = RunFolder.create(base / "resuming-short")
     fit(EXPERIMENT, folder, steps=7, quiet=True)
     return folder

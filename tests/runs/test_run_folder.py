@@ -1,4 +1,4 @@
-"""The run folder: made with care, written whole, read with one-line complaints."""
+"""The run folder: nothing else is deleted, files are written atomically, and errors are one line."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A saved generator: the same samples anywhere, and no code run on loading it."""
+"""A saved generator gives the same samples anywhere, and loading it runs no code from the file."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""Runs that an earlier ganjax wrote (commit 904fb04, before `ganjax.runs` was a package) can still be used."""
+"""Runs that an earlier ganjax wrote (commit 904fb04, without a package `ganjax.runs`) can still be used."""
 
 import json
 import shutil

@@ -60,16 +60,14 @@ def step(kind: Kind, state, real, *, update: str, discriminator_updates: int, ad
             new_D, D_loss, logits, D_gradient = discriminator_update(
                 kind, state.generator, D, batch, key, adam
             )
-            latent_key, _ = jax.random.split(key)
-            G_sees = D
+            G_key, G_sees = key, D
         else:
-            key, generator_key = jax.random.split(key)
-            latent_key, _, _ = jax.random.split(generator_key, 3)
+            key, G_key = jax.random.split(key)
             new_D, D_loss, logits, D_gradient = discriminator_update(
                 kind, state.generator, D, batch, key, adam
             )
             G_sees = as_network(new_D, D)
-        new_G, G_loss, G_gradient = generator_update(kind, state.generator, G_sees, batch, latent_key, adam)
+        new_G, G_loss, G_gradient = generator_update(kind, state.generator, G_sees, batch, G_key, adam)
         t = state.step.astype(jnp.float32)
         decay = jnp.minimum(ema_decay, (1 + t) / (10 + t))
         real_logits, fake_logits = logits
@@ -113,14 +111,22 @@ def norm(gradient):
     return jnp.sqrt(sum(jnp.sum(g**2) for g in gradient))
 
 
+def keys_of(update_key):
+    """Keys of one update: for its latents, and for the passes of G, of D(real) and of D(fake)."""
+    latent_key, _, _, layer_key = jax.random.split(update_key, 4)
+    G_key, D_key, _, _ = jax.random.split(layer_key, 4)
+    return latent_key, G_key, *jax.random.split(D_key)
+
+
 @functools.partial(jax.jit, static_argnums=(0, 5), compiler_options=QUICK)
 def discriminator_update(kind, G, D, real, key, adam):
-    latents = jax.random.normal(jax.random.split(key)[0], (len(real), 3))
-    fake, _ = kind.G(G.params, G.statistics, latents)
+    latent_key, G_key, real_key, fake_key = keys_of(key)
+    latents = jax.random.normal(latent_key, (len(real), 3))
+    fake, _ = kind.G(G.params, G.statistics, latents, G_key)
 
     def loss(params):
-        real_logits, statistics = kind.D(params, D.statistics, real)
-        fake_logits, statistics = kind.D(params, statistics, fake)
+        real_logits, statistics = kind.D(params, D.statistics, real, real_key)
+        fake_logits, statistics = kind.D(params, statistics, fake, fake_key)
         return cross_entropy_of_discriminator(real_logits, fake_logits), (
             (real_logits, fake_logits),
             statistics,
@@ -131,13 +137,14 @@ def discriminator_update(kind, G, D, real, key, adam):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 5), compiler_options=QUICK)
-def generator_update(kind, G, D, real, latent_key, adam):
+def generator_update(kind, G, D, real, key, adam):
+    latent_key, G_key, real_key, fake_key = keys_of(key)
     latents = jax.random.normal(latent_key, (len(real), 3))
 
     def loss(params):
-        fake, statistics = kind.G(params, G.statistics, latents)
-        _, D_statistics = kind.D(D.params, D.statistics, real)
-        fake_logits, _ = kind.D(D.params, D_statistics, fake)
+        fake, statistics = kind.G(params, G.statistics, latents, G_key)
+        _, D_statistics = kind.D(D.params, D.statistics, real, real_key)
+        fake_logits, _ = kind.D(D.params, D_statistics, fake, fake_key)
         return cross_entropy_of_generator(fake_logits), statistics
 
     (value, statistics), gradient = jax.value_and_grad(loss, has_aux=True)(G.params)

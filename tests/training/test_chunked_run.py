@@ -1,4 +1,4 @@
-"""A run in chunks: where they end, and what is known there."""
+"""Where the chunks of a run end, and what each returns."""
 
 import jax.numpy as jnp
 import numpy as np

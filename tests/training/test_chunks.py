@@ -1,4 +1,4 @@
-"""A chunk is so many calls of train_step, however a run is cut into chunks."""
+"""A chunk equals as many calls of train_step, however a run is divided into chunks."""
 
 import itertools
 import re

@@ -1,4 +1,4 @@
-"""A run of a conditional GAN: its labels are known from its first step to `ganjax sample --parts`."""
+"""A run of a conditional GAN: its labels, from the first step to `ganjax sample --parts`."""
 
 import dataclasses
 import functools
@@ -119,9 +119,12 @@ def test_a_source_gives_each_sample_its_own_label():
     )
 
 
-def test_labels_that_are_too_few():
-    with pytest.raises(ValueError, match="12 samples need as many float32 labels"):
-        Resident(np.zeros((12, 2), np.float32), np.zeros((11, 3), np.float32))
+def test_labels_that_are_too_few_or_numbers_of_classes():
+    samples = np.zeros((12, 2), np.float32)
+    with pytest.raises(ValueError, match="12 samples need as many labels, got 11"):
+        Resident(samples, np.zeros((11, 3), np.float32))
+    with pytest.raises(TypeError, match=r"float32, got int64: .*jax.nn.one_hot\(labels, classes\)"):
+        Resident(samples, np.arange(12))
 
 
 def test_sample_takes_parts(shades, generator, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""A few of the kills of `kills.py`; the whole of it is a command of its own."""
+"""A few of the kills of `kills.py`, which is a command that does many more."""
 
 import kills
 import pytest

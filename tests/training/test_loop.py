@@ -1,4 +1,4 @@
-"""fit: what a run leaves behind, that it can be repeated to the bit, and how it ends early."""
+"""fit: what a run writes, that it can be repeated bit by bit, and how it is stopped."""
 
 import dataclasses
 import json
@@ -183,7 +183,7 @@ def test_another_seed_gives_another_run(dots, tmp_path):
     assert not set(pictures(other).values()) & set(pictures(dots).values())
 
 
-def test_rhythms_and_the_length_of_chunks_change_nothing_but_what_is_shown(dots, tmp_path, monkeypatch):
+def test_intervals_and_the_length_of_chunks_change_only_what_is_shown(dots, tmp_path, monkeypatch):
     monkeypatch.setattr(chunked_run, "CHUNK_SECONDS", 0.0)  # one step a chunk
     every, outcome = run(tmp_path / "every", small_runs.Dots(log_every=1, picture_every=0))
     assert state_digest(outcome.state) == dots.read_manifest()["state_sha256"]

@@ -1,4 +1,4 @@
-"""fit_population: members are their single runs but for rounding, and are stepped and stopped as one."""
+"""fit_population: up to rounding, members equal their single runs; they train and stop together."""
 
 import dataclasses
 import shutil
@@ -118,7 +118,7 @@ def test_a_member_is_reproduced_among_as_many(dots_population):
 @pytest.mark.parametrize("population", [3, {}, {"seeds": []}, {"seeds": ["0"]}, {"seeds": {"0": 1}}])
 def test_a_population_that_makes_no_sense_is_said_in_one_line(dots_population, population):
     manifest = dots_population[0][0].read_manifest() | {"population": population}
-    with pytest.raises(UserError, match="named by its seeds"):
+    with pytest.raises(UserError, match="described by its seeds"):
         next(reproduce(small_runs.Dots(), manifest, expected_of(manifest, None, None)))
 
 
@@ -325,7 +325,7 @@ def test_a_member_is_neither_resumed_alone_nor_in_other_company(dots_population)
         UserError, match="a member of the population `ganjax train dots --seeds 0:3`, not a single run"
     ):
         fit(small_runs.Dots(seed=1), RunFolder(base / "1"), resume=True, quiet=True)
-    with pytest.raises(UserError, match=r"--seeds 0:3`, not one of the population .* --seeds 0,2`"):
+    with pytest.raises(UserError, match=r"--seeds 0:3`, not a member of the population .* --seeds 0,2`"):
         trained(base, small_runs.Dots(), seeds=(0, 2), resume=True)
     assert contents(RunFolder(base / "1")) == before
 
@@ -348,7 +348,7 @@ def test_one_process_at_a_time_in_all_of_the_folders(tmp_path):
 
 ON_TWO_DEVICES = """
 import jax, numpy, pathlib, small_runs, sys
-from ganjax.training import RunFolder, advance, fit_population, population
+from ganjax.training import RunFolder, chunked_run, fit_population, population
 
 spread = []
 def watched(chunk, state, *rest):
@@ -356,8 +356,8 @@ def watched(chunk, state, *rest):
         state, metrics = chunk(state, *arguments)
         spread.append(*{leaf.sharding.num_devices for leaf in jax.tree.leaves(state)})
         return state, metrics
-    return advance.advance(noted, state, *rest)
-population.advance = watched
+    return chunked_run.run_chunks(noted, state, *rest)
+population.run_chunks = watched
 
 def train(name, seeds, experiment):
     folders = [RunFolder.create(f"{name}/{seed}") for seed in seeds]
@@ -385,7 +385,7 @@ def test_members_are_spread_over_devices(base, dots_population, tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == ["2", "1"]  # devices
     assert result.stderr.count("Compiling jit(chunk)") == 3  # once in each population
-    assert "2 devices do not divide 3 runs evenly: using 1" in result.stderr
+    assert "3 runs cannot be divided evenly among 2 devices: using 1" in result.stderr
     for seed in SEEDS:
         close(final_arrays(RunFolder(tmp_path / "even" / str(seed))), final_arrays(dots_population[0][seed]))
     assert contents(RunFolder(tmp_path / "even" / "3")).keys() == contents(dots_population[0][0]).keys()

@@ -1,4 +1,4 @@
-"""A run trained again has the same digests, and a difference is found where it first appears."""
+"""A run that is trained again has the same digests, and the first difference is found."""
 
 import dataclasses
 

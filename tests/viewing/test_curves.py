@@ -77,6 +77,17 @@ def test_smoothing_out_of_range_is_refused(smoothing):
         plot_curves(run(), smoothing=smoothing)
 
 
+def test_metrics_can_be_a_list_of_those_of_each_step(tmp_path):
+    columns = run(3)
+    steps = [{name: column[i] for name, column in columns.items()} for i in range(3)]
+    one, other = plot_curves(columns).get_lines(), plot_curves(steps).get_lines()
+    for mine, its in zip(one, other, strict=True):
+        np.testing.assert_array_equal(mine.get_ydata(), its.get_ydata())
+    for wrong, said in (([1.0, 2.0], "got list of float"), ([], "got list without rows")):
+        with pytest.raises(TypeError, match=said):
+            save_curves(tmp_path / "curves.png", wrong)
+
+
 @pytest.mark.parametrize(("rows", "value"), [(1, 0.0), (1, math.nan), (2, 1e30), (3, math.inf)])
 def test_short_and_broken_runs_can_be_drawn(tmp_path, rows, value):
     metrics = run(rows) | {"generator_loss": np.full(rows, value)}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
 from ganjax.runs.fingerprint import difference
 from ganjax.runs.run_folder import RunFolder
@@ -129,7 +130,7 @@ def command_of(experiment: Any, seeds: Sequence[int] = ()) -> str:
         words += ["--seeds", seeds_as_text(seeds)]
     for field in dataclasses.fields(experiment):
         value, flag = getattr(experiment, field.name), field.name.replace("_", "-")
-        if value in (field.default, None) or (field.name == "seed" and seeds):
+        if value is None or _equal(value, field.default) or (field.name == "seed" and seeds):
             continue
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
@@ -231,6 +232,10 @@ def _without_class(latent: Mapping[str, Any]) -> dict[str, Any]:
 def _without_address(value: Any) -> str:
     """What `str` says of a value, without the address of an object, which differs in each process."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
+def _equal(value: Any, default: Any) -> bool:
+    return np.array_equal(value, default) if hasattr(value, "shape") else value == default
 
 
 def _data_in_words(data: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 import small_runs
 
@@ -143,6 +144,19 @@ def test_a_damaged_manifest_is_as_good_as_none_and_a_newer_one_is_not(tmp_path):
 
 def test_the_command_has_no_flag_for_a_default():
     assert command_of(Ring()) == "ganjax train ring"
+
+
+def test_settings_may_be_arrays_and_functions(key):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Odd(small_runs.Dots):
+        weights: np.ndarray
+        scale: object = abs
+
+    same, other = Odd(weights=np.zeros(2)), Odd(weights=np.ones(2), scale=lambda x: 2 * x)
+    assert command_of(same) == "ganjax train dots --weights '[0. 0.]'"
+    # The address of a function is another in each process.
+    assert " at 0x" not in json.dumps(describe(other, key, {}))
+    assert "its weights is" in mismatch(describe(same, key, {}), describe(other, key, {}))
 
 
 def test_the_command_of_a_population_has_its_seeds():

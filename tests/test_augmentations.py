@@ -170,7 +170,7 @@ def test_a_step_alters_real_and_generated_alike(update):
         return by_hand.sequential.G(params, [], drawn.latents, None)[0]
 
     def D(params, x):
-        return by_hand.sequential.D(params, [], x)[0]
+        return by_hand.sequential.D(params, [], x, None)[0]
 
     def one_update(loss, params):
         return [p - 0.1 * g for p, g in zip(params, jax.grad(loss)(params), strict=True)]

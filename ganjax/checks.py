@@ -13,8 +13,8 @@ import optax
 from jax.core import Tracer
 
 from ganjax.losses import Loss
-from ganjax.rebuilding import first_sentence
-from ganjax.variables import standard_promotion
+from ganjax.stateless.rebuilding import first_sentence
+from ganjax.stateless.variables import standard_promotion
 
 
 def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransformation) -> None:

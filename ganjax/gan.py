@@ -17,7 +17,7 @@ from ganjax.latents import standard_normal
 from ganjax.losses import Loss, binary_cross_entropy
 from ganjax.networks.fast import fast_networks
 from ganjax.penalties import Penalty
-from ganjax.variables import Snapshot, seeds
+from ganjax.stateless.variables import Snapshot, seeds
 
 Latent = Callable[[jax.Array, tuple[int, ...]], jax.Array]
 Augment = Callable[[jax.Array, jax.Array], jax.Array]

@@ -1,4 +1,4 @@
-"""Fixtures of the upper floors' tests: runs they share, and folders of the user's that they do not touch."""
+"""Fixtures of all tests outside of the core: runs that they share, and folders instead of the user's."""
 
 import pytest
 import small_runs

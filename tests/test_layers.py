@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "ganjax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FOLDERS = sorted({path.parent for path in [*FILES, *(ROOT / "benchmarks").rglob("*.py")]})
-CORE = sorted(path for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__"))
+CORE = sorted([*PACKAGE.glob("[!_]*.py"), *(PACKAGE / "stateless").glob("*.py")])
 
 BROKEN = """
 [importlinter]

@@ -122,7 +122,7 @@ def cached(
     except OSError as error:
         raise UserError(
             f"cannot write the cache folder {shown(root)} ({error.strerror or error}): "
-            "make room there, or choose another (--cache-dir)"
+            "free space there, or choose another (--cache-dir)"
         ) from error
 
 

@@ -118,7 +118,7 @@ def download(
     except OSError as error:
         raise UserError(
             f"cannot write the cache folder {shown(home)} ({error.strerror or error}): "
-            "make room there, or choose another (--cache-dir)"
+            "free space there, or choose another (--cache-dir)"
         ) from error
 
 

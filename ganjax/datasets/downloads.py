@@ -97,7 +97,7 @@ def fetch(
 
     Raises:
         UserError: the address is refused or wrong, the file has another size than expected or is larger than
-            `max_bytes`, the disk has no room for it, or all attempts failed.
+            `max_bytes`, the disk has no space for it, or all attempts failed.
         OSError: the part file cannot be written.
     """
     check_address(url, allow_http)
@@ -293,8 +293,8 @@ def _check_room(url: str, part: Part) -> None:
     free = max(shutil.disk_usage(part.path.parent).free - SPARE, 0)
     if part.total is not None and part.total - part.length > free:
         raise UserError(
-            f"{url} needs {part.total - part.length} more bytes, and {part.path.parent} has room for {free}: "
-            "make room there, or choose another folder (--cache-dir)"
+            f"{url} needs {part.total - part.length} more bytes, and {part.path.parent} has {free}: "
+            "free space there, or choose another folder (--cache-dir)"
         )
 
 

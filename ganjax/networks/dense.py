@@ -119,7 +119,7 @@ def _fourier_features(x: keras.KerasTensor, count: int, scales: Sequence[float])
         for index, scale in enumerate(scales, start=1)
     ]
     for layer in frequencies:
-        layer.drawn_from_key = True  # frozen, but not pretrained: `ganjax.variables`
+        layer.drawn_from_key = True  # frozen, but not pretrained: `ganjax.stateless.variables`
     phases = [layer(x) for layer in frequencies]
     sines = [sine for phase in phases for sine in (keras.ops.sin(phase), keras.ops.cos(phase))]
     return layers.Concatenate(name="fourier_features")([x, *sines])

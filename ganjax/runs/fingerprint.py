@@ -29,8 +29,8 @@ from jax.extend import core
 from ganjax import stateless
 from ganjax.datasets.batches import Source
 from ganjax.gan import GAN
+from ganjax.stateless.variables import seeds
 from ganjax.system.environment import versions
-from ganjax.variables import seeds
 
 JAX_SETTINGS = ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable")
 # Parameters of primitives that say how a program is called or where it runs, not what it computes.

@@ -271,5 +271,5 @@ def _text(label: str, size: int) -> np.ndarray:
 def _paste(sheet: np.ndarray, text: np.ndarray, top: int, left: int) -> None:
     """Write `text` on `sheet`, in place; what would fall outside is cut."""
     top, left = max(top, 0), max(left, 0)
-    room = sheet[top : top + text.shape[0], left : left + text.shape[1]]
-    room[...] = text[: room.shape[0], : room.shape[1], None]
+    space = sheet[top : top + text.shape[0], left : left + text.shape[1]]
+    space[...] = text[: space.shape[0], : space.shape[1], None]

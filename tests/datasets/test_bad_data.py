@@ -327,14 +327,14 @@ def files_no_larger_than(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("room", [1000, 5000])  # a picture takes 3072 bytes
-def test_a_full_cache_folder_ends_a_run_and_no_part_of_the_set_remains(room, data, capsys):
+@pytest.mark.parametrize("limit", [1000, 5000])  # a picture takes 3072 bytes
+def test_a_full_cache_folder_ends_a_run_and_no_part_of_the_set_remains(limit, data, capsys):
     for i in range(8):
         put(data, f"{i}.png", plain())
-    with files_no_larger_than(room):
+    with files_no_larger_than(limit):
         err = refused(capsys, "cartoon", *SMALL, "--data", "data")
     assert "cannot write the cache folder cache (File too large)" in err
-    assert "make room there, or choose another (--cache-dir)" in err
+    assert "free space there, or choose another (--cache-dir)" in err
     assert list(Path("cache").iterdir()) == []
 
 

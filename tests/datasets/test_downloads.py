@@ -286,7 +286,7 @@ def test_a_web_page_is_not_an_archive(serve, trial):
 def test_the_room_on_the_disk_is_checked_first(serve, trial, monkeypatch):
     usage = SimpleNamespace(free=downloads.SPARE + 1000)
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(UserError, match=rf"needs {len(DATA)} more bytes.*has room for 1000: make room"):
+    with pytest.raises(UserError, match=rf"needs {len(DATA)} more bytes.*has 1000: free space"):
         trial(serve(whole(DATA)).address)
     assert trial.part.stat().st_size == 0
 

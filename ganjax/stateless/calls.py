@@ -1,7 +1,7 @@
-"""Keras models as pure functions of their weights.
+"""Calls of a Keras model as a pure function of its weights, and the weights that it starts with.
 
 A model says which weights there are, how each is initialised, and what it computes from them. The values that
-it holds are not changed, and only those of constants (`ganjax.variables`) are read.
+it holds are not changed, and only those of constants (`ganjax.stateless.variables`) are read.
 """
 
 from __future__ import annotations
@@ -15,11 +15,8 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from ganjax.rebuilding import first_sentence, in_own_thread, initializers
-from ganjax.rebuilding import rebuild as rebuild
-from ganjax.rebuilding import without_values as without_values
-from ganjax.variables import Snapshot, frozen, seeds
-from ganjax.variables import standard_promotion as standard_promotion
+from ganjax.stateless.rebuilding import first_sentence, in_own_thread, initializers
+from ganjax.stateless.variables import Snapshot, frozen, seeds, standard_promotion
 
 Weights = list[jax.Array]
 
@@ -180,7 +177,7 @@ def initial_weights(
 ) -> tuple[Weights, Weights]:
     """Fresh `(params, statistics)` for `model`, each drawn by its own Keras initializer from `key`.
 
-    Constants (`ganjax.variables`), and variables made from an array, start from the values in `start`.
+    Constants (variables.py), and variables made from an array, start from the values in `start`.
     Traceable: `jit`, `vmap` over keys. A seed the initializer was given is overruled by the key.
 
     Args:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import keras
 
-from ganjax.variables import standard_promotion
+from ganjax.stateless.variables import standard_promotion
 
 Initializer = Callable[..., Any]
 T = TypeVar("T")

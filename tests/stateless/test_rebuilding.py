@@ -8,7 +8,8 @@ import pytest
 from keras import layers
 
 import ganjax
-from ganjax import rebuilding, stateless
+from ganjax import stateless
+from ganjax.stateless import rebuilding
 
 
 def sequential(*parts):

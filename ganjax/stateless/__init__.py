@@ -14,7 +14,7 @@ from ganjax.stateless.calls import (
     regularization,
     snapshot,
 )
-from ganjax.stateless.rebuilding import rebuild, without_values
+from ganjax.stateless.rebuilding import check_saving, rebuild, without_values
 from ganjax.stateless.variables import standard_promotion
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "assign",
     "call",
     "call_with_losses",
+    "check_saving",
     "constrained",
     "initial_weights",
     "input_shape",

@@ -212,6 +212,43 @@ def _copy_adapted(model: keras.Model, twin: keras.Model) -> None:
                 other.load_own_variables(store)
 
 
+def check_saving(model: keras.Model) -> None:
+    """Raise ValueError if Keras cannot write `model` to a file; warn if nobody could load that file.
+
+    Warns:
+        UserWarning: a layer has a function that Keras finds by no name; the message says what to write.
+    """
+    for layer in reversed(model._flatten_layers()):  # a model after what is in it
+        where = f"the layer {layer.name!r} ({type(layer).__name__})"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                layer.get_config()
+        except Exception as error:
+            raise ValueError(
+                f"{where} cannot be saved ({first_sentence(error)}): "
+                "give its class a get_config that holds every argument of __init__"
+            ) from error
+        for argument, value in vars(layer).items():
+            if _is_plain(argument, value) and not _is_found(value):
+                name = getattr(value, "__name__", "<lambda>")
+                advice = (
+                    f"write {argument}={name!r}"
+                    if hasattr(keras.activations, name)
+                    else ("register a function with keras.saving.register_keras_serializable")
+                )
+                warnings.warn(
+                    f"{where} has {argument}={name}, which Keras cannot load from a saved model: {advice}",
+                    stacklevel=3,
+                )
+
+
+def _is_found(function: Any) -> bool:
+    """Whether Keras finds a function again by the name that it writes to a file."""
+    registered = keras.saving.get_registered_object(keras.saving.get_registered_name(function))
+    return registered is function or str(function.__module__).startswith("keras.")
+
+
 def _copied(model: keras.Model) -> keras.Model:
     """A copy made layer by layer; Python's deep copy would go through the configuration."""
     memo: dict[int, Any] = {id(module): module for module in list(sys.modules.values())}

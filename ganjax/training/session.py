@@ -10,14 +10,17 @@ from typing import Any
 
 import jax
 
+from ganjax import stateless
 from ganjax.datasets.batches import Source
 from ganjax.export import export_models, state_digest
+from ganjax.gan import GAN
 from ganjax.runs.checkpointer import Checkpointer, CheckpointPolicy
 from ganjax.runs.fingerprint import data_fingerprint, gan_fingerprint
 from ganjax.runs.manifest import Manifest, command_of, describe
 from ganjax.runs.resuming import Resumed
 from ganjax.runs.run_folder import RunFolder
 from ganjax.state import GANState
+from ganjax.system.errors import UserError
 from ganjax.system.keras_settings import settings_for
 from ganjax.system.progress import Clock
 from ganjax.training.chunked_run import ChunkResult
@@ -76,6 +79,7 @@ class RunInputs:
         self.init_key, self.data_key, self.picture_key, self.score_key = jax.random.split(key, 4)
         source, data = load(experiment, progress)
         batch, gan = experiment.batch, experiment.gan
+        _check_saving(gan)
         with settings_for(experiment):
             self.fingerprint = fingerprint or gan_fingerprint(gan, batch)
         # Samples whose hash is in their description are not hashed again.
@@ -86,6 +90,15 @@ class RunInputs:
         self.command = command_of(experiment, seeds)
         if seeds:
             self.description["population"] = {"seeds": list(seeds)}
+
+
+def _check_saving(gan: GAN) -> None:
+    """Raise UserError before training if the networks could not be written to files after it."""
+    for model in (gan.generator, gan.discriminator):
+        try:
+            stateless.check_saving(model)
+        except ValueError as error:
+            raise UserError(f"a run writes its networks to files, but {error}") from error
 
 
 class Session:

@@ -271,3 +271,41 @@ def test_a_model_that_cannot_be_copied():
     with pytest.raises(ValueError, match=r"^the model 'locked' can be built again neither") as error:
         rebuilding.rebuild(model)
     assert "\n" not in str(error.value)
+
+
+# What a file can hold.
+
+
+def warned(model, match):
+    with pytest.warns(UserWarning, match=match) as caught:
+        rebuilding.check_saving(model)
+    (warning,) = caught
+    assert "\n" not in str(warning.message)
+
+
+@keras.saving.register_keras_serializable("test_rebuilding")
+def registered(x):
+    return 2 * x
+
+
+def test_functions_that_a_file_cannot_hold():
+    """Which layer, which argument, and what to write instead."""
+    message = r"^the layer 'one' \(Dense\) has activation=silu, .*: write activation='silu'$"
+    warned(sequential(layers.Dense(3, activation=jax.nn.swish, name="one")), message)
+    message = r"^the layer 'one' \(Dense\) has kernel_initializer=quarters, .*: register a function"
+    warned(sequential(layers.Dense(3, kernel_initializer=quarters, name="one")), message)
+    warned(sequential(layers.Lambda(lambda x: x, name="one")), r"\(Lambda\) has function=<lambda>, which")
+
+
+def test_functions_that_a_file_can_hold():
+    activation = layers.Dense(3, activation=registered, kernel_initializer="he_normal")
+    rebuilding.check_saving(sequential(activation, layers.Dense(3, "gelu")))
+
+
+def test_a_layer_without_a_configuration_is_refused():
+    with stateless.standard_promotion():
+        model = sequential(Scaled(lambda shape, dtype=None: jnp.ones(shape, dtype)))
+    with pytest.raises(ValueError, match=r"^the layer 'scaled\w*' \(Scaled\) cannot be saved \(") as error:
+        rebuilding.check_saving(model)
+    assert str(error.value).endswith("give its class a get_config that holds every argument of __init__")
+    assert "\n" not in str(error.value)

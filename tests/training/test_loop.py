@@ -387,3 +387,31 @@ def test_quiet_says_nothing_and_otherwise_plain_lines_say_how_far_it_is(tmp_path
     assert out == ""
     assert err.splitlines()[-1].startswith("step 12/12 ")
     assert "\r" not in err
+
+
+class Unwritable(keras.layers.Layer):
+    """Made from what no configuration holds."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def call(self, x):
+        return self.function(x)
+
+
+class DotsUnwritable(small_runs.Dots):
+    @property
+    def gan(self):
+        gan = super().gan
+        layers = [keras.Input(gan.latent_shape), gan.generator, Unwritable(lambda x: x)]
+        return dataclasses.replace(gan, generator=keras.Sequential(layers))
+
+
+def test_a_network_that_no_file_can_hold_is_refused_before_training(tmp_path):
+    message = (
+        r"^a run writes its networks to files, but the layer .unwritable.* cannot be saved"
+    )
+    with pytest.raises(UserError, match=message):
+        fit(DotsUnwritable(), RunFolder.create(tmp_path / "run"), quiet=True)
+    assert {path.name for path in (tmp_path / "run").iterdir()} <= {".lock"}

@@ -409,9 +409,7 @@ class DotsUnwritable(small_runs.Dots):
 
 
 def test_a_network_that_no_file_can_hold_is_refused_before_training(tmp_path):
-    message = (
-        r"^a run writes its networks to files, but the layer .unwritable.* cannot be saved"
-    )
+    message = r"^a run writes its networks to files, but the layer .unwritable.* cannot be saved"
     with pytest.raises(UserError, match=message):
         fit(DotsUnwritable(), RunFolder.create(tmp_path / "run"), quiet=True)
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {".lock"}

@@ -90,12 +90,14 @@ def test_it_builds_loads_and_draws(name, base, tmp_path):
 
     state = initial_state(experiment, jax.random.key(0))
     jax.eval_shape(first_step, state, source, jax.random.key(0))  # the data fit the GAN
-    for picture in ("a.png", "b.png"):
+    twice = name in ("cartoon", "original-toy", "ring")  # one of each kind of picture
+    for picture in ("a.png", "b.png") if twice else ("a.png",):
         experiment.draw(tmp_path / picture, state, source, jax.random.key(1))
     with Image.open(tmp_path / "a.png") as picture:
         assert min(picture.size) >= 200
         assert np.ptp(np.asarray(picture.convert("L"))) > 20  # not one colour
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    if twice:
+        assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     scores = experiment.score(state, source, jax.random.key(2))
     assert all(isinstance(score, float) and np.isfinite(score) for score in scores.values())
 

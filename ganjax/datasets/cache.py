@@ -89,7 +89,7 @@ def cached(
     recipe: dict,
     size: int,
     build: Callable[[Write], Contents],
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
 ) -> ImageSet:
     """The set that ``recipe`` describes: opened if it is cached and undamaged, else built.
 

@@ -76,7 +76,7 @@ def download(
     *,
     size: int | None = None,
     sha256: str | None = None,
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     offline: bool = False,
     allow_http: bool = False,
     progress: bool = True,
@@ -122,21 +122,21 @@ def download(
         ) from error
 
 
-def kept(url: str, cache_dir: str | os.PathLike | None = None) -> Kept:
+def kept(url: str, cache_dir: str | os.PathLike[str] | None = None) -> Kept:
     """What is in the cache from `url`."""
     home = _home(url, cache_dir)
     prepared = [(each.pixels, each.size) for each in prepared_sets(home)]
     return Kept(url, _found(home, None), Part(_part(home)).length, prepared)
 
 
-def all_kept(cache_dir: str | os.PathLike | None = None) -> list[Kept]:
+def all_kept(cache_dir: str | os.PathLike[str] | None = None) -> list[Kept]:
     """What is in the cache from all addresses, in alphabetical order."""
     homes = [path for path in (cache_folder(cache_dir) / "downloads").glob("*/") if path.is_dir()]
     urls = {(_record(home) or {}).get("url") or Part(_part(home)).url for home in homes}
     return [kept(url, cache_dir) for url in sorted(filter(None, urls))]
 
 
-def forget(url: str, cache_dir: str | os.PathLike | None = None) -> int:
+def forget(url: str, cache_dir: str | os.PathLike[str] | None = None) -> int:
     """Remove everything from `url` from the cache, also the pinned digest; returns the size in bytes.
 
     Raises:
@@ -225,7 +225,7 @@ def _record(home: Path) -> dict[str, Any] | None:
         return None
 
 
-def _home(url: str, cache_dir: str | os.PathLike | None) -> Path:
+def _home(url: str, cache_dir: str | os.PathLike[str] | None) -> Path:
     """The folder of an address: its name is the file's name and a digest of the address."""
     last = url.split("?")[0].split("#")[0].rstrip("/").rsplit("/", 1)[-1]
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", last).strip(".")[-60:] or "archive"

@@ -47,9 +47,9 @@ _WINDOW_BYTES = 2**28
 
 
 def load_images(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     size: int,
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     progress: bool = True,
     max_pixels: int = MAX_PIXELS,
 ) -> ImageSet:
@@ -112,7 +112,7 @@ def load_images(
     return cached(name, recipe, size, build, cache_dir)
 
 
-def _existing(path: str | os.PathLike) -> Path:
+def _existing(path: str | os.PathLike[str]) -> Path:
     """``path``, with ``~`` replaced by the home folder.
 
     Raises:

@@ -104,7 +104,7 @@ def read_folder(listing: Listing, refuse: Callable[[str, int], str]) -> Iterator
     yield from listing.refused
 
 
-def stamp(path: str | os.PathLike) -> list[int]:
+def stamp(path: str | os.PathLike[str]) -> list[int]:
     """Size in bytes and modification time, in ns, of the file at ``path``; -1 each if they cannot be read."""
     try:
         about = os.stat(path)
@@ -127,7 +127,7 @@ def _linked_by_pictures(folder: Path, names: list[str]) -> dict[str, str]:
     return {name: picture for name, picture in found.items() if picture}
 
 
-def _identity(path: str | os.PathLike) -> tuple[int, int] | None:
+def _identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Device and inode, the same for all paths to a file or folder; None if they cannot be read."""
     try:
         about = os.stat(path)

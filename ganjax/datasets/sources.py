@@ -21,7 +21,7 @@ def load(
     size: int,
     *,
     images: int = 8192,
-    cache_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     progress: bool = True,
     offline: bool = False,
 ) -> ImageSet:
@@ -84,7 +84,7 @@ def tell(line: str) -> None:
 
 
 def _load_download(
-    found: DataSet, size: int, cache_dir: str | os.PathLike | None, progress: bool, offline: bool
+    found: DataSet, size: int, cache_dir: str | os.PathLike[str] | None, progress: bool, offline: bool
 ) -> ImageSet:
     from ganjax.datasets.downloaded import download
     from ganjax.datasets.folders import load_images

@@ -71,7 +71,7 @@ def mismatch(mine: Mapping[str, Any], its: Mapping[str, Any]) -> str | None:
                 return changed
             continue
         if part == "settings" and isinstance(other, Mapping):
-            for name in value.keys() | other.keys():
+            for name in sorted(value.keys() | other.keys()):
                 if name not in PLACES and value.get(name) != other.get(name):
                     return f"its {name} is {other.get(name)!r}, not {value.get(name)!r}"
         elif part == "latent" and isinstance(other, Mapping):

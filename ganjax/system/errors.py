@@ -32,7 +32,7 @@ def one_line(text: str) -> str:
 
 
 @contextlib.contextmanager
-def naming(path: str | os.PathLike) -> Iterator[None]:
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     """Make an OSError of the block name `path` if it names no file (a full disk) or a temporary one."""
     try:
         yield

@@ -21,7 +21,7 @@ _umask_lock = threading.Lock()
 
 
 @contextmanager
-def atomic(path: str | os.PathLike) -> Iterator[Path]:
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path in the folder of `path`, with the same suffix, which replaces `path` after the block.
 
     If the block raises, `path` is unchanged and the temporary file is removed. The content is written to disk
@@ -45,7 +45,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: str | os.PathLike) -> None:
+def remove_unfinished(folder: str | os.PathLike[str]) -> None:
     """Remove the temporary files and folders that a killed process left anywhere in `folder`."""
     for path in list(Path(folder).rglob(f"{UNFINISHED}*")):
         if path.is_dir():
@@ -54,7 +54,7 @@ def remove_unfinished(folder: str | os.PathLike) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_zip(path: str | os.PathLike, members: Mapping[str, bytes], comment: bytes = b"") -> None:
+def write_zip(path: str | os.PathLike[str], members: Mapping[str, bytes], comment: bytes = b"") -> None:
     """Write a .zip file whose bytes depend only on `members` and `comment`, not on the clock or the umask."""
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.comment = comment
@@ -82,7 +82,7 @@ def write_keras(path: Path, model: Any) -> None:
     write_zip(path, members | {"metadata.json": json.dumps(metadata).encode()})
 
 
-def cache_folder(cache_dir: str | os.PathLike | None = None) -> Path:
+def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """The folder for prepared pictures, downloads and compiled programs; it is not created here.
 
     Args:

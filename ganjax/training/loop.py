@@ -29,7 +29,7 @@ from ganjax.training.session import Outcome, RunInputs, Session
 
 def fit(
     experiment: Experiment,
-    folder: RunFolder | str | os.PathLike,
+    folder: RunFolder | str | os.PathLike[str],
     *,
     steps: int | None = None,
     resume: bool = False,
@@ -148,7 +148,7 @@ def run_sessions(
         return [session.diverged or session.end(interruption.asked) for session in sessions]
 
 
-def as_folder(folder: RunFolder | str | os.PathLike, resume: bool) -> RunFolder:
+def as_folder(folder: RunFolder | str | os.PathLike[str], resume: bool) -> RunFolder:
     """The run folder at a path: created, or with `resume` opened."""
     if isinstance(folder, RunFolder):
         return folder

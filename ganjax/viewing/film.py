@@ -95,7 +95,7 @@ def save_film(
 def _open(frame: Frame, shrink: int) -> Image:
     from PIL import Image
 
-    if isinstance(frame, str | os.PathLike):
+    if isinstance(frame, str | os.PathLike[str]):
         with Image.open(frame) as file:
             picture = file.convert("RGB")
     else:

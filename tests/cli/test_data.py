@@ -129,7 +129,7 @@ def test_another_cache(server, capsys, tmp_path):
 def test_unencrypted_addresses_must_be_accepted(server, capsys, monkeypatch):
     url = "http://elsewhere.test/small.zip"
     assert ended("data get", url) == 2
-    assert f"accept that with `ganjax data get {url} --allow-http`" in capsys.readouterr().err
+    assert f"accept the risk with `ganjax data get {url} --allow-http`" in capsys.readouterr().err
     monkeypatch.setenv("HTTP_PROXY", server.address)
     assert f"sha256 {SHA256}" in said(capsys, "get", url, "--allow-http")
 

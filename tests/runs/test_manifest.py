@@ -156,7 +156,7 @@ def test_settings_may_be_arrays_and_functions(key):
     assert command_of(same) == "ganjax train dots --weights '[0. 0.]'"
     # The address of a function is another in each process.
     assert " at 0x" not in json.dumps(describe(other, key, {}))
-    assert "its weights is" in mismatch(describe(same, key, {}), describe(other, key, {}))
+    assert "its scale is" in mismatch(describe(same, key, {}), describe(other, key, {}))
 
 
 def test_the_command_of_a_population_has_its_seeds():

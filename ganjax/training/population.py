@@ -43,7 +43,7 @@ class Diverged:
 
 def fit_population(
     experiments: Sequence[Experiment],
-    folders: Sequence[RunFolder | str | os.PathLike],
+    folders: Sequence[RunFolder | str | os.PathLike[str]],
     *,
     resume: bool = False,
     checkpoint_policy: CheckpointPolicy = CheckpointPolicy(),  # noqa: B008  (frozen)

@@ -25,5 +25,5 @@ print(losses.hing)  # wrong
 datasets.toy.rings(key, 8)  # wrong
 datasets.load_avatars("8")  # wrong
 experiments.Ring(speed=2)  # wrong
-training.fit(experiments.Ring(), "runs/ring-0")  # wrong
+training.fit(experiments.Ring(), 7)  # wrong
 training.RunFolder.create(7)  # wrong

@@ -189,7 +189,7 @@ def save_curves(path: str | os.PathLike[str], metrics: Metrics, *, smoothing: fl
 def _table(metrics: Metrics) -> dict[str, np.ndarray]:
     if isinstance(metrics, Mapping):
         return {name: np.asarray(column) for name, column in metrics.items()}
-    if isinstance(metrics, str | os.PathLike[str]):
+    if isinstance(metrics, str | os.PathLike):
         return read_metrics(metrics)
     rows = list(metrics)
     if not rows or not all(isinstance(row, Mapping) for row in rows):

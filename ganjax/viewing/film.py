@@ -95,7 +95,7 @@ def save_film(
 def _open(frame: Frame, shrink: int) -> Image:
     from PIL import Image
 
-    if isinstance(frame, str | os.PathLike[str]):
+    if isinstance(frame, str | os.PathLike):
         with Image.open(frame) as file:
             picture = file.convert("RGB")
     else:

@@ -91,7 +91,8 @@ def init_state(
     follow from `key`. Optimisers start anew, and the average starts at the generator's weights.
 
     Traceable: `jax.vmap(init_state, (None, 0))(gan, keys)` is a population. No array is in the state twice,
-    nor in a model too, so that it can be donated to a step.
+    nor in a model too, so that it can be donated to a step. `jax.export` can write steps on it, and read them
+    once there has been a state of the same kind.
 
     Args:
         gan: the GAN.

@@ -299,8 +299,3 @@ def assign(model: keras.Model, params: Weights, statistics: Weights) -> None:
         for layer in model._flatten_layers():
             if hasattr(layer, "finalize_state"):
                 layer.finalize_state()
-
-
-def call_without_state(function: Any, *args: Any, name: str, **kwargs: Any) -> Any:
-    """`function(*args, **kwargs)`, refused if it changes the state of a Keras object."""
-    return function(*args, **kwargs)

@@ -107,14 +107,8 @@ def by_hand(gan, start, batches):
         light_key, choose_key = jax.random.split(key)
         light = jax.random.uniform(light_key, (BATCH, 1, 1, 1), minval=-0.5, maxval=0.5)
         u = jax.random.uniform(choose_key, (BATCH, 1, 1, 1))
-        return jnp.stack(
-            [
-                jax.lax.cond(
-                    u[i, 0, 0, 0] < probability, lambda x, i=i: x[:, ::-1] + light[i, 0, 0, 0], lambda x: x, x
-                )
-                for i, x in enumerate(pictures)
-            ]
-        )
+        one_by_one = zip(pictures, light.ravel(), u.ravel(), strict=True)
+        return jnp.stack([jnp.where(u < probability, x[:, ::-1] + light, x) for x, light, u in one_by_one])
 
     def step(g, d, real, draws, probability, average):
         (drawn,) = draws.discriminator

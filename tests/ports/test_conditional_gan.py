@@ -4,7 +4,6 @@ Classes are one-hot there. Here they are that, and also integers for an `Embeddi
 """
 
 import jax
-import jax.numpy as jnp
 import keras
 import optax
 import pytest

@@ -1,4 +1,4 @@
-"""pix2pix: Isola et al. 2017: a U-Net with dropout, a discriminator of patches, cross-entropy and 100 times L1."""
+"""pix2pix: Isola et al. 2017: a U-Net with dropout, logits of patches, cross-entropy and 100 times L1."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""WGAN-GP: the Keras example "WGAN-GP overriding Model.train_step" (A. Nain, 2020), after Gulrajani et al. 2017."""
+"""WGAN-GP: Gulrajani et al. 2017, as in the Keras example "WGAN-GP overriding Model.train_step" (2020)."""
 
 import jax
 import jax.numpy as jnp
@@ -87,8 +87,8 @@ def by_hand(gan, start, batches):
         return cost + 10.0 * jnp.mean((length - 1.0) ** 2)
 
     def step(g, d, real, draws):
-        for real, drawn in zip(jnp.split(real, UPDATES), draws.discriminator, strict=True):
-            d = descend(lambda d, real=real, drawn=drawn: D_loss(d, g, real, drawn), d, RATE)
+        for batch, drawn in zip(jnp.split(real, UPDATES), draws.discriminator, strict=True):
+            d = descend(lambda d, batch=batch, drawn=drawn: D_loss(d, g, batch, drawn), d, RATE)
         drawn = draws.generator
         G_key, _, fake_key = pass_keys(drawn)
         return descend(lambda g: -jnp.mean(D(d, G(g, drawn.latents, G_key), fake_key)), g, RATE), d

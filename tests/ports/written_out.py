@@ -1,7 +1,7 @@
-"""What the steps written out by hand share: Keras models as functions, plain descent, and how weights are compared.
+"""What the steps written out by hand share: Keras models as functions, descent, and how weights are compared.
 
-Nothing here uses ganjax to compute. A model's values come from Keras itself, gradients from `jax.grad`. What
-ganjax draws is read with `ganjax.step.draw`, and seeds of random layers are made as ganjax says it makes them.
+Nothing here uses ganjax to compute: a model's values come from Keras itself, gradients from `jax.grad`. What
+ganjax draws is read with `ganjax.step.draw`, and the seeds of random layers are made as ganjax makes them.
 """
 
 from __future__ import annotations

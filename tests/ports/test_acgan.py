@@ -92,7 +92,7 @@ def by_hand(gan, start, batches):
     return follow(step, gan, start, batches)
 
 
-def test_three_steps(key):
+def test_three_steps(key, compiled_once):
     pictures = jax.random.uniform(jax.random.key(1), (STEPS, BATCH, 8, 8, 1), minval=-1.0)
     classes = jax.random.randint(jax.random.key(2), (STEPS, BATCH), 0, CLASSES)
     batches = list(zip(pictures, classes, strict=True))

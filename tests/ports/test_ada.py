@@ -129,7 +129,7 @@ def by_hand(gan, start, batches):
     return follow(step, gan, start, batches, jnp.zeros(()), start.generator.params)
 
 
-def test_three_steps(key):
+def test_three_steps(key, compiled_once):
     batches = jax.random.uniform(jax.random.key(1), (STEPS, BATCH, 8, 8, 3))
     gan, state = train(key, batches, AdaptiveAugmentation())
     start = ganjax.init_state(gan, key)

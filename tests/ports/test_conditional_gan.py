@@ -8,11 +8,11 @@ import keras
 import optax
 import pytest
 from keras import layers
-from written_out import BATCH, RATE, STEPS, assert_agree, descend, follow, forward, minus_log_sigmoid
+from written_out import BATCH, STEPS, assert_agree, descend, follow, forward, minus_log_sigmoid
 
 import ganjax
 
-CLASSES = 3
+CLASSES, RATE = 3, 1.0
 
 
 def one_hot_networks():
@@ -81,15 +81,15 @@ def by_hand(gan, start, batches):
             of_real = minus_log_sigmoid(D(d, [pictures, classes]))
             return (of_real + minus_log_sigmoid(-D(d, [fake, classes]))) / 2
 
-        d = descend(D_loss, d)
+        d = descend(D_loss, d, RATE)
         latents = draws.generator.latents
-        return descend(lambda g: minus_log_sigmoid(D(d, [G(g, [latents, classes]), classes])), g), d
+        return descend(lambda g: minus_log_sigmoid(D(d, [G(g, [latents, classes]), classes])), g, RATE), d
 
     return follow(step, gan, start, batches)
 
 
 @pytest.mark.parametrize("kind", ["one-hot", "integers"])
-def test_three_steps(kind, key):
+def test_three_steps(kind, key, compiled_once):
     pictures = jax.random.uniform(jax.random.key(1), (STEPS, BATCH, 8, 8, 1))
     classes = jax.random.randint(jax.random.key(2), (STEPS, BATCH), 0, CLASSES)
     one_hot = kind == "one-hot"

@@ -115,7 +115,7 @@ def by_hand(gan, four, start, batches):
     return follow(step, gan, start, batches)
 
 
-def test_three_steps(key):
+def test_three_steps(key, compiled_once):
     pictures = jax.random.uniform(jax.random.key(1), (2, STEPS, BATCH, 8, 8, 1), minval=-1.0)
     batches = [{"a": a, "b": b} for a, b in zip(*pictures, strict=True)]
     four = translator(), translator(), judge(), judge()

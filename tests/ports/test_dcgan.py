@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import keras
 import optax
 from keras import layers
-from written_out import BATCH, RATE, STEPS, assert_agree, descend, follow, forward, pass_keys
+from written_out import BATCH, STEPS, assert_agree, descend, follow, forward, pass_keys
 
 import ganjax
+
+RATE = 1.0
 
 
 def networks():
@@ -95,15 +97,15 @@ def by_hand(gan, start, batches):
             of_real = cross_entropy(D(d, real, real_key), 1 - noise[0])
             return (of_real + cross_entropy(D(d, fake, fake_key), -noise[1])) / 2
 
-        d = descend(D_loss, d)
+        d = descend(D_loss, d, RATE)
         drawn = draws.generator
         G_key, _, fake_key = pass_keys(drawn)
-        return descend(lambda g: cross_entropy(D(d, G(g, drawn.latents, G_key), fake_key), 1.0), g), d
+        return descend(lambda g: cross_entropy(D(d, G(g, drawn.latents, G_key), fake_key), 1.0), g, RATE), d
 
     return follow(step, gan, start, batches)
 
 
-def test_three_steps(key):
+def test_three_steps(key, compiled_once):
     batches = jax.random.uniform(jax.random.key(1), (STEPS, BATCH, 8, 8, 3))
     gan, state = train(key, batches)
     start = ganjax.init_state(gan, key)

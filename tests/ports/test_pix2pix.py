@@ -79,7 +79,7 @@ def by_hand(gan, start, batches):
     return follow(step, gan, start, batches)
 
 
-def test_three_steps(key):
+def test_three_steps(key, compiled_once):
     pictures = jax.random.uniform(jax.random.key(1), (STEPS, BATCH, 8, 8, 3), minval=-1.0)
     conditions = jnp.mean(pictures, axis=-1, keepdims=True)
     batches = list(zip(pictures, conditions, strict=True))

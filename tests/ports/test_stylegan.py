@@ -132,7 +132,7 @@ def by_hand(gan, start, batches):
     return follow(step, gan, start, batches)
 
 
-def test_three_steps(key):
+def test_three_steps(key, compiled_once):
     batches = jax.random.uniform(jax.random.key(1), (STEPS, BATCH, 8, 8, 1), minval=-1.0)
     gan, state = train(key, batches)
     start = ganjax.init_state(gan, key)

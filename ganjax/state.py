@@ -32,6 +32,7 @@ class NetworkState:
     params: Weights
     statistics: Weights
     optimizer: optax.OptState
+    loss_scale: Any = None
 
 
 @jax.tree_util.register_dataclass
@@ -60,6 +61,7 @@ class GANState:
     generator: NetworkState
     discriminator: NetworkState
     ema: AveragedWeights
+    augment: Any = None
 
 
 def init_state(gan: GAN, key: jax.Array) -> GANState:

@@ -1,4 +1,5 @@
-"""Keras models as pure functions of their weights: calls, initial weights, what training changes, copies."""
+"""Keras models as pure functions of their weights: calls, inputs and outputs, initial weights, what training
+changes, copies."""
 
 from ganjax.stateless.calls import (
     After,
@@ -6,15 +7,24 @@ from ganjax.stateless.calls import (
     assign,
     call,
     call_with_losses,
+    call_without_state,
     constrained,
     initial_weights,
-    input_shape,
-    label_shape,
-    output_shape,
     regularization,
     snapshot,
 )
 from ganjax.stateless.rebuilding import check_saving, rebuild, without_values
+from ganjax.stateless.structure import (
+    filled,
+    input_shape,
+    input_spec,
+    label_shape,
+    output_shape,
+    output_spec,
+    shapes_of,
+    split_inputs,
+    split_output,
+)
 from ganjax.stateless.variables import standard_promotion
 
 __all__ = [
@@ -23,15 +33,22 @@ __all__ = [
     "assign",
     "call",
     "call_with_losses",
+    "call_without_state",
     "check_saving",
     "constrained",
+    "filled",
     "initial_weights",
     "input_shape",
+    "input_spec",
     "label_shape",
     "output_shape",
+    "output_spec",
     "rebuild",
     "regularization",
+    "shapes_of",
     "snapshot",
+    "split_inputs",
+    "split_output",
     "standard_promotion",
     "without_values",
 ]

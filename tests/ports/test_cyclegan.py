@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import keras
 import optax
 from keras import layers
-from written_out import BATCH, RATE, STEPS, assert_agree, descend, follow, forward
+from written_out import BATCH, STEPS, assert_agree, descend, follow, forward
 
 import ganjax
+
+RATE = 0.02
 
 
 def translator():
@@ -110,7 +112,7 @@ def by_hand(gan, four, start, batches):
             of_a = (mean_square(judge_a(d_a, a) - 1) + mean_square(judge_a(d_a, fake_a))) / 2
             return of_a + (mean_square(judge_b(d_b, b) - 1) + mean_square(judge_b(d_b, fake_b))) / 2
 
-        return descend(G_loss, g), descend(D_loss, d)
+        return descend(G_loss, g, RATE), descend(D_loss, d, RATE)
 
     return follow(step, gan, start, batches)
 

@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from ganjax.losses import Loss as Loss
     from ganjax.losses import discriminator_loss as discriminator_loss
     from ganjax.losses import generator_loss as generator_loss
+    from ganjax.optimizers import LossScale as LossScale
+    from ganjax.optimizers import keras_adam as keras_adam
     from ganjax.penalties import R1 as R1
     from ganjax.penalties import R2 as R2
     from ganjax.penalties import WGANGP as WGANGP
+    from ganjax.refreezing import refreeze as refreeze
     from ganjax.sampling import decode as decode
     from ganjax.sampling import discriminate as discriminate
     from ganjax.sampling import generate as generate
@@ -55,8 +58,10 @@ _CORE = {
     "gan": ("GAN", "Normal"),
     "labelled": ("Labelled",),
     "losses": ("Loss", "discriminator_loss", "generator_loss"),
+    "optimizers": ("LossScale", "keras_adam"),
     "penalties": ("R1", "R2", "WGANGP"),
     "state": ("GANState", "NetworkState", "init_state"),
+    "refreezing": ("refreeze",),
     "sampling": ("decode", "discriminate", "generate", "sample_latent"),
     "step": ("train_step",),
     "export": ("arrays_to_state", "export_models", "state_digest", "state_to_arrays"),

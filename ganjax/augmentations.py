@@ -43,7 +43,7 @@ def color(key: jax.Array, images: jax.Array) -> jax.Array:
 
 def translation(key: jax.Array, images: jax.Array, *, ratio: float = 0.125) -> jax.Array:
     """Each image shifted by whole pixels, up to `ratio` of its size each way on each axis, padded with 0."""
-    shifts = jnp.stack([_integers(k, len(images), ratio, n) for k, n in _axes(key, images)], axis=1)
+    shifts = jnp.stack([_integers(k, images.shape[0], ratio, n) for k, n in _axes(key, images)], axis=1)
     reach = [round(n * ratio) for n in images.shape[1:3]]
     padded = jnp.pad(images, ((0, 0), *((r, r) for r in reach), (0, 0)))
 
@@ -58,7 +58,7 @@ def cutout(key: jax.Array, images: jax.Array, *, ratio: float = 0.5) -> jax.Arra
     inside = True
     for axis, (k, n) in enumerate(_axes(key, images), start=1):
         side = round(n * ratio)
-        first = jax.random.randint(k, (len(images), 1), 0, n + (1 - side % 2)) - side // 2
+        first = jax.random.randint(k, (images.shape[0], 1), 0, n + (1 - side % 2)) - side // 2
         place = jnp.arange(n)[None, :]
         within = (place >= first) & (place < first + side)
         inside = inside & jnp.expand_dims(within, (3 - axis, 3))
@@ -94,7 +94,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 
 
 def _one_per_image(images: jax.Array) -> tuple[int, int, int, int]:
-    return (len(images), 1, 1, 1)
+    return (images.shape[0], 1, 1, 1)
 
 
 def _axes(key: jax.Array, images: jax.Array) -> list[tuple[jax.Array, int]]:

@@ -235,3 +235,17 @@ def as_key(key: jax.Array) -> jax.Array:
         raise ValueError(f"one key is needed, got uint32 numbers of shape {shape}: use jax.vmap")
     got = type(key).__name__ if dtype is None else f"an array of {dtype} of shape {shape}"
     raise TypeError(f"a PRNG key is needed, such as jax.random.key(0), got {got}")
+
+
+def check_sharding(tree: Any) -> None:
+    """Raise ValueError if an array of `tree` is sharded over a mesh with explicit axes.
+
+    There JAX asks each operation for the sharding of its result, which Keras's layers do not give.
+    """
+    for leaf in jax.tree.leaves(tree):
+        # Along automatic axes the type of an array shows no sharding.
+        if any(part is not None for part in jax.typeof(leaf).sharding.spec):
+            raise ValueError(
+                "an array is sharded over a mesh with explicit axes, but Keras's layers need automatic ones: "
+                "jax.make_mesh(..., axis_types=(jax.sharding.AxisType.Auto,)), one for each axis"
+            )

@@ -109,16 +109,21 @@ def _pairs(name: str, value: Any, spec: Any, *, exact: bool = False) -> list[tup
     """`(name, array, spec)` for every array of a structure; a dict of labels may hold more than asked for."""
     if isinstance(spec, jax.ShapeDtypeStruct):
         if not hasattr(value, "shape") or not hasattr(value, "dtype"):
-            raise TypeError(f"{name} must be an array, got {type(value).__name__}")
+            raise TypeError(f"{name} must be an array, got {_form(value)}")
         return [(name, value, spec)]
     if isinstance(spec, dict):
         names = value.keys() if isinstance(value, dict) else set()
         if spec.keys() - names or (exact and names - spec.keys()):
-            got = f"a dict with {', '.join(value)}" if names else type(value).__name__
-            raise TypeError(f"{name} must be a dict with {', '.join(spec)}, got {got}")
+            raise TypeError(f"{name} must be a dict with {', '.join(spec)}, got {_form(value)}")
         parts = [(f"{name}[{key!r}]", value[key], spec[key]) for key in spec]
     else:
         if not isinstance(value, (list, tuple)) or len(value) != len(spec):
-            raise TypeError(f"{name} must be a tuple of {len(spec)} arrays, got {type(value).__name__}")
+            raise TypeError(f"{name} must be a tuple of {len(spec)} arrays, got {_form(value)}")
         parts = [(f"{name}[{i}]", x, each) for i, (x, each) in enumerate(zip(value, spec, strict=True))]
     return [pair for part in parts for pair in _pairs(*part, exact=exact)]
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"a dict with {', '.join(map(str, value))}"
+    return "an array" if hasattr(value, "shape") else type(value).__name__

@@ -152,6 +152,7 @@ def decode(
     Raises:
         TypeError, ValueError: labels are missing, not wanted, or of the wrong shape or dtype.
     """
+    latents, labels = jax.tree.map(jnp.asarray, (latents, labels))
     n = count(labels if latents is None else latents)
     check_labels(labels, gan.generator_labels, n)
     weights = state.ema if ema else state.generator
@@ -174,6 +175,7 @@ def discriminate(
     Raises:
         TypeError, ValueError: as `decode` does, or `x` cannot be put into whole packs.
     """
+    x, labels = jax.tree.map(jnp.asarray, (x, labels))
     check_labels(labels, gan.discriminator_labels, count(x))
     check_packs(count(x), gan.packing)
     D = forward(gan, gan.discriminator, training=False)

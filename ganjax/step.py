@@ -16,6 +16,7 @@ import keras
 import optax
 
 from ganjax import losses, stateless
+from ganjax.checks import check_sharding
 from ganjax.discriminator_pass import (
     Both,
     DiscriminatorPass,
@@ -64,6 +65,7 @@ def train_step(gan: GAN, state: GANState, real: Any) -> tuple[GANState, Metrics]
         TypeError, ValueError: while tracing, when `real` is not a batch this GAN can use.
     """
     check_real(real, gan.sample_spec, gan.label_spec, gan.discriminator_updates, gan.packing)
+    check_sharding(real)
     batch = count(labelled(real).samples) // gan.discriminator_updates
     return step_with_draws(gan, state, real, draw(gan, state.key, state.step, batch))
 

@@ -1,7 +1,10 @@
 """Mistakes are found before compiling; each message is one line."""
 
 import functools
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import by_hand
 import jax
@@ -97,3 +100,37 @@ def test_float16_weights_are_warned_of_and_mixed_precision_is_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         GAN(dense("mixed_float16", 2), dense("float32", 1))
+
+
+MESHES = """
+import jax
+
+jax.config.update("jax_num_cpu_devices", 2)
+
+import jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from ganjax.checks import check_sharding
+
+x = jnp.ones((4, 2))
+explicit = jax.make_mesh((2,), ("batch",))
+automatic = jax.make_mesh((2,), ("batch",), axis_types=(AxisType.Auto,))
+for mesh, split, right in [
+    (explicit, "batch", False), (explicit, None, True), (automatic, "batch", True), (automatic, None, True)
+]:
+    placed = jax.device_put(x, NamedSharding(mesh, PartitionSpec(split)))
+    for check in (check_sharding, jax.jit(check_sharding)):
+        try:
+            check({"samples": placed, "key": jax.random.key(0)})
+        except ValueError as error:
+            assert not right, mesh
+            assert "axis_types=(jax.sharding.AxisType.Auto,)" in str(error)
+            assert "\\n" not in str(error)
+        else:
+            assert right, mesh
+"""
+
+
+def test_a_mesh_with_explicit_axes_is_refused():
+    """In a process of its own, which has two devices."""
+    subprocess.run([sys.executable, "-c", MESHES], check=True, cwd=Path(__file__).parent.parent)

@@ -1,12 +1,16 @@
 """A state as Keras models, and as plain arrays that go on with the same bits."""
 
+from typing import NamedTuple
+
 import by_hand
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+import optax
 import pytest
 from by_hand import BATCH, KINDS, QUICK, make_gan
+from jax import export
 
 import ganjax
 
@@ -163,3 +167,112 @@ def test_arrays_of_another_gan_are_refused(fresh, damage):
     with pytest.raises(ValueError, match="these arrays are not a state of this GAN") as error:
         ganjax.arrays_to_state(gan, arrays)
     assert "\n" not in str(error.value)
+
+
+# As a program of jax.export.
+
+OPTIMIZERS = {
+    "adam": optax.adam(1e-3),
+    "several steps": optax.MultiSteps(
+        optax.chain(
+            optax.clip_by_global_norm(1.0),
+            optax.scale_by_adam(),
+            optax.scale_by_schedule(optax.linear_schedule(-1e-3, 0.0, 10)),
+        ),
+        2,
+    ),
+}
+
+
+def exported_step(gan, state, batch):
+    """The written program of a step, read again."""
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), state)
+    real = jax.ShapeDtypeStruct((batch, *gan.sample_shape), jnp.float32)
+    program = jax.jit(lambda state, real: ganjax.train_step(gan, state, real))
+    return export.deserialize(export.export(program)(shapes, real).serialize()).call
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_is_written_and_read(name, key):
+    gan = make_gan(
+        by_hand.sequential,
+        generator_optimizer=OPTIMIZERS[name],
+        discriminator_optimizer=OPTIMIZERS[name],
+    )
+    state = ganjax.init_state(gan, key)
+    call = exported_step(gan, state, BATCH)
+    real = jax.random.normal(jax.random.key(1), (BATCH, 2))
+    ours, theirs = state, state
+    for _ in range(2):
+        theirs, metrics = call(theirs, real)
+        ours, expected = step(gan, ours, real)
+    assert jax.tree.structure(theirs) == jax.tree.structure(ours)
+    assert ganjax.state_digest(theirs) == ganjax.state_digest(ours)
+    assert metrics == expected
+
+
+CONVOLUTIONS = by_hand.Kind(
+    by_hand.chain(
+        (3,),
+        lambda: keras.layers.Dense(4 * 4 * 8),
+        lambda: keras.layers.Reshape((4, 4, 8)),
+        keras.layers.BatchNormalization,
+        keras.layers.ReLU,
+        lambda: keras.layers.Conv2DTranspose(3, 4, 2, "same"),
+    ),
+    by_hand.chain(
+        (8, 8, 3),
+        lambda: keras.layers.Conv2D(8, 4, 2, "same"),
+        lambda: keras.layers.LeakyReLU(0.2),
+        keras.layers.Flatten,
+        lambda: keras.layers.Dense(1),
+    ),
+    None,
+    None,
+)
+
+
+@pytest.mark.parametrize("kind", [by_hand.sequential, CONVOLUTIONS], ids=["dense", "convolutions"])
+def test_one_program_for_batches_of_any_size(kind, key):
+    gan = make_gan(kind)
+    state = ganjax.init_state(gan, key)
+    (batch,) = export.symbolic_shape("batch")
+    call = jax.jit(exported_step(gan, state, batch))
+    for n in (2, BATCH):
+        real = jax.random.normal(jax.random.key(1), (n, *gan.sample_shape))
+        ours, expected = step(gan, state, real)
+        theirs, metrics = call(state, real)
+        for name, value in expected.items():
+            np.testing.assert_allclose(metrics[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+        for a, b in zip(theirs.generator.params, ours.generator.params, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+class Count(NamedTuple):
+    """What a user's optimiser keeps."""
+
+    count: jax.Array
+
+
+def counting(name):
+    """An optimiser whose state is of a class of its own, which always has this name."""
+    kind = type(name, (Count,), {"__module__": __name__, "__qualname__": name})
+
+    def init(params):
+        return kind(jnp.zeros((), jnp.int32))
+
+    def update(gradient, state, params=None):
+        return jax.tree.map(lambda g: -0.1 * g, gradient), kind(state.count + 1)
+
+    return optax.GradientTransformation(init, update)
+
+
+def test_states_of_users_own_are_written(key):
+    gan = make_gan(by_hand.sequential, generator_optimizer=counting("Mine"))
+    state = ganjax.init_state(gan, key)
+    after, _ = exported_step(gan, state, BATCH)(state, jnp.ones((BATCH, 2)))
+    assert int(after.generator.optimizer.count) == 1
+    assert type(after.generator.optimizer) is type(state.generator.optimizer)
+    ganjax.init_state(
+        make_gan(by_hand.sequential, generator_optimizer=counting("Mine")), key
+    )  # defined again

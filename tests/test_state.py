@@ -13,6 +13,7 @@ from keras import initializers, layers
 from keras.src.backend.common import global_state
 
 import ganjax
+from ganjax import stateless
 
 WIDE = 512
 INITIALIZERS = {
@@ -250,3 +251,144 @@ def test_second_call_does_not_recompile():
     compiled = init._cache_size()  # of this function in the whole process: other tests compile it too
     init(gan, jax.random.key(1))
     assert init._cache_size() == compiled
+
+
+# From trained values.
+
+
+def trained_like(kind, shift):
+    """A pair of models, each value moved by `shift` from the one that Keras drew."""
+    models = (kind.generator(), kind.discriminator())
+    for model in models:
+        for variable in model.variables:
+            if jnp.issubdtype(variable.dtype, jnp.floating):
+                variable.assign(variable.value + shift)
+    return models
+
+
+def assert_holds(model, network):
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    for variable, value in zip(variables, [*network.params, *network.statistics], strict=True):
+        if variable.dtype != "uint32":  # seeds follow from the key
+            np.testing.assert_array_equal(variable.value, value, err_msg=variable.path)
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_weights_of_the_models(name, key):
+    kind = by_hand.KINDS[name]
+    gan = ganjax.GAN(*trained_like(kind, 0.25))
+    state = ganjax.init_state(gan, key, weights="models")
+    assert_holds(gan.generator, state.generator)
+    assert_holds(gan.generator, state.ema)
+    assert_holds(gan.discriminator, state.discriminator)
+    fresh = ganjax.init_state(gan, key)
+    assert jax.tree.structure(state) == jax.tree.structure(fresh)
+    arrays, others = bits(state), bits(fresh)
+    for path, value in arrays.items():
+        assert (value.shape, value.dtype) == (others[path].shape, others[path].dtype), path
+        if "optimizer" in path or value.dtype == np.uint32:
+            np.testing.assert_array_equal(value, others[path], err_msg=path)
+
+
+def test_weights_are_those_of_when_the_gan_was_made(key):
+    models = trained_like(by_hand.sequential, 0.5)
+    gan = ganjax.GAN(*models)
+    before = bits(ganjax.init_state(gan, key, weights="models"))
+    models[0].variables[0].assign(jnp.zeros(models[0].variables[0].shape))
+    after = bits(ganjax.init_state(gan, key, weights="models"))
+    for path in before:
+        np.testing.assert_array_equal(before[path], after[path], err_msg=path)
+
+
+def test_weights_of_other_models(key):
+    gan = by_hand.make_gan(by_hand.patch)
+    G, D = trained_like(by_hand.patch, 0.5)
+    fresh = ganjax.init_state(gan, key)
+    state = ganjax.init_state(gan, key, generator=G)
+    assert_holds(G, state.generator)
+    assert_holds(G, state.ema)
+    for a, b in zip(state.discriminator.params, fresh.discriminator.params, strict=True):
+        np.testing.assert_array_equal(a, b)
+    state = ganjax.init_state(gan, key, weights="models", discriminator=D)
+    assert_holds(gan.generator, state.generator)
+    assert_holds(D, state.discriminator)
+
+
+def test_frozen_layers_are_matched_whatever_the_other_model_trains(key):
+    G, D = trained_like(by_hand.patch, 0.5)
+    gan = by_hand.make_gan(by_hand.patch)
+    gan.generator.layers[0].trainable = False
+    gan = ganjax.GAN(gan.generator, gan.discriminator)
+    state = ganjax.init_state(gan, key, generator=G, discriminator=D)
+    np.testing.assert_array_equal(state.generator.statistics[0], G.layers[0].kernel)
+    np.testing.assert_array_equal(state.generator.params[0], G.layers[2].gamma)
+
+
+def test_models_written_by_a_state_start_it_again(key):
+    gan = by_hand.make_gan(by_hand.batch_normalized)
+    before = ganjax.init_state(gan, key)
+    G, D = ganjax.export_models(gan, before)
+    after = ganjax.init_state(gan, jax.random.key(9), generator=G, discriminator=D)
+    for a, b in ((after.generator, before.generator), (after.discriminator, before.discriminator)):
+        for x, y in zip([*a.params, *a.statistics], [*b.params, *b.statistics], strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_a_state_of_trained_values_can_be_donated(key):
+    models = trained_like(by_hand.batch_normalized, 0.5)
+    gan = ganjax.GAN(*models)
+    state = ganjax.init_state(gan, key, weights="models", generator=models[0])
+    held = [v.value for model in models for v in model.variables]
+    floats = [x for x in [*jax.tree.leaves(state), *held] if x.dtype == jnp.float32]
+    assert len({x.unsafe_buffer_pointer() for x in floats}) == len(floats)
+    jax.jit(lambda state: jax.tree.map(lambda x: x, state), donate_argnums=0)(state)
+    assert not any(x.is_deleted() for x in held)
+
+
+def test_trained_values_are_traceable():
+    models = trained_like(by_hand.sequential, 0.5)
+    gan = ganjax.GAN(*models)
+    keys = jax.random.split(jax.random.key(3), 2)
+    init = jax.jit(jax.vmap(lambda key: ganjax.init_state(gan, key, weights="models")))
+    population = init(keys)
+    init(keys)
+    assert init._cache_size() == 1
+    for i in range(2):
+        assert_holds(models[0], jax.tree.map(lambda x, i=i: x[i], population.generator))
+    shapes = jax.eval_shape(lambda key: ganjax.init_state(gan, key, weights="models"), keys[0])
+    assert shapes.generator.params[0].shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "message"),
+    [
+        ({"weights": "trained"}, ValueError, 'weights must be "fresh" or "models", got \'trained\''),
+        ({"generator": "runs/ring"}, TypeError, "generator must be a built Keras model, got 'runs/ring'"),
+        (
+            {"discriminator": by_hand.functional.discriminator},
+            ValueError,
+            "given as discriminator is not like the GAN's: it has '.*kernel' .* where the GAN's has",
+        ),
+        (
+            {"generator": by_hand.chain((3,), lambda: layers.Dense(4, "relu"))},
+            ValueError,
+            "it has nothing where",
+        ),
+    ],
+)
+def test_what_cannot_be_started_from_is_refused(settings, kind, message, key):
+    gan = by_hand.make_gan(by_hand.sequential)
+    settings = {name: value() if callable(value) else value for name, value in settings.items()}
+    with pytest.raises(kind, match=message) as error:
+        ganjax.init_state(gan, key, **settings)
+    assert "\n" not in str(error.value)
+
+
+def test_models_without_values_are_refused(key):
+    gan = stateless.without_values(lambda: by_hand.make_gan(by_hand.sequential))
+    with pytest.raises(ValueError, match="holds no values to start from") as error:
+        ganjax.init_state(gan, key, weights="models")
+    assert "\n" not in str(error.value)
+    made = stateless.without_values(by_hand.sequential.generator)
+    with pytest.raises(ValueError, match="holds no values to start from"):
+        ganjax.init_state(by_hand.make_gan(by_hand.sequential), key, generator=made)

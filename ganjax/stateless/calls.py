@@ -7,7 +7,7 @@ it holds are not changed, and only those of constants (`ganjax.stateless.variabl
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -177,7 +177,10 @@ def snapshot(model: keras.Model) -> Snapshot:
 
 
 def initial_weights(
-    model: keras.Model, key: jax.Array, start: Snapshot | None = None
+    model: keras.Model,
+    key: jax.Array,
+    start: Snapshot | None = None,
+    given: Mapping[int, Any] | None = None,
 ) -> tuple[Weights, Weights]:
     """Fresh `(params, statistics)` for `model`, each drawn by its own Keras initializer from `key`.
 
@@ -188,14 +191,15 @@ def initial_weights(
         model: a built Keras model.
         key: one PRNG key.
         start: by default the model as it is now.
+        given: values to start from instead, by the variable's `id`; of seeds they are not used.
 
     Raises:
         ValueError: an initializer cannot be found, or draws random numbers that do not follow from the key.
     """
-    start = start or snapshot(model)
+    start, given = start or snapshot(model), given or {}
     variables = [*model.trainable_variables, *model.non_trainable_variables]
-    drawn = [v for v in variables if not start.is_seed(v) and id(v) not in start.constants]
-    found = initializers(model, {id(v) for v in drawn})
+    drawn = {id(v) for v in variables if not start.is_seed(v)} - start.constants.keys() - given.keys()
+    found = initializers(model, drawn)
     generator = in_own_thread(keras.random.SeedGenerator, 0)
 
     def initial(variable: Any, key: jax.Array) -> jax.Array:
@@ -203,7 +207,7 @@ def initial_weights(
             return _seed(key)
         if id(variable) in found:
             return _draw(variable, found[id(variable)], key, generator)
-        value = start.value(variable)
+        value = given.get(id(variable), start.value(variable))
         if value is None:
             raise ValueError(
                 f"the weight {variable.path!r} of {model.name!r} has neither value nor initializer"

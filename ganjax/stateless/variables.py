@@ -75,12 +75,15 @@ def statistics(model: keras.Model, inputs: Any) -> set[int]:
 class Snapshot:
     """A model's variables as they are now: which are trained, and what each holds.
 
+    `trained` and `others` are the `trainable_variables` and `non_trainable_variables` that `model` had.
+
     Two snapshots are equal when they show one model in one condition. `hash` raises what `check` does: a
     program compiled for the snapshot would no longer be right.
     """
 
     def __init__(self, model: keras.Model, inputs: Any):
-        self._model, self._inputs = model, inputs
+        self.model, self._inputs = model, inputs
+        self.trained, self.others = list(model.trainable_variables), list(model.non_trainable_variables)
         self._parts = [*model._flatten_layers(), *model.variables]
         self._trainable = [part.trainable for part in self._parts]
         self._seeds = {id(v) for v in seeds(model)}
@@ -91,11 +94,11 @@ class Snapshot:
     @functools.cached_property
     def constants(self) -> dict[int, jax.Array]:
         """The values that training leaves alone, by the variable's `id`; none of a model without values."""
-        layers = [x for x in self._model._flatten_layers() if getattr(x, "drawn_from_key", False)]
+        layers = [x for x in self.model._flatten_layers() if getattr(x, "drawn_from_key", False)]
         drawn = {id(v) for layer in layers for v in layer.weights}
-        variables = [v for v in self._model.non_trainable_variables if id(v) not in drawn]
+        variables = [v for v in self.model.non_trainable_variables if id(v) not in drawn]
         held = [v for v in variables if self._values.get(id(v)) is not None]
-        updated = statistics(self._model, self._inputs) if held else set()
+        updated = statistics(self.model, self._inputs) if held else set()
         self._watched = [v for v in held if id(v) not in updated]
         return {id(v): self._values[id(v)] for v in self._watched}
 
@@ -119,8 +122,8 @@ class Snapshot:
         else:
             return
         raise ValueError(
-            f"{what} in the model {self._model.name!r} was changed after the GAN was made: "
-            "make the GAN again, and its state with init_state"
+            f"{what} in the model {self.model.name!r} was changed after the GAN was made: "
+            "make the GAN again, and its state with init_state or refreeze"
         )
 
     def _has_changed(self, constant: Any) -> bool:
@@ -136,7 +139,7 @@ class Snapshot:
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Snapshot)
-            and self._model is other._model
+            and self.model is other.model
             and self._trainable == other._trainable
             and self._values.keys() == other._values.keys()
             and all(value is other._values[key] for key, value in self._values.items())

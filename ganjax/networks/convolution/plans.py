@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ganjax.networks.convolution.minimal_filtering import POINTS
 from ganjax.networks.convolution.operations import Geometry
@@ -51,17 +51,19 @@ class Axis(NamedTuple):
 
 Plan = tuple[Axis, Axis]
 
+USUAL_BATCH = 64  # stands for the size of a batch that a program is exported for, not knowing it
 LEAST_CHANNELS = 3  # with fewer channels, such as the one of a logit, transforms cost more than they save
 
 
-def plan_for(geometry: Geometry, channels: tuple[int, int], batch: int) -> Plan | None:
+def plan_for(geometry: Geometry, channels: tuple[int, int], batch: Any) -> Plan | None:
     """The plan for a convolution, or None if it does not fit into tiles or Winograd's algorithm is not
-    faster.
+    faster. `batch` is a number, or a symbolic dimension of `jax.export`.
 
     Of the tile sizes that fit, it has the one with the fewest numbers to transform: large tiles for large
     images with few channels, small tiles for large kernels.
     """
     image_channels, feature_channels = channels
+    batch = batch if isinstance(batch, int) else USUAL_BATCH
     if len(geometry.image_size) != 2 or min(channels) < LEAST_CHANNELS or batch == 0:
         return None
     plans = []

@@ -3,6 +3,7 @@
 import pytest
 from geometries import CHANNELS, tiled
 from hypothesis import given
+from jax import export
 
 from ganjax.networks.convolution.minimal_filtering import POINTS
 from ganjax.networks.convolution.operations import Geometry
@@ -108,3 +109,11 @@ def test_both_axes_have_the_same_tile():
     plan = plan_for(Geometry((8, 4), (4, 4), (2, 2), ((1, 1), (1, 1))), CHANNELS, batch=2)
     assert plan is not None
     assert [axis.tile for axis in plan] == [2, 2]
+
+
+def test_a_batch_of_unknown_size_has_the_plan_of_a_usual_one():
+    (unknown,) = export.symbolic_shape("batch")
+    usual = plan_for(square(8, 4, 2), (32, 64), 64)
+    assert usual is not None
+    assert plan_for(square(8, 4, 2), (32, 64), unknown) == usual
+    assert plan_for(square(8, 4, 2), (2, 64), unknown) is None

@@ -3,12 +3,14 @@
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
 import optax
+import pytest
 from keras import layers
 from written_out import (
     BATCH,
@@ -19,12 +21,14 @@ from written_out import (
     distance,
     follow,
     forward,
+    loose_promotion,
     minus_log_sigmoid,
 )
 
 import ganjax
+from ganjax import augmentations
 
-TARGET, INTEGRATION, DECAY = 0.4, 1, 0.9  # small, so that three steps alter some pictures
+TARGET, INTEGRATION, DECAY = 0.4, 1, 0.9  # so that three steps alter some pictures
 
 
 def networks():
@@ -62,22 +66,29 @@ def networks():
 
 
 @dataclasses.dataclass(frozen=True)
-class AdaptiveAugmentation:
-    """The example's rule: a picture is altered with a probability that rises where D is too sure."""
+class KerasExampleRule:
+    """Pictures are altered with a probability that rises where D is right too often."""
+
+    alter: Callable
 
     def init(self):
         return jnp.zeros(())
 
     def __call__(self, key, pictures, probability):
-        light_key, choose_key = jax.random.split(key)
-        light = jax.random.uniform(light_key, (len(pictures), 1, 1, 1), minval=-0.5, maxval=0.5)
-        altered = pictures[:, :, ::-1] + light
-        chosen = jax.random.uniform(choose_key, (len(pictures), 1, 1, 1)) < probability
-        return jnp.where(chosen, altered, pictures)
+        alter_key, choice_key = jax.random.split(key)
+        chosen = jax.random.uniform(choice_key, (len(pictures), 1, 1, 1)) < probability
+        return jnp.where(chosen, self.alter(alter_key, pictures), pictures)
 
     def update(self, probability, real_logits):
         accuracy = jnp.mean(0.5 * (1 + jnp.sign(real_logits)))
         return jnp.clip(probability + (accuracy - TARGET) / INTEGRATION, 0, 1)
+
+
+def augmentation(rule):
+    alter = augmentations.from_keras([layers.RandomFlip("horizontal"), layers.RandomTranslation(0.25, 0.25)])
+    if rule == "Keras":
+        return KerasExampleRule(alter)
+    return augmentations.Adaptive(alter, target=TARGET, images=2 * BATCH, interval=1)
 
 
 def train(key, batches, augment):
@@ -99,43 +110,62 @@ def train(key, batches, augment):
 # The same by hand.
 
 
-def by_hand(gan, start, batches):
+def altered_by_keras(rule, alter, key, pictures, probability):
+    """The Keras layers with seeds from a key, on some of the pictures."""
+    if rule == "Keras":
+        key, choice_key = jax.random.split(key)
+    else:
+        choice_key, key = jax.random.split(jax.random.fold_in(key, 0))
+    seeds = [v for layer in alter.layers for v in layer.variables]
+    drawn = [jax.random.bits(jax.random.fold_in(key, i), (2,), "uint32") for i in range(len(seeds))]
+    altered = pictures
+    with keras.StatelessScope(list(zip(seeds, drawn, strict=True))), loose_promotion():
+        for layer in alter.layers:
+            altered = layer(altered, training=True)
+    u = jax.random.uniform(choice_key, (BATCH,))
+    return jnp.stack([jnp.where(u < probability, *xs) for u, *xs in zip(u, altered, pictures, strict=True)])
+
+
+def next_probability(rule, probability, real_logits):
+    right = jnp.mean((real_logits > 0).astype(jnp.float32))
+    if rule == "Keras":
+        return jnp.clip(probability + (right - TARGET) / INTEGRATION, 0, 1)
+    return jnp.clip(probability + jnp.where(2 * right - 1 > TARGET, 0.5, -0.5), 0, 1)
+
+
+def by_hand(rule, gan, start, batches):
     G = forward(gan.generator, start.generator.statistics)
     D = forward(gan.discriminator, start.discriminator.statistics)
-
-    def altered(pictures, key, probability):
-        light_key, choose_key = jax.random.split(key)
-        light = jax.random.uniform(light_key, (BATCH, 1, 1, 1), minval=-0.5, maxval=0.5)
-        u = jax.random.uniform(choose_key, (BATCH, 1, 1, 1))
-        one_by_one = zip(pictures, light.ravel(), u.ravel(), strict=True)
-        return jnp.stack([jnp.where(u < probability, x[:, ::-1] + light, x) for x, light, u in one_by_one])
+    alter = augmentation(rule).alter if rule == "Keras" else augmentation(rule).augmentation
 
     def step(g, d, real, draws, probability, average):
         (drawn,) = draws.discriminator
         real_key, fake_key = (jax.random.fold_in(drawn.augment_key, i) for i in range(2))
-        real = altered(real, real_key, probability)
+        real = altered_by_keras(rule, alter, real_key, real, probability)
 
         def fake(g):
-            return altered(G(g, drawn.latents), fake_key, probability)
+            return altered_by_keras(rule, alter, fake_key, G(g, drawn.latents), probability)
 
         def D_loss(d):
             return (minus_log_sigmoid(D(d, real)) + minus_log_sigmoid(-D(d, fake(g)))) / 2
 
-        right = jnp.mean((D(d, real) > 0).astype(jnp.float32))
+        next_one = next_probability(rule, probability, D(d, real))
         d, g = descend(D_loss, d), descend(lambda g: minus_log_sigmoid(D(d, fake(g))), g)
         average = [DECAY * a + (1 - DECAY) * w for a, w in zip(average, g, strict=True)]
-        return g, d, jnp.clip(probability + (right - TARGET) / INTEGRATION, 0, 1), average
+        return g, d, next_one, average
 
     return follow(step, gan, start, batches, jnp.zeros(()), start.generator.params)
 
 
-def test_three_steps(compiled_once):
+@pytest.mark.parametrize("rule", ["Keras", "Karras"])
+def test_three_steps(rule, compiled_once):
     key = jax.random.key(7)  # weights with which D is soon surer than TARGET, so that pictures are altered
     batches = jax.random.uniform(jax.random.key(1), (STEPS, BATCH, 8, 8, 3))
-    gan, state = train(key, batches, AdaptiveAugmentation())
+    gan, state = train(key, batches, augmentation(rule))
     start = ganjax.init_state(gan, key)
-    G, D, probability, average = by_hand(gan, start, batches)
+    G, D, probability, average = by_hand(rule, gan, start, batches)
     assert_agree(start, state, G, D)
     assert distance(state.ema.params, average) < 1e-6
-    np.testing.assert_allclose(state.augment, probability, rtol=1e-6)
+    reached = state.augment if rule == "Keras" else state.augment.p
+    np.testing.assert_allclose(reached, probability, rtol=1e-6)
     assert probability > 0

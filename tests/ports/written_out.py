@@ -6,7 +6,8 @@ ganjax draws is read with `ganjax.sampling.draw`; the seeds of random layers are
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -18,6 +19,13 @@ import ganjax
 from ganjax.sampling import draw
 
 BATCH, RATE, STEPS = 4, 0.1, 3
+
+
+@contextlib.contextmanager
+def loose_promotion() -> Iterator[None]:
+    """Keras needs what these tests forbid everywhere else."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 def forward(model: keras.Model, first: list[jax.Array]) -> Callable[..., Any]:
@@ -33,7 +41,7 @@ def forward(model: keras.Model, first: list[jax.Array]) -> Callable[..., Any]:
         for order, place in enumerate(seeds):
             assert key is not None
             statistics[place] = jax.random.bits(jax.random.fold_in(key, order), (2,), "uint32")
-        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        with loose_promotion():
             return model.stateless_call(params, statistics, inputs, training=True)[0]
 
     return call

@@ -145,6 +145,14 @@ def check_gan(gan: Any) -> None:
     G, D = gan.generator_labels, gan.discriminator_labels
     if gan.latent is None and G is None:
         raise ValueError("a generator with latent=None takes labels only, but this one takes nothing")
+    if distributions := getattr(gan.latent, "distributions", ()):  # latents.by_name
+        names = {name for name, _ in distributions}
+        inputs = set(gan.latent_spec) if isinstance(gan.latent_spec, dict) else {"one array"}
+        if names != inputs:
+            raise ValueError(
+                f"latents.by_name has distributions for {', '.join(sorted(names))}, but the generator takes "
+                f"{', '.join(sorted(inputs))}"
+            )
     if gan.packing > 1 and (G, D) != (None, None):
         raise ValueError("a GAN with labels cannot pack samples: each has a label of its own")
     of_G, of_D = (None if labels is None else stateless.shapes_of(labels) for labels in (G, D))
@@ -168,15 +176,12 @@ def _divided(divide: Any, model: keras.Model, name: str) -> Any:
 
 
 def _check_samples(gan: Any, generated: Any) -> None:
-    generated, seen = (
-        stateless.shapes_of(generated),
-        stateless.split_inputs(stateless.input_spec(gan.discriminator))[0],
-    )
-    seen = stateless.shapes_of(seen)
+    generated = stateless.shapes_of(generated)
+    seen = stateless.shapes_of(stateless.split_inputs(stateless.input_spec(gan.discriminator))[0])
     packs = ""
     if gan.packing > 1:
         if not isinstance(generated, tuple) or not generated:
-            raise ValueError(f"packing joins samples on their last axis, which {generated} does not have")
+            raise ValueError(f"packing joins arrays on their last axis, but samples are {generated}")
         packed = (*generated[:-1], gan.packing * generated[-1])
         packs = f", {packed} in packs of {gan.packing}"
     if (packed if packs else generated) != seen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,13 @@ import keras
 import optax
 from jax.core import Tracer
 
-from ganjax.losses import Loss
+from ganjax import stateless
+from ganjax.losses import Loss, check_arguments
 from ganjax.stateless.rebuilding import first_sentence
 from ganjax.stateless.variables import standard_promotion
+
+if TYPE_CHECKING:
+    from ganjax.gan import GAN
 
 
 def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransformation) -> None:
@@ -62,9 +66,14 @@ def _check_update(role: str, model: keras.Model, optimizer: optax.GradientTransf
             ) from error
 
 
-def check_logits(discriminator: keras.Model) -> None:
-    """Warn if the discriminator ends in a sigmoid or softmax: losses take logits."""
-    last = _last_operation(discriminator)
+def check_logits(discriminator: keras.Model, name: str) -> None:
+    """Warn if the discriminator's logits end in a sigmoid or softmax: losses take logits.
+
+    Args:
+        discriminator: the model.
+        name: of the logits among its outputs, if it returns a dict.
+    """
+    last = _last_operation(discriminator, name)
     ends = (last, getattr(last, "activation", None))
     if any(end in _BOUNDED or type(end).__name__ in ("Sigmoid", "Softmax") for end in ends):
         warnings.warn(
@@ -92,14 +101,19 @@ def check_floats(*networks: keras.Model) -> None:
             )
 
 
-def _last_operation(model: Any) -> Any:
-    """The last layer or keras.ops function that changes values; None within a subclassed model."""
+def _last_operation(model: Any, name: str = "") -> Any:
+    """The last layer or keras.ops function that changes values; None within a subclassed model.
+
+    Of a model that returns a dict, that of the output called `name`; of a tuple, that of the first.
+    """
     if isinstance(model, keras.Sequential):
         layers = [layer for layer in model.layers if not isinstance(layer, _SHAPING)]
         return _last_operation(layers[-1]) if layers else None
     if not isinstance(model, keras.Model):
         return model.layer if isinstance(model, keras.layers.Wrapper) else model
-    (output, *_) = getattr(model, "outputs", None) or (None,)
+    outputs = getattr(model, "output", None) if getattr(model, "outputs", None) else None
+    output = outputs.get(name) if isinstance(outputs, dict) else outputs
+    output = output[0] if isinstance(output, (list, tuple)) else output
     while output is not None:
         operation = output._keras_history.operation
         if not isinstance(operation, _SHAPING):
@@ -124,51 +138,81 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, Tracer) and value.shape == ()
 
 
-def check_gan(
-    generated: tuple[int, ...],
-    seen: tuple[int, ...],
-    packing: int,
-    labels: tuple[tuple[int, ...] | None, tuple[int, ...] | None],
-    augment: Any,
-    loss: Loss,
-    penalties: tuple,
-    update: str,
-    ema_decay: float,
-    discriminator_updates: int,
-    unrolling: int,
-) -> None:
+def check_gan(gan: GAN) -> None:
     """Raise TypeError or ValueError unless the networks fit each other and every option is in its range."""
-    if not isinstance(packing, int) or packing < 1:
-        raise ValueError(f"packing must be a whole number of at least 1, got {packing}")
-    if packing > 1 and labels != (None, None):
+    _check_options(gan)
+    _check_functions(gan)
+    generated = _divided(gan.divide_generated, gan.generator, gan.outputs[0])
+    _divided(gan.divide_scored, gan.discriminator, gan.outputs[1])
+    _check_samples(gan, generated)
+    G, D = gan.generator_labels, gan.discriminator_labels
+    if gan.latent is None and G is None:
+        raise ValueError("a generator with latent=None takes labels only, but this one takes nothing")
+    if gan.packing > 1 and (G, D) != (None, None):
         raise ValueError("a GAN with labels cannot pack samples: each has a label of its own")
-    packed = (*generated[:-1], packing * generated[-1]) if packing > 1 and generated else generated
-    if packed != seen:
-        packs = f", {packed} in packs of {packing}" if packing > 1 else ""
+    of_G, of_D = (None if labels is None else stateless.shapes_of(labels) for labels in (G, D))
+    if isinstance(of_G, dict) and isinstance(of_D, dict):
+        shared = of_G.keys() & of_D.keys()
+        of_G, of_D = ({name: shapes[name] for name in shared} for shapes in (of_G, of_D))
+    if None not in (of_G, of_D) and of_G != of_D:
+        raise ValueError(f"the generator takes labels of shape {of_G}, but the discriminator of shape {of_D}")
+
+
+def _divided(divide: Any, model: keras.Model, name: str) -> Any:
+    """Shapes of the main output of a network."""
+    output = stateless.output_spec(model)
+    try:
+        return divide(output)[0]
+    except KeyError as error:
+        raise ValueError(
+            f"the model {model.name!r} returns a dict without {error}: it has {', '.join(output)}; "
+            'name the main outputs with GAN(outputs=("samples", "logits"))'
+        ) from error
+
+
+def _check_samples(gan: GAN, generated: Any) -> None:
+    generated, seen = (
+        stateless.shapes_of(generated),
+        stateless.split_inputs(stateless.input_spec(gan.discriminator))[0],
+    )
+    seen = stateless.shapes_of(seen)
+    packs = ""
+    if gan.packing > 1:
+        if not isinstance(generated, tuple) or not generated:
+            raise ValueError(f"packing joins samples on their last axis, which {generated} does not have")
+        packed = (*generated[:-1], gan.packing * generated[-1])
+        packs = f", {packed} in packs of {gan.packing}"
+    if (packed if packs else generated) != seen:
         raise ValueError(
             f"the generator makes samples of shape {generated}{packs}, but the discriminator takes {seen}"
         )
-    if labels[0] != labels[1]:
+
+
+def _check_functions(gan: GAN) -> None:
+    if gan.augment is not None and not callable(gan.augment):
+        raise TypeError(f"augment must be a function (key, samples) -> samples or None, got {gan.augment!r}")
+    if not isinstance(gan.loss, Loss):
+        raise TypeError(f"loss must be a pair such as ganjax.losses.hinge, got {gan.loss!r}")
+    check_arguments(gan.loss)
+    for name in ("penalties", "generator_penalties"):
+        if not isinstance(getattr(gan, name), tuple):
+            raise TypeError(f"{name} must be a tuple such as (R1(10.0),), got {getattr(gan, name)!r}")
+
+
+def _check_options(gan: GAN) -> None:
+    if not isinstance(gan.packing, int) or gan.packing < 1:
+        raise ValueError(f"packing must be a whole number of at least 1, got {gan.packing}")
+    if gan.update not in ("simultaneous", "alternating"):
+        raise ValueError(f'update must be "simultaneous" or "alternating", got {gan.update!r}')
+    if not is_traced(gan.ema_decay) and not 0 <= gan.ema_decay < 1:
+        raise ValueError(f"ema_decay must be in [0, 1), got {gan.ema_decay}")
+    if not isinstance(gan.discriminator_updates, int) or gan.discriminator_updates < 1:
         raise ValueError(
-            f"the generator takes labels of shape {labels[0]}, but the discriminator of shape {labels[1]}"
+            f"discriminator_updates must be a whole number of at least 1, got {gan.discriminator_updates}"
         )
-    if augment is not None and not callable(augment):
-        raise TypeError(f"augment must be a function (key, samples) -> samples or None, got {augment!r}")
-    if not isinstance(loss, Loss):
-        raise TypeError(f"loss must be a pair such as ganjax.losses.hinge, got {loss!r}")
-    if not isinstance(penalties, tuple):
-        raise TypeError(f"penalties must be a tuple such as (R1(10.0),), got {penalties!r}")
-    if update not in ("simultaneous", "alternating"):
-        raise ValueError(f'update must be "simultaneous" or "alternating", got {update!r}')
-    if not is_traced(ema_decay) and not 0 <= ema_decay < 1:
-        raise ValueError(f"ema_decay must be in [0, 1), got {ema_decay}")
-    if not isinstance(discriminator_updates, int) or discriminator_updates < 1:
-        raise ValueError(
-            f"discriminator_updates must be a whole number of at least 1, got {discriminator_updates}"
-        )
-    if not isinstance(unrolling, int) or unrolling < 0:
-        raise ValueError(f"unrolling must be a whole number of at least 0, got {unrolling}")
-    if unrolling and update != "alternating":
+    if not isinstance(gan.unrolling, int) or gan.unrolling < 0:
+        raise ValueError(f"unrolling must be a whole number of at least 0, got {gan.unrolling}")
+    if gan.unrolling and gan.update != "alternating":
         raise ValueError('unrolling unrolls D in G\'s own update: it needs update="alternating"')
 
 

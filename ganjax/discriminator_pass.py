@@ -1,9 +1,9 @@
-"""The discriminator in a step: its logits of a real and a fake batch, and the gradients that come back."""
+"""The discriminator in a step: its scores of a real and a fake batch, and the gradients that come back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +12,27 @@ from keras import activations, layers
 
 from ganjax import stateless
 from ganjax.gan import GAN
-from ganjax.labelled import Labelled
+from ganjax.labelled import Labelled, count
 from ganjax.sampling import forward
 from ganjax.state import NetworkState
 from ganjax.stateless import Weights
+from ganjax.stateless.structure import batch_sizes
 
-Logits = tuple[jax.Array, jax.Array]
 Added = Weights
 """Scalars that a network's regularizers and `add_loss` add to its loss; usually none."""
-DiscriminatorPass = Callable[..., tuple[tuple[Logits, Added], Weights]]
-"""`(params, fake, key=None) -> (((real logits, fake logits), added), next statistics)`; the key is for random
+
+
+class Scores(NamedTuple):
+    """What D returns of a batch: logits, and its other outputs, if a loss asks for them."""
+
+    logits: jax.Array
+    outputs: Any = ()
+
+
+Both = tuple[Scores, Scores]
+"""Of a real and of a fake batch."""
+DiscriminatorPass = Callable[..., tuple[tuple[Both, Added], Weights]]
+"""`(params, fake, key=None) -> (((real scores, fake scores), added), next statistics)`; the key is for random
 layers."""
 
 _LEAST = 2.0**-64
@@ -31,28 +42,36 @@ def two_calls(gan: GAN, D: NetworkState, real: Labelled) -> DiscriminatorPass:
     """D(real), then D(fake)."""
     D_forward = forward(gan, gan.discriminator, training=True)
 
-    def logits_of_both(params: Weights, fake: jax.Array, key: jax.Array | None = None) -> Any:
+    def scores_of_both(params: Weights, fake: Any, key: jax.Array | None = None) -> Any:
         real_key, fake_key = (None, None) if key is None else jax.random.split(key)
         real_logits, first = D_forward(params, D.statistics, real.samples, real.labels, real_key)
         fake_logits, last = D_forward(params, first.statistics, fake, real.labels, fake_key)
         added = [*first.losses, *last.losses, *stateless.regularization(gan.discriminator, params)]
-        return ((real_logits, fake_logits), added), last.statistics
+        both = _scores(gan, real_logits, first.outputs), _scores(gan, fake_logits, last.outputs)
+        return (both, added), last.statistics
 
-    return logits_of_both
+    return scores_of_both
 
 
 def one_call(gan: GAN, D: NetworkState, real: Labelled) -> DiscriminatorPass:
     """The same from one call on both batches joined: for a discriminator that is samplewise."""
     D_forward = forward(gan, gan.discriminator, training=True)
 
-    def logits_of_both(params: Weights, fake: jax.Array, key: jax.Array | None = None) -> Any:
-        n = len(real.samples)
+    def scores_of_both(params: Weights, fake: Any, key: jax.Array | None = None) -> Any:
+        n = count(real.samples)
         joined = jax.tree.map(lambda *x: jnp.concatenate(x), real, real._replace(samples=fake))
         logits, after = D_forward(params, D.statistics, *joined, key)
         added = [*after.losses, *stateless.regularization(gan.discriminator, params)]
-        return ((logits[:n], logits[n:]), added), after.statistics
+        scores = _scores(gan, logits, after.outputs)
+        both = jax.tree.map(lambda x: x[:n], scores), jax.tree.map(lambda x: x[n:], scores)
+        return (both, added), after.statistics
 
-    return logits_of_both
+    return scores_of_both
+
+
+def _scores(gan: GAN, logits: jax.Array, outputs: Any) -> Scores:
+    asked = gan.losses_ask_for & {"real_outputs", "fake_outputs"}
+    return Scores(logits, outputs if asked else ())
 
 
 def discriminator_pass(gan: GAN, D: NetworkState, real: Labelled) -> DiscriminatorPass:
@@ -66,15 +85,13 @@ def discriminator_pass(gan: GAN, D: NetworkState, real: Labelled) -> Discriminat
     return (one_call if one else two_calls)(gan, D, real)
 
 
-def two_pullbacks(
-    pull: Any, D_cotangents: tuple[Logits, Added], G_cotangent: jax.Array
-) -> tuple[Weights, jax.Array]:
+def two_pullbacks(pull: Any, D_cotangents: tuple[Both, Added], G_cotangent: Scores) -> tuple[Weights, Any]:
     """D's gradient of its own loss, and the gradient of G's loss with respect to the generated batch.
 
     Args:
         pull: the pullback of a `DiscriminatorPass`.
-        D_cotangents: derivatives of D's loss by the real and the fake logits, and by what D's layers add.
-        G_cotangent: derivative of G's loss by the fake logits.
+        D_cotangents: derivatives of D's loss by the real and the fake scores, and by what D's layers add.
+        G_cotangent: derivative of G's loss by the fake scores.
     """
     D_gradient, _ = pull(D_cotangents)
     (real_cotangent, _), added = jax.tree.map(jnp.zeros_like, D_cotangents)
@@ -82,30 +99,28 @@ def two_pullbacks(
     return D_gradient, fake_cotangent
 
 
-def one_pullback(
-    pull: Any, D_cotangents: tuple[Logits, Added], G_cotangent: jax.Array
-) -> tuple[Weights, jax.Array]:
+def one_pullback(pull: Any, D_cotangents: tuple[Both, Added], G_cotangent: Scores) -> tuple[Weights, Any]:
     """The same from one pullback: for a samplewise discriminator with one logit f_i for each sample x_i.
 
     The cotangent of x_i is c_i df_i/dx_i, linear in the cotangent c_i of its own logit. So G's is D's times
     g_i / c_i. Where D's cotangent is far smaller than G's (a sample that D is sure of), it is first raised to
     2^-64 |g_i|, which changes D's gradient by less than 2^-40 of the rounding of that sample's share in it.
     """
-    (real_cotangent, c), added = D_cotangents
-    g = G_cotangent
+    (real_cotangent, fake_cotangent), added = D_cotangents
+    c, g = fake_cotangent.logits, G_cotangent.logits
     least = _LEAST * jnp.abs(g)
     c = jnp.where(jnp.abs(c) < least, least, c)
-    D_gradient, fake_cotangent = pull(((real_cotangent, c), added))
+    D_gradient, of_fake = pull(((real_cotangent, Scores(c)), added))
     ratio = jnp.where(g == 0, 0.0, g / jnp.where(c == 0, 1.0, c))
-    return D_gradient, fake_cotangent * ratio.reshape(-1, *[1] * (fake_cotangent.ndim - 1))
+    return D_gradient, jax.tree.map(lambda x: x * ratio.reshape(-1, *[1] * (x.ndim - 1)), of_fake)
 
 
 def gradients_of_both(
-    gan: GAN, pull: Any, D_cotangents: tuple[Logits, Added], G_cotangent: jax.Array
-) -> tuple[Weights, jax.Array]:
+    gan: GAN, pull: Any, D_cotangents: tuple[Both, Added], G_cotangent: Scores
+) -> tuple[Weights, Any]:
     """The faster of the two that are right for this discriminator."""
-    D = gan.discriminator
-    one_logit = G_cotangent.size == len(G_cotangent)
+    D, logits = gan.discriminator, G_cotangent.logits
+    one_logit = logits.size == len(logits) and not jax.tree.leaves(G_cotangent.outputs)
     wide = all(layer.compute_dtype != "float16" for layer in D._flatten_layers())  # 2^-64 is 0 in float16
     one = one_logit and wide and is_samplewise(D)
     return (one_pullback if one else two_pullbacks)(pull, D_cotangents, G_cotangent)
@@ -149,8 +164,7 @@ def is_samplewise(model: keras.Model) -> bool:
     """
     if not all(_is_samplewise(operation) for operation in _operations(model)):
         return False
-    shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
-    return all(shape[0] is None for shape in shapes)
+    return not batch_sizes(model)
 
 
 def is_dense(model: keras.Model) -> bool:

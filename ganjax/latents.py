@@ -1,8 +1,14 @@
-"""Latent distributions: what a generator draws from, `(key, shape) -> float32 array` of that shape."""
+"""Latent distributions: what a generator draws from, `(key, shape) -> float32 array` of that shape.
+
+A generator with several inputs beside its labels (a latent and noise images, for instance) has a structure of
+latents: each array of it is drawn with a key of its own.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +31,45 @@ class Normal:
 
 
 standard_normal = Normal()
+Latent = Callable[[jax.Array, tuple[int, ...]], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class ByName:
+    """A distribution for each input of a generator, by the inputs' names: see `by_name`."""
+
+    distributions: tuple[tuple[str, Latent], ...]
+
+
+def by_name(**distributions: Latent) -> ByName:
+    """A distribution for each input of a generator that takes a dict: `by_name(z=Normal(), mix=uniform)`.
+
+    Args:
+        distributions: `(key, shape) -> float32 array`, by the name of the input.
+    """
+    return ByName(tuple(sorted(distributions.items())))
+
+
+def draw_latents(latent: Latent | ByName, key: jax.Array, shapes: Any) -> Any:
+    """Latents of these shapes.
+
+    Args:
+        latent: their distribution.
+        key: one PRNG key. Each of several arrays has one of its own.
+        shapes: one shape, or a structure of shapes.
+    """
+    if isinstance(latent, ByName):
+        keys = jax.random.split(key, len(latent.distributions))
+        return {
+            name: draw_latents(distribution, each, shapes[name])
+            for each, (name, distribution) in zip(keys, latent.distributions, strict=True)
+        }
+    if isinstance(shapes, tuple) and all(not isinstance(n, (tuple, list, dict)) for n in shapes):
+        return latent(key, shapes)
+    parts = sorted(shapes) if isinstance(shapes, dict) else range(len(shapes))
+    keys = jax.random.split(key, len(parts))
+    drawn = {part: draw_latents(latent, each, shapes[part]) for each, part in zip(keys, parts, strict=True)}
+    return drawn if isinstance(shapes, dict) else list(drawn.values())
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,6 @@
-r"""Objectives of generator and discriminator: pairs of pure functions on logits.
+r"""Objectives of generator and discriminator: pairs of pure functions of logits.
+
+A loss may also see samples, labels and whatever else the networks return: see `Loss`.
 
 D's output is a logit $l$, and $\mathrm{sigmoid}(l)$ the probability it gives to "real". Every function takes
 float arrays of logits of any shape (one per image or a patch of them), returns the float32 mean over all of
@@ -10,24 +12,82 @@ $\mathrm{softplus}(l) = \log(1 + \exp(l)) = -\log \mathrm{sigmoid}(-l)$.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.nn import relu, softplus
 
+Rows = dict[str, jax.Array]
+"""What a loss reports besides its value: scalars by name."""
+
+
+OFFERED = frozenset(
+    (
+        "real", "fake", "real_unaugmented", "fake_unaugmented", "labels", "latents", "key", "step",
+        "real_outputs", "fake_outputs", "generator_outputs",
+    )
+)  # fmt: skip
+"""What a loss may ask for, by naming it as an argument."""
+
 
 class Loss(NamedTuple):
     """What each of the two networks minimises.
 
+    A function of logits that names further arguments is given them:
+
+    - `real`, `fake`: the samples as D saw them, and `real_unaugmented`, `fake_unaugmented`: as they were
+      before `GAN.augment` and packing;
+    - `labels`, `latents`: as the networks get them;
+    - `real_outputs`, `fake_outputs`: what D returned besides logits (a dict or a tuple), and
+      `generator_outputs`: what G returned besides samples;
+    - `key`: a PRNG key, another for each of the two functions, and for each update;
+    - `step`: int32, updates done so far.
+
+    Derivatives pass through samples and outputs to the network that minimises the function, and to no other.
+    A loss may return `(value, {"name": scalar})`: these are reported with the metrics of the step.
+
     Attributes:
-        discriminator: `(real_logits, fake_logits) -> scalar`.
-        generator: `(fake_logits, real_logits) -> scalar`; most ignore `real_logits`.
+        discriminator: `(real_logits, fake_logits, ...) -> scalar`.
+        generator: `(fake_logits, real_logits, ...) -> scalar`; most ignore `real_logits`.
     """
 
-    discriminator: Callable[[jax.Array, jax.Array], jax.Array]
-    generator: Callable[[jax.Array, jax.Array], jax.Array]
+    discriminator: Callable[..., Any]
+    generator: Callable[..., Any]
+
+
+def asked_for(function: Callable[..., Any]) -> frozenset[str]:
+    """The names from `OFFERED` among a loss's arguments after the logits."""
+    return frozenset(list(inspect.signature(function).parameters)[2:]) & OFFERED
+
+
+def evaluate(function: Callable[..., Any], *logits: jax.Array, **offered: Any) -> tuple[jax.Array, Rows]:
+    """`(value, rows)` of a loss: it is given those of `offered` that it names."""
+    chosen = {name: offered[name] for name in asked_for(function)}
+    result = function(*logits, **chosen)
+    value, rows = result if isinstance(result, tuple) else (result, {})
+    for name, row in rows.items():
+        if jnp.shape(row) != ():
+            raise ValueError(f"a loss reports {name!r} of shape {jnp.shape(row)}: give scalars")
+    return value, {name: jnp.asarray(row, jnp.float32) for name, row in rows.items()}
+
+
+def check_arguments(loss: Loss) -> None:
+    """Raise TypeError if one of the two functions asks for something that no step can give it."""
+    for name, function in loss._asdict().items():
+        if not callable(function):
+            raise TypeError(f"the {name}'s loss must be a function of logits, got {function!r}")
+        parameters = list(inspect.signature(function).parameters.values())
+        for parameter in parameters[2:]:
+            needed = parameter.default is parameter.empty and parameter.kind.name[:3] != "VAR"
+            if needed and parameter.name not in OFFERED:
+                raise TypeError(
+                    f"the {name}'s loss asks for {parameter.name!r}, which is none of "
+                    f"{', '.join(sorted(OFFERED))}"
+                )
 
 
 def discriminator_loss(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
@@ -82,6 +142,16 @@ def _relativistic_discriminator(real_logits: jax.Array, fake_logits: jax.Array) 
     return jnp.mean(softplus(fake_logits - real_logits))
 
 
+def _l1(fake_logits, real_logits, *, fake_unaugmented, real_unaugmented):
+    pairs = zip(*map(jax.tree.leaves, (fake_unaugmented, real_unaugmented)), strict=True)
+    distances = [jnp.mean(jnp.abs(fake - real)) for fake, real in pairs]
+    return sum(distances[1:], distances[0])
+
+
+def _nothing(real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
+    return jnp.zeros((), jnp.float32)
+
+
 def _relativistic_generator(fake_logits: jax.Array, real_logits: jax.Array) -> jax.Array:
     return jnp.mean(softplus(real_logits - fake_logits))
 
@@ -112,3 +182,114 @@ wasserstein = Loss(_wasserstein_discriminator, _linear_generator)
 relativistic_pairing = Loss(_relativistic_discriminator, _relativistic_generator)
 r"""RpGAN. D: $E[\mathrm{softplus}(-(r - f))]$, G: $E[\mathrm{softplus}(-(f - r))]$, real and fake paired
 one to one (Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734; Huang et al. 2024, eq. 2)."""
+
+l1 = Loss(_nothing, _l1)
+r"""A term for G alone: $E|G(\cdot) - x|$, each sample beside the real one that it is paired with, for
+`combine` (Isola et al. 2017, eq. 3, https://arxiv.org/abs/1611.07004)."""
+
+
+# Losses made of losses and numbers.
+
+
+def combine(weights: Mapping[Loss, float]) -> Loss:
+    """The weighted sum of losses: `combine({binary_cross_entropy: 1, l1: 100})`.
+
+    Args:
+        weights: the losses and their weights.
+
+    Returns:
+        A loss that asks for whatever its parts ask for, and reports what they report.
+
+    Raises:
+        TypeError: something in `weights` is no `Loss`.
+    """
+    for loss in weights:
+        if not isinstance(loss, Loss):
+            raise TypeError(f"combine takes losses and their weights, such as {{hinge: 1.0}}, got {loss!r}")
+    parts = zip(*weights, strict=True)
+    return Loss(*(_WeightedSum(functions, tuple(weights.values())) for functions in parts))
+
+
+@dataclass(frozen=True)
+class _WeightedSum:
+    functions: tuple[Callable[..., Any], ...]
+    weights: tuple[float, ...]
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        names = sorted(frozenset().union(*map(asked_for, self.functions)))
+        first = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY) for name in ("a", "b")]
+        return inspect.Signature(
+            [*first, *(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names)]
+        )
+
+    def __call__(self, *logits: jax.Array, **offered: Any) -> tuple[jax.Array, Rows]:
+        evaluated = [evaluate(function, *logits, **offered) for function in self.functions]
+        value = sum(
+            (weight * value for weight, (value, _) in zip(self.weights, evaluated, strict=True)),
+            jnp.zeros((), jnp.float32),
+        )
+        return value, {name: row for _, rows in evaluated for name, row in rows.items()}
+
+
+def with_label_smoothing(real: float = 0.9, fake: float = 0.0) -> Loss:
+    r"""Binary cross-entropy against other targets than 1 and 0, for D alone.
+
+    $$\tfrac12 E[\mathrm{softplus}(r) - t_r r] + \tfrac12 E[\mathrm{softplus}(f) - t_f f]$$
+
+    Salimans et al. 2016, section 3.4, https://arxiv.org/abs/1606.03498.
+
+    Args:
+        real, fake: the targets $t_r$ and $t_f$, in [0, 1].
+
+    Raises:
+        ValueError: a target is not.
+    """
+    for name, target in (("real", real), ("fake", fake)):
+        if not 0 <= target <= 1:
+            raise ValueError(f"the target of {name} samples must be in [0, 1], got {target}")
+    return Loss(_Smoothed(real, fake), generator_loss)
+
+
+@dataclass(frozen=True)
+class _Smoothed:
+    real: float
+    fake: float
+
+    def __call__(self, real_logits: jax.Array, fake_logits: jax.Array) -> jax.Array:
+        return _cross_entropy(real_logits, self.real, fake_logits, self.fake)
+
+
+def with_label_noise(amount: float = 0.05) -> Loss:
+    r"""Binary cross-entropy with targets $1 - u_i$ and $u_j$, for D alone; $u \sim U(0, \text{amount})$.
+
+    Every logit has a target of its own, drawn anew in each update.
+
+    Args:
+        amount: in [0, 1].
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0 <= amount <= 1:
+        raise ValueError(f"the amount of label noise must be in [0, 1], got {amount}")
+    return Loss(_Noisy(amount), generator_loss)
+
+
+@dataclass(frozen=True)
+class _Noisy:
+    amount: float
+
+    def __call__(self, real_logits: jax.Array, fake_logits: jax.Array, *, key: jax.Array) -> jax.Array:
+        keys = jax.random.split(key)
+        real, fake = (
+            self.amount * jax.random.uniform(each, x.shape, x.dtype)
+            for each, x in zip(keys, (real_logits, fake_logits), strict=True)
+        )
+        return _cross_entropy(real_logits, 1 - real, fake_logits, fake)
+
+
+def _cross_entropy(real_logits: jax.Array, real: Any, fake_logits: jax.Array, fake: Any) -> jax.Array:
+    """Of logits against targets, the two halves averaged."""
+    of_real = jnp.mean(softplus(real_logits) - real * real_logits)
+    return (of_real + jnp.mean(softplus(fake_logits) - fake * fake_logits)) / 2

@@ -138,6 +138,16 @@ class LossScale:
         )
 
 
+def scaled(state: LossScaleState | None, tree: Any) -> Any:
+    """`tree`, a loss or what it is differentiated by, times the scale, if there is one."""
+    return tree if state is None else jax.tree.map(lambda x: x * state.scale, tree)
+
+
+def unscaled(state: LossScaleState | None, gradient: Any) -> Any:
+    """`gradient` divided by the scale, if there is one."""
+    return gradient if state is None else jax.tree.map(lambda g: g / state.scale.astype(g.dtype), gradient)
+
+
 def _check(name: str, value: Any, wanted: str, least: float, below: float = math.inf) -> None:
     """Raise ValueError unless `value` is a number in [least, below), or traced."""
     if isinstance(value, Tracer) and value.shape == ():

@@ -1,9 +1,10 @@
-"""Gradient penalties: terms added to the discriminator's loss.
+"""Gradient penalties: terms added to the discriminator's loss, or to the generator's.
 
-A penalty is called as `penalty(discriminator, real, fake, key=key, step=step)`, where `discriminator` maps
-`(batch, *sample_shape)` to logits, and gives a float32 scalar. Where D gives several logits per sample
-(a patch), their sum is differentiated. Networks with BatchNormalization mix the samples of a batch, so
-there the "gradient per sample" is that of the batch's sum.
+A penalty of the discriminator (`GAN.penalties`) is called as `penalty(discriminator, real, fake, key=key,
+step=step)`, where `discriminator` maps `(batch, *sample_shape)` to logits, and gives a float32 scalar. Where
+D gives several logits per sample (a patch), their sum is differentiated. Samples may be structures of arrays.
+Networks with BatchNormalization mix the samples of a batch, so there the "gradient per sample" is that of the
+batch's sum. A penalty of the generator (`GAN.generator_penalties`) is a `GeneratorPenalty`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import dataclasses
 import math
 import numbers
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
-Discriminator = Callable[[jax.Array], jax.Array]
+Discriminator = Callable[[Any], jax.Array]
 Weight = float | Callable[[jax.Array], jax.Array]
 
 
@@ -28,11 +29,22 @@ class Penalty(Protocol):
     def __call__(
         self,
         discriminator: Discriminator,
-        real: jax.Array,
-        fake: jax.Array,
+        real: Any,
+        fake: Any,
         *,
         key: jax.Array,
         step: jax.Array,
+    ) -> jax.Array: ...
+
+
+class GeneratorPenalty(Protocol):
+    """A term of the generator's loss: any hashable callable of this signature.
+
+    `generator` maps latents `(batch, *latent_shape)` to samples, with the batch's labels where there are any.
+    """
+
+    def __call__(
+        self, generator: Callable[[Any], Any], latents: Any, *, key: jax.Array, step: jax.Array
     ) -> jax.Array: ...
 
 
@@ -106,17 +118,23 @@ class WGANGP:
         _check_weight(self.weight)
 
     def __call__(self, discriminator, real, fake, *, key, step):
-        u = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
-        square = squared_gradient(discriminator, u * real + (1 - u) * fake)
+        def between(real: jax.Array, fake: jax.Array) -> jax.Array:
+            u = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
+            return u * real + (1 - u) * fake
+
+        square = squared_gradient(discriminator, jax.tree.map(between, real, fake))
         # The square root has no derivative at 0, where a freshly zeroed D would make it NaN.
         norm = jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1.0)), 0.0)
         return _at(self.weight, step) * jnp.mean((norm - 1) ** 2)
 
 
-def squared_gradient(discriminator: Discriminator, x: jax.Array) -> jax.Array:
+def squared_gradient(discriminator: Discriminator, x: Any) -> jax.Array:
     r"""$\lVert \nabla_x D(x) \rVert^2$ for every sample: `(batch, *sample_shape) -> (batch,)` float32."""
     gradient = jax.grad(lambda x: jnp.sum(discriminator(x)))(x)
-    return jnp.sum(gradient.astype(jnp.float32) ** 2, axis=range(1, x.ndim))
+    first, *more = [
+        jnp.sum(g.astype(jnp.float32) ** 2, axis=range(1, g.ndim)) for g in jax.tree.leaves(gradient)
+    ]
+    return sum(more, first)
 
 
 def _check_weight(weight: Weight) -> None:

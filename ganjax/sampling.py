@@ -1,8 +1,10 @@
-"""What the networks of a state compute: latents, samples, logits."""
+"""What is drawn in a step, and what the networks of a state compute: latents, samples, logits."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +13,93 @@ import keras
 from ganjax import stateless
 from ganjax.checks import as_key
 from ganjax.gan import GAN
-from ganjax.labelled import check_labels, check_packs
+from ganjax.labelled import check_labels, check_packs, count
+from ganjax.latents import draw_latents
 from ganjax.state import GANState
-from ganjax.stateless import After, Weights
+from ganjax.stateless import After, Weights, call_without_state
 
-Forward = Callable[..., tuple[jax.Array, After]]
+Forward = Callable[..., tuple[Any, After]]
 
 _RANDOM_LAYERS = 2**32 - 1  # folded into a key for latents, a key for the layers
 
 
-def sample_latent(gan: GAN, key: jax.Array, n: int) -> jax.Array:
-    """`n` draws from the latent distribution: `(n, *gan.latent_shape)` float32."""
-    return gan.latent(as_key(key), (n, *gan.latent_shape))
+def sample_latent(gan: GAN, key: jax.Array, n: int) -> Any:
+    """`n` draws from the latent distribution: `(n, *gan.latent_shape)` float32.
+
+    A structure of arrays, each drawn with a key of its own, where the generator takes one; None where it
+    takes labels only.
+    """
+    key = as_key(key)
+    if gan.latent is None:
+        return None
+    shapes = stateless.shapes_of(stateless.filled(gan.latent_spec, n))
+    return call_without_state(draw_latents, gan.latent, key, shapes, name="latent")
+
+
+class Draw(NamedTuple):
+    """What one update draws: latents `(batch, *gan.latent_shape)` and keys.
+
+    These are for D's penalties, for `augment`, for the random layers of the networks, and for losses and G's
+    penalties; the last two are None where nothing needs them.
+    """
+
+    latents: Any
+    penalty_key: jax.Array
+    augment_key: jax.Array
+    layer_key: jax.Array | None = None
+    loss_key: jax.Array | None = None
+
+
+def layer_keys(drawn: Draw) -> Any:
+    """Keys for the random layers of G, of D, of D in its penalties, of D unrolled, of G in its penalties."""
+    if drawn.layer_key is None:
+        return [None] * 5
+    return [*jax.random.split(drawn.layer_key, 4), jax.random.fold_in(drawn.layer_key, 4)]
+
+
+def loss_keys(drawn: Draw) -> Any:
+    """Keys for D's loss, for G's, and for G's penalties."""
+    return [None] * 3 if drawn.loss_key is None else jax.random.split(drawn.loss_key, 3)
+
+
+class Draws(NamedTuple):
+    """What one step draws.
+
+    Attributes:
+        discriminator: one `Draw` for each update of D. In simultaneous updates G shares the last of them.
+        generator: for G's own update when it alternates with D's, otherwise None.
+    """
+
+    discriminator: tuple[Draw, ...]
+    generator: Draw | None
+
+
+def draw(gan: GAN, key: jax.Array, step: jax.Array, batch: int) -> Draws:
+    """Everything random in step `step`: it follows from `fold_in(key, step)` alone.
+
+    Args:
+        gan: whose step it is.
+        key: the state's key.
+        step: int32 scalar.
+        batch: samples in one update.
+    """
+    needs_loss_key = "key" in gan.losses_ask_for or gan.generator_penalties
+
+    def one(key: jax.Array) -> Draw:
+        latent_key, penalty_key, augment_key = jax.random.split(key, 3)
+        layer_key = jax.random.fold_in(key, 3) if gan.is_random else None
+        loss_key = jax.random.fold_in(key, 4) if needs_loss_key else None
+        return Draw(sample_latent(gan, latent_key, batch), penalty_key, augment_key, layer_key, loss_key)
+
+    *early, last = jax.random.split(jax.random.fold_in(key, step), gan.discriminator_updates)
+    generator = None
+    if gan.update == "alternating":
+        last, generator_key = jax.random.split(last)
+        generator = one(generator_key)
+    return Draws((*map(one, early), one(last)), generator)
+
+
+# What the networks compute.
 
 
 def generate(
@@ -30,10 +107,10 @@ def generate(
     state: GANState,
     key: jax.Array,
     n: int,
-    labels: jax.Array | None = None,
+    labels: Any = None,
     *,
     ema: bool = True,
-) -> jax.Array:
+) -> Any:
     """`n` samples of the generator at inference (moving averages, no dropout).
 
     Args:
@@ -41,7 +118,7 @@ def generate(
         key: one PRNG key, for the latents and for layers that are random at inference; the same key gives the
             same latents at every step of training.
         n: how many, static.
-        labels: `(n, *gan.label_shape)`, in a conditional GAN.
+        labels: `(n, *gan.label_shape)`, if the generator takes labels.
         ema: use the averaged weights rather than the latest.
 
     Returns:
@@ -55,18 +132,19 @@ def generate(
 def decode(
     gan: GAN,
     state: GANState,
-    latents: jax.Array,
-    labels: jax.Array | None = None,
+    latents: Any,
+    labels: Any = None,
     *,
     key: jax.Array | None = None,
     ema: bool = True,
-) -> jax.Array:
+) -> Any:
     """Samples `(n, *gan.sample_shape)` float32 at inference.
 
     Args:
         gan, state: the GAN and one of its states.
-        latents: `(n, *gan.latent_shape)`.
-        labels: `(n, *gan.label_shape)` floating point, in a conditional GAN.
+        latents: `(n, *gan.latent_shape)`; None for a generator that takes labels only.
+        labels: `(n, *gan.label_shape)`, if the generator takes labels; floating point or integers, as its
+            input is.
         key: for layers that are random at inference, such as `Dropout(...)(x, training=True)`. Without one
             they use the seeds in the state: the same at every call.
         ema: use the averaged weights rather than the latest.
@@ -74,7 +152,9 @@ def decode(
     Raises:
         TypeError, ValueError: labels are missing, not wanted, or of the wrong shape or dtype.
     """
-    check_labels(labels, gan.label_shape, latents)
+    latents, labels = jax.tree.map(jnp.asarray, (latents, labels))
+    n = count(labels if latents is None else latents)
+    check_labels(labels, gan.generator_labels, n)
     weights = state.ema if ema else state.generator
     G = forward(gan, gan.generator, training=False)
     return G(weights.params, weights.statistics, latents, labels, key)[0]
@@ -83,8 +163,8 @@ def decode(
 def discriminate(
     gan: GAN,
     state: GANState,
-    x: jax.Array,
-    labels: jax.Array | None = None,
+    x: Any,
+    labels: Any = None,
     *,
     key: jax.Array | None = None,
 ) -> jax.Array:
@@ -95,33 +175,57 @@ def discriminate(
     Raises:
         TypeError, ValueError: as `decode` does, or `x` cannot be put into whole packs.
     """
-    check_labels(labels, gan.label_shape, x)
-    check_packs(len(x), gan.packing)
+    x, labels = jax.tree.map(jnp.asarray, (x, labels))
+    check_labels(labels, gan.discriminator_labels, count(x))
+    check_packs(count(x), gan.packing)
     D = forward(gan, gan.discriminator, training=False)
     packs = pack(x, gan.packing)
     return D(state.discriminator.params, state.discriminator.statistics, packs, labels, key)[0]
 
 
 def forward(gan: GAN, model: keras.Model, *, training: bool) -> Forward:
-    """`(params, statistics, x, labels=None, key=None) -> (float32 y, After)` of one of the GAN's models,
-    transformed.
+    """`(params, statistics, x, labels=None, key=None) -> (y, After)` of one of the GAN's models, transformed.
+
+    `x` is the main input; of the labels the model gets those that it takes. `y` is its main output, samples
+    or logits, and whatever else it returns is in `After.outputs`. All floating-point results are float32.
 
     Raises:
         ValueError: the model was changed after the GAN was made.
     """
     gan.check_models()
+    is_generator = model is gan.generator
+    spec = gan.generator_labels if is_generator else gan.discriminator_labels
+    divide = gan.divide_generated if is_generator else gan.divide_scored
 
     def function(
-        params: Weights,
-        statistics: Weights,
-        x: jax.Array,
-        labels: jax.Array | None = None,
-        key: jax.Array | None = None,
-    ) -> tuple[jax.Array, After]:
+        params: Weights, statistics: Weights, x: Any, labels: Any = None, key: jax.Array | None = None
+    ) -> tuple[Any, After]:
+        labels = None if spec is None else {k: labels[k] for k in spec} if isinstance(spec, dict) else labels
         y, after = stateless.call_with_losses(model, params, statistics, x, labels, key, training=training)
-        return y.astype(jnp.float32), after
+        main, others = jax.tree.map(_as_float32, divide(y))
+        return main, after._replace(outputs=others)
 
     return gan.transform(function) if gan.transform else function
+
+
+def with_weights(gan: GAN, model: keras.Model, statistics: Weights, labels: Any, key: Any) -> Any:
+    """params -> the network in training, a function of its main input; each call draws masks of its own"""
+    network = forward(gan, model, training=True)
+
+    def at(params: Weights) -> Callable[[Any], Any]:
+        calls = itertools.count()
+
+        def function(x: Any) -> Any:
+            call_key = None if key is None else jax.random.fold_in(key, next(calls))
+            return network(params, statistics, x, labels, call_key)[0]
+
+        return function
+
+    return at
+
+
+def _as_float32(x: jax.Array) -> jax.Array:
+    return x.astype(jnp.float32) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
 
 def pack(x: jax.Array, size: int) -> jax.Array:

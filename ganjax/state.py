@@ -110,7 +110,7 @@ def init_state(
     if weights not in ("fresh", "models"):
         raise ValueError(f'weights must be "fresh" or "models", got {weights!r}')
     generator_key, discriminator_key, run_key = jax.random.split(as_key(key), 3)
-    loss_scale, start_of_augment = getattr(gan, "loss_scale", None), getattr(gan.augment, "init", None)
+    start_of_augment = getattr(gan.augment, "init", None)
 
     def network(role: str, start: Snapshot, source: keras.Model | None, key: jax.Array) -> NetworkState:
         model = getattr(gan, role)
@@ -122,7 +122,7 @@ def init_state(
         params, statistics = stateless.initial_weights(model, key, start, given)
         with stateless.standard_promotion():
             optimizer = getattr(gan, f"{role}_optimizer").init(params)
-        return NetworkState(params, statistics, optimizer, loss_scale and loss_scale.init())
+        return NetworkState(params, statistics, optimizer, gan.loss_scale and gan.loss_scale.init())
 
     G_start, D_start = gan.snapshots
     G = network("generator", G_start, generator, generator_key)

@@ -127,7 +127,7 @@ def test_networks_that_do_not_fit(generator, discriminator, message):
 
 def two_inputs():
     inputs = [keras.Input((2,)), keras.Input((2,))]
-    return keras.Model(inputs, layers.Dense(1)(layers.Add()(inputs)))
+    return keras.Model(inputs, layers.Dense(2)(layers.Add()(inputs)))
 
 
 def three_inputs():
@@ -140,14 +140,14 @@ def two_named_inputs():
     return keras.Model(inputs, layers.Dense(1)(layers.Add()(list(inputs.values()))))
 
 
-def two_outputs():
+def named_outputs():
     x = keras.Input((3,))
-    return keras.Model(x, [layers.Dense(2)(x), layers.Dense(2)(x)])
+    return keras.Model(x, {"a": layers.Dense(2)(x), "c": layers.Dense(2)(x)})
 
 
-def two_logits():
+def named_logits():
     x = keras.Input((2,))
-    return keras.Model(x, [layers.Dense(1)(x), layers.Dense(1)(x)])
+    return keras.Model(x, {"a": layers.Dense(1)(x), "c": layers.Dense(1)(x)})
 
 
 def any_width():
@@ -157,11 +157,11 @@ def any_width():
 @pytest.mark.parametrize(
     ("generator", "discriminator", "message"),
     [
-        (G, two_inputs, r"takes labels of shape None, but the discriminator of shape \(2,\)"),
-        (G, three_inputs, "must have one input, or labels too"),
-        (G, two_named_inputs, r"takes labels of shape None, but the discriminator of shape \(2,\)"),
-        (two_outputs, D, "exactly one output, got 2"),
-        (G, two_logits, "exactly one output, got 2"),
+        (two_inputs, three_inputs, r"labels of shape \(2,\), but the discriminator of shape \(\(2,\), "),
+        (G, two_named_inputs, r"makes samples of shape \(2,\), but the discriminator takes \{'a'"),
+        (named_outputs, two_named_inputs, "returns a dict without 'b': it has a, c"),
+        (named_outputs, D, "returns a dict without 'samples': it has a, c"),
+        (G, named_logits, "returns a dict without 'logits': it has a, c"),
         (G, any_width, "must be fixed but for the batch"),
     ],
 )

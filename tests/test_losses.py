@@ -16,7 +16,8 @@ LOG_2 = np.log(2)
 
 
 def test_every_pair_is_tested():
-    assert EQUATIONS.keys() == {name for name, x in vars(losses).items() if isinstance(x, losses.Loss)}
+    pairs = {name for name, x in vars(losses).items() if isinstance(x, losses.Loss)}
+    assert EQUATIONS.keys() == pairs - {"l1"}  # which is no pair of its own, but a term
 
 
 @st.composite

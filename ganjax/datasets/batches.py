@@ -36,8 +36,8 @@ class Source(Protocol):
         """
         ...
 
-    def fetch(self, x: Any, batch: int) -> Array | Labelled:
-        """One step's batch, float32 (batch, *sample_shape), with labels where there are any."""
+    def fetch(self, x: Any, batch: int) -> Any:
+        """One step's batch, float32 (batch, *sample_shape), `Labelled` where there are labels."""
         ...
 
 
@@ -74,46 +74,52 @@ class Resident:
     larger.
 
     Attributes:
-        array: (n, *sample_shape), uint8 in 0..255 or float32. It is a leaf of the pytree: to a jitted
-            function it is an argument, not a constant in the program.
-        labels: (n, *label_shape) float32, also a leaf; or None.
+        array: (n, *sample_shape), uint8 in 0..255 or float32, or a structure of such arrays. It is a leaf of
+            the pytree (or several): to a jitted function it is an argument, not a constant in the program.
+        labels: (n, *label_shape) float32 or integers, or a structure of such arrays, also leaves; or None.
     """
 
-    array: Array
-    labels: Array | None
+    array: Any
+    labels: Any
 
-    def __init__(self, data: ImageSet | Array | np.ndarray, labels: np.ndarray | None = None):
+    def __init__(self, data: Any, labels: Any = None):
         """
         Args:
-            data: pictures, or an array (n, *sample_shape) of uint8 or float32.
-            labels: (n, *label_shape) float32.
+            data: pictures, or an array (n, *sample_shape) of uint8 or float32, or a structure of arrays.
+            labels: (n, *label_shape), float32 or integers (which stay as they are), or a structure of arrays.
 
         Raises:
-            TypeError: the data have another dtype.
-            ValueError: there are no samples, or the labels have another number or dtype.
+            TypeError: the data or labels have another dtype.
+            ValueError: there are no samples, or the arrays are not of equally many.
             UserError: some samples are not finite; the message has the index of the first.
         """
-        array = data.images if isinstance(data, ImageSet) else data
-        if array.dtype not in (jnp.uint8, jnp.float32):
-            raise TypeError(f"resident data must be uint8 or float32, got {array.dtype}")
-        if array.ndim < 1 or len(array) == 0:
-            raise ValueError(f"resident data needs at least one sample, got shape {array.shape}")
-        if array.dtype == jnp.float32 and not isinstance(array, Tracer):
-            _check_finite(np.asarray(array))
-        if labels is not None and len(labels) != len(array):
-            raise ValueError(f"{len(array)} samples need as many labels, got {len(labels)}")
-        if labels is not None and labels.dtype != np.float32:
-            raise TypeError(
-                f"labels must be float32, got {labels.dtype}: give numbers of classes as "
-                "np.asarray(jax.nn.one_hot(labels, classes))"
+        samples = data.images if isinstance(data, ImageSet) else data
+        for array in jax.tree.leaves(samples):
+            if array.dtype not in (jnp.uint8, jnp.float32):
+                raise TypeError(f"resident data must be uint8 or float32, got {array.dtype}")
+            if array.ndim < 1 or len(array) == 0:
+                raise ValueError(f"resident data needs at least one sample, got shape {array.shape}")
+            if array.dtype == jnp.float32 and not isinstance(array, Tracer):
+                _check_finite(np.asarray(array))
+        n, *others = map(len, jax.tree.leaves(samples))
+        if any(other != n for other in others):
+            raise ValueError(
+                f"all arrays of resident data must hold equally many samples, got {[n, *others]}"
             )
-        object.__setattr__(self, "array", jnp.array(array))
-        object.__setattr__(self, "labels", None if labels is None else jnp.array(labels))
+        for array in jax.tree.leaves(labels):
+            if len(array) != n:
+                raise ValueError(f"{n} samples need as many labels, got {len(array)}")
+            if array.dtype != np.float32 and not jnp.issubdtype(array.dtype, jnp.integer):
+                raise TypeError(
+                    f"labels must be float32, or integers for networks that take these, got {array.dtype}"
+                )
+        object.__setattr__(self, "array", jax.tree.map(jnp.array, samples))
+        object.__setattr__(self, "labels", jax.tree.map(jnp.array, labels))
 
     def plan(self, key: Array, first_step: int | Array, steps: int, batch: int) -> Array:
         """Indices into ``array`` for each step, int32 (steps, batch)."""
         _check(steps, batch)
-        n = self.array.shape[0]
+        n = len(self)
         if n * batch >= 2**31:
             raise ValueError(f"n * batch must be below 2**31, got {n} * {batch}")
         # first_step * batch = epoch * n + offset, without numbers beyond int32.
@@ -129,12 +135,17 @@ class Resident:
         order = jax.lax.dynamic_slice(orders.reshape(-1), (offset,), (steps * batch,))
         return order.reshape(steps, batch).astype(jnp.int32)
 
-    def fetch(self, x: Array, batch: int) -> Array | Labelled:
+    def fetch(self, x: Array, batch: int) -> Any:
         """The samples with the indices ``x``, int32 (batch,); uint8 is scaled from 0..255 to [-1, 1]."""
-        samples = _as_float(self.array.at[x].get(mode="promise_in_bounds"))
-        if self.labels is None:
-            return samples
-        return Labelled(samples, self.labels.at[x].get(mode="promise_in_bounds"))
+
+        def chosen(array: Array) -> Array:
+            return array.at[x].get(mode="promise_in_bounds")
+
+        samples = jax.tree.map(lambda array: _as_float(chosen(array)), self.array)
+        return samples if self.labels is None else Labelled(samples, jax.tree.map(chosen, self.labels))
+
+    def __len__(self) -> int:
+        return jax.tree.leaves(self.array)[0].shape[0]
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -151,13 +162,13 @@ class Whole(Resident):
             ValueError: `batch` is not the number of samples.
         """
         _check(steps, batch)
-        if batch != self.array.shape[0]:
-            raise ValueError(f"a batch of the whole data set is {self.array.shape[0]} samples, not {batch}")
+        if batch != len(self):
+            raise ValueError(f"a batch of the whole data set is {len(self)} samples, not {batch}")
         return jnp.zeros((steps, 0), jnp.int32)
 
-    def fetch(self, x: Array, batch: int) -> Array | Labelled:
+    def fetch(self, x: Array, batch: int) -> Any:
         """All samples; uint8 is scaled from 0..255 to [-1, 1]."""
-        samples = _as_float(self.array)
+        samples = jax.tree.map(_as_float, self.array)
         return samples if self.labels is None else Labelled(samples, self.labels)
 
 

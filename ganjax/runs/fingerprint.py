@@ -29,6 +29,9 @@ from jax.extend import core
 from ganjax import stateless
 from ganjax.datasets.batches import Source
 from ganjax.gan import GAN
+from ganjax.labelled import ANY
+from ganjax.losses import evaluate
+from ganjax.sampling import sample_latent
 from ganjax.stateless.variables import seeds
 from ganjax.system.environment import versions
 
@@ -53,29 +56,37 @@ def gan_fingerprint(gan: GAN, batch: int) -> dict[str, Any]:
     """
     G, D = gan.generator, gan.discriminator
     G_weights, D_weights = _weights(G), _weights(D)
-    samples, latents = _floats(batch, *gan.sample_shape), _floats(batch, *gan.latent_shape)
-    packs = _floats(batch // gan.packing, *stateless.input_shape(D))
-    logits = _floats(batch // gan.packing, *stateless.output_shape(D))
-    labels = () if gan.label_shape is None else (_floats(batch, *gan.label_shape),)
+    samples, latents = (stateless.filled(spec, batch) for spec in (gan.sample_spec, gan.latent_spec))
+    packs = stateless.filled(stateless.split_inputs(stateless.input_spec(D))[0], batch // gan.packing)
+    G_labels, D_labels = (
+        () if spec is None else (stateless.filled(spec, batch),)
+        for spec in (gan.generator_labels, gan.discriminator_labels)
+    )
     key = jax.eval_shape(lambda: jax.random.key(0))
     G_key, D_key = ((key,) if seeds(model) else () for model in (G, D))
     step, value = jax.ShapeDtypeStruct((), jnp.int32), _floats()
     functions = {
-        "generator": _hash(_network(G, labels), *G_weights, latents, *labels, *G_key),
-        "discriminator": _hash(_network(D, labels), *D_weights, packs, *labels, *D_key),
-        "loss": _hash(_losses(gan), logits, logits),
-        "penalties": _hash(_penalties(gan), *D_weights, packs, packs, key, step, *labels),
+        "generator": _hash(_network(G, G_labels), *G_weights, latents, *G_labels, *G_key),
+        "discriminator": _hash(_network(D, D_labels), *D_weights, packs, *D_labels, *D_key),
+        "loss": _hash(_losses(gan), *_seen_by_losses(gan, samples, packs, latents, key, step)),
+        "penalties": _hash(_penalties(gan), *D_weights, packs, packs, key, step, *D_labels),
         "generator_optimizer": _hash(_optimizer(gan.generator_optimizer), G_weights[0], value),
         "discriminator_optimizer": _hash(_optimizer(gan.discriminator_optimizer), D_weights[0], value),
-        "latent": _hash(lambda key: gan.latent(key, latents.shape), key),
-        "augment": _hash(gan.augment, key, samples) if gan.augment else "none",
+        "latent": _hash(lambda key: sample_latent(gan, key, batch), key),
+        "augment": _augment(gan, key, samples),
     }
+    if gan.generator_penalties:
+        arguments = (*G_weights, latents, key, step, *G_labels)
+        functions["generator_penalties"] = _hash(_generator_penalties(gan), *arguments)
     settings = {
         "packing": gan.packing,
         "ema_decay": float(gan.ema_decay),
         "update": gan.update,
         "discriminator_updates": gan.discriminator_updates,
         "unrolling": gan.unrolling,
+        "outputs": list(gan.outputs),
+        "ema_warmup": gan.ema_warmup,
+        "loss_scale": None if gan.loss_scale is None else dataclasses.asdict(gan.loss_scale),
     }
     made_with = {name: version for name, version in versions().items() if name != "python"}
     made_with |= {"backend": jax.default_backend()} | {
@@ -146,10 +157,42 @@ def _network(model: keras.Model, labels: tuple[Any, ...]) -> Callable[..., Any]:
     return function
 
 
+def _seen_by_losses(
+    gan: GAN, samples: Any, packs: Any, latents: Any, key: Any, step: Any
+) -> tuple[Any, Any, dict[str, Any]]:
+    """Shapes of real logits, of fake ones, and of what else the losses ask for."""
+    n = jax.tree.leaves(packs)[0].shape[0]
+    logits, D_outputs = (
+        stateless.filled(x, n) for x in gan.divide_scored(stateless.output_spec(gan.discriminator))
+    )
+    _, G_outputs = gan.divide_generated(stateless.output_spec(gan.generator))
+    count = jax.tree.leaves(samples)[0].shape[0]
+    labels = None if gan.label_spec in (None, ANY) else stateless.filled(gan.label_spec, count)
+    offered = {
+        "real": packs,
+        "fake": packs,
+        "real_unaugmented": samples,
+        "fake_unaugmented": samples,
+        "labels": labels,
+        "latents": latents,
+        "key": key,
+        "step": step,
+        "real_outputs": D_outputs,
+        "fake_outputs": D_outputs,
+        "generator_outputs": stateless.filled(G_outputs, count),
+    }
+    return logits, logits, {name: offered[name] for name in sorted(gan.losses_ask_for)}
+
+
 def _losses(gan: GAN) -> Callable[..., Any]:
-    def function(real: jax.Array, fake: jax.Array) -> Any:
-        of_discriminator = jax.value_and_grad(gan.loss.discriminator, argnums=(0, 1))(real, fake)
-        return of_discriminator, jax.value_and_grad(gan.loss.generator)(fake, real)
+    def function(real: jax.Array, fake: jax.Array, offered: dict[str, Any]) -> Any:
+        def of(loss: Callable[..., Any]) -> Callable[..., Any]:
+            return lambda *logits: evaluate(loss, *logits, **offered)
+
+        if gan.label_spec is ANY:  # the losses' own labels, of which no shape is known
+            return None
+        both = jax.value_and_grad(of(gan.loss.discriminator), argnums=(0, 1), has_aux=True)(real, fake)
+        return both, jax.value_and_grad(of(gan.loss.generator), has_aux=True)(fake, real)
 
     return function
 
@@ -158,13 +201,33 @@ def _penalties(gan: GAN) -> Callable[..., Any]:
     def function(
         params: Any, statistics: Any, real: Any, fake: Any, key: Any, step: Any, labels: Any = None
     ) -> Any:
-        def discriminator(x: jax.Array) -> jax.Array:
+        def discriminator(x: Any) -> jax.Array:
             y, _ = stateless.call(gan.discriminator, params, statistics, x, labels, training=True)
-            return y.astype(jnp.float32)
+            return gan.divide_scored(y)[0].astype(jnp.float32)
 
         return [term(discriminator, real, fake, key=key, step=step) for term in gan.penalties]
 
     return function
+
+
+def _generator_penalties(gan: GAN) -> Callable[..., Any]:
+    def function(params: Any, statistics: Any, latents: Any, key: Any, step: Any, labels: Any = None) -> Any:
+        def generator(latents: Any) -> Any:
+            y, _ = stateless.call(gan.generator, params, statistics, latents, labels, training=True)
+            return gan.divide_generated(y)[0]
+
+        return [term(generator, latents, key=key, step=step) for term in gan.generator_penalties]
+
+    return function
+
+
+def _augment(gan: GAN, key: Any, samples: Any) -> str:
+    augment: Any = gan.augment
+    if augment is None:
+        return "none"
+    if not hasattr(augment, "init"):
+        return _hash(augment, key, samples)
+    return _hash(lambda key, x: augment(key, x, augment.init()), key, samples)
 
 
 def _optimizer(optimizer: optax.GradientTransformation) -> Callable[..., Any]:

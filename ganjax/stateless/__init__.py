@@ -1,4 +1,5 @@
-"""Keras models as pure functions of their weights: calls, initial weights, what training changes, copies."""
+"""Keras models as pure functions of their weights: calls, inputs and outputs, initial weights, what training
+changes, copies."""
 
 from ganjax.stateless.calls import (
     After,
@@ -10,13 +11,21 @@ from ganjax.stateless.calls import (
     call_without_state,
     constrained,
     initial_weights,
-    input_shape,
-    label_shape,
-    output_shape,
     regularization,
     snapshot,
 )
 from ganjax.stateless.rebuilding import check_saving, rebuild, without_values
+from ganjax.stateless.structure import (
+    filled,
+    input_shape,
+    input_spec,
+    label_shape,
+    output_shape,
+    output_spec,
+    shapes_of,
+    split_inputs,
+    split_output,
+)
 from ganjax.stateless.variables import standard_promotion
 
 __all__ = [
@@ -29,13 +38,19 @@ __all__ = [
     "call_without_state",
     "check_saving",
     "constrained",
+    "filled",
     "initial_weights",
     "input_shape",
+    "input_spec",
     "label_shape",
     "output_shape",
+    "output_spec",
     "rebuild",
     "regularization",
+    "shapes_of",
     "snapshot",
+    "split_inputs",
+    "split_output",
     "standard_promotion",
     "without_values",
 ]

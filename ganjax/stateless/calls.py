@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import keras
 
 from ganjax.stateless.rebuilding import first_sentence, in_own_thread, initializers
+from ganjax.stateless.structure import batch_sizes, filled, input_spec, join_inputs
 from ganjax.stateless.variables import Snapshot, frozen, seeds, standard_promotion
 
 Weights = list[jax.Array]
@@ -27,21 +28,23 @@ class After(NamedTuple):
     Attributes:
         statistics: the next statistics.
         losses: in training, what layers add to the loss by activity regularizers and `add_loss`: scalars.
+        outputs: what a network of a GAN returned besides its main output: a dict, or a tuple (often empty).
     """
 
     statistics: Weights
     losses: Weights
+    outputs: Any = ()
 
 
 def call(
     model: keras.Model,
     params: Weights,
     statistics: Weights,
-    x: jax.Array,
-    labels: jax.Array | None = None,
+    x: Any,
+    labels: Any = None,
     *,
     training: bool,
-) -> tuple[jax.Array, Weights]:
+) -> tuple[Any, Weights]:
     """Value of `model` at `x`, and its next statistics, as a pure function.
 
     Args:
@@ -49,12 +52,13 @@ def call(
         params: arrays for `model.trainable_variables`, in their order.
         statistics: arrays for `model.non_trainable_variables`, in their order: BatchNormalization's
             moving averages, SpectralNormalization's singular vectors, Dropout's seeds, constants.
-        x: `(batch, *input_shape)`.
-        labels: `(batch, *label_shape)`, for a model that takes them as its second input.
+        x: the main input `(batch, *input_shape)`, or a structure of several (structure.py).
+        labels: `(batch, *label_shape)`, for a model that takes them; one that takes nothing else has x None.
         training: use batch statistics and dropout, and advance the statistics.
 
     Returns:
-        `(y, statistics)`: `y` of shape `(batch, *output_shape)` in the model's own dtype.
+        `(y, statistics)`: `y` of shape `(batch, *output_shape)` in the model's own dtype; a structure if the
+        model has several outputs.
     """
     y, after = call_with_losses(model, params, statistics, x, labels, training=training)
     return y, after.statistics
@@ -64,17 +68,18 @@ def call_with_losses(
     model: keras.Model,
     params: Weights,
     statistics: Weights,
-    x: jax.Array,
-    labels: jax.Array | None = None,
+    x: Any,
+    labels: Any = None,
     key: jax.Array | None = None,
     *,
     training: bool,
-) -> tuple[jax.Array, After]:
+) -> tuple[Any, After]:
     """As `call`, with the losses that layers add.
 
     With a `key`, the seeds of random layers follow from it, whatever `statistics` holds for them; those in
     `statistics` stay as they are. Without one they are those in `statistics`, which advance as Keras does.
     """
+    inputs = join_inputs(input_spec(model), x, labels, only_labels=x is None)
     variables = [*model.trainable_variables, *model.non_trainable_variables]
     values = dict(zip(map(id, variables), [*params, *statistics], strict=True))
     kept = frozen(model)  # spectral normalisation would write to a frozen kernel too
@@ -90,7 +95,7 @@ def call_with_losses(
             if not training:
                 _divide_by_spectral_norm(model)
             mode = None if not training and _has_layers_always_in_training(model) else training
-            y = model(x if labels is None else [x, labels], training=mode)
+            y = model(inputs, training=mode)
         after = [
             values[id(v)] if id(v) in kept else scope.get_current_value(v)
             for v in model.non_trainable_variables
@@ -213,9 +218,8 @@ def constrained(model: keras.Model, params: Weights) -> Weights:
 
 def snapshot(model: keras.Model) -> Snapshot:
     """The model's variables as they are now."""
-    shapes = _input_shapes(model)
-    inputs = [jax.ShapeDtypeStruct((shape[0] or 2, *shape[1:]), jnp.float32) for shape in shapes]
-    return Snapshot(model, inputs if len(inputs) > 1 else inputs[0])
+    batch = max(batch_sizes(model), default=2)
+    return Snapshot(model, filled(input_spec(model), batch))
 
 
 def initial_weights(
@@ -295,39 +299,3 @@ def assign(model: keras.Model, params: Weights, statistics: Weights) -> None:
         for layer in model._flatten_layers():
             if hasattr(layer, "finalize_state"):
                 layer.finalize_state()
-
-
-def input_shape(model: keras.Model) -> tuple[int, ...]:
-    """Shape of one input of a built model (the first, where it takes labels too), without the batch axis."""
-    return _input_shapes(model)[0][1:]
-
-
-def label_shape(model: keras.Model) -> tuple[int, ...] | None:
-    """Shape of one label, without the batch axis, of a model that takes labels as its second input."""
-    shapes = _input_shapes(model)
-    return shapes[1][1:] if len(shapes) == 2 else None
-
-
-def output_shape(model: keras.Model) -> tuple[int, ...]:
-    """Shape of one output of a built model, without the batch axis; nothing is computed."""
-    inputs = [keras.KerasTensor((2, *shape[1:])) for shape in _input_shapes(model)]
-    output = in_own_thread(model.compute_output_spec, inputs if len(inputs) > 1 else inputs[0])
-    if not isinstance(output, keras.KerasTensor):
-        raise ValueError(f"the model {model.name!r} must have exactly one output, got {len(output)}")
-    return tuple(output.shape[1:])
-
-
-def _input_shapes(model: keras.Model) -> list[tuple[Any, ...]]:
-    """Shapes of the model's one or two inputs; the batch axis, the first, may be None."""
-    try:
-        shape = model.input_shape
-    except AttributeError:  # a subclassed model knows the shape it was built for
-        shape = (model.get_build_config() or {}).get("input_shape")
-    shapes = list(shape or ())
-    if shape and not isinstance(shape[0], (tuple, list)):
-        shapes = [shape]
-    if not 1 <= len(shapes) <= 2:
-        raise ValueError(f"the model {model.name!r} must have one input, or labels too, got {shape}")
-    if any(None in each[1:] for each in shapes):
-        raise ValueError(f"the input shape of {model.name!r} must be fixed but for the batch: {shape}")
-    return [tuple(each) for each in shapes]

@@ -20,16 +20,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from ganjax import losses
 from ganjax.datasets.batches import Source
 from ganjax.gan import GAN
 from ganjax.labelled import check_real
+from ganjax.sampling import draw
 from ganjax.state import GANState
-from ganjax.step import METRICS, Metrics, draw, step_with_draws, train_step
+from ganjax.step import METRICS, Metrics, step_with_draws, train_step
 
 MAX_STEPS = 500  # in a chunk
 MAX_PLANNED = 2**18  # samples in a chunk, roughly: a plan may cost one permutation per epoch
@@ -95,7 +98,7 @@ def steps_of(gan: GAN, batch: int, capacity: int) -> Traceable:
     def chunk(state, source, data_key, steps):
         def inputs(planned, step):
             real = source.fetch(planned, batch)
-            check_real(real, gan.sample_shape, gan.label_shape, gan.discriminator_updates, gan.packing)
+            check_real(real, gan.sample_spec, gan.label_spec, gan.discriminator_updates, gan.packing)
             return real, draw(gan, state.key, step, batch // gan.discriminator_updates)
 
         numbers = state.step + jnp.arange(capacity, dtype=jnp.int32)
@@ -103,51 +106,73 @@ def steps_of(gan: GAN, batch: int, capacity: int) -> Traceable:
         one = jax.eval_shape(inputs, *_at(plan, 0))
         draw_first = capacity * _size(one) <= MAX_DRAWN and same_under_vmap(state.key, data_key)
         drawn = jax.vmap(inputs)(*plan) if draw_first else None
+        names = metric_names(gan, state, one[0])
 
         def body(i, carry):
             state, rows = carry
             real, draws = _at(drawn, i) if draw_first else inputs(*_at(plan, i))
             state, metrics = step_with_draws(gan, state, real, draws)
-            return state, rows.at[i].set(_row(metrics))
+            return state, rows.at[i].set(_row(metrics, names))
 
         # The bound is traced: the last chunk of a run may be shorter, without recompilation.
-        state, rows = jax.lax.fori_loop(0, steps, body, (state, _no_rows(capacity)))
-        return state, _by_name(rows)
+        state, rows = jax.lax.fori_loop(0, steps, body, (state, _no_rows(capacity, names)))
+        return state, _by_name(rows, names)
 
     return chunk
 
 
 def _queued_chunk(gan: GAN, batch: int, capacity: int) -> Chunk:
+    names: tuple[str, ...] = ()  # known once there is a batch
+
     @jax.jit
     def begin(source, data_key, step):
         # The step is returned too, because the state that contains it will be donated.
-        return source.plan(data_key, step, capacity, batch), step, _no_rows(capacity)
+        return source.plan(data_key, step, capacity, batch), step, _no_rows(capacity, names)
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def step(state, rows, source, plan, first):
         i = state.step - first
         state, metrics = train_step(gan, state, source.fetch(_at(plan, i), batch))
-        return state, rows.at[i].set(_row(metrics))
+        return state, rows.at[i].set(_row(metrics, names))
+
+    def first_batch(source, data_key, step):
+        return source.fetch(_at(source.plan(data_key, step, 1, batch), 0), batch)
 
     def chunk(state, source, data_key, steps):
+        nonlocal names
+        names = names or metric_names(gan, state, jax.eval_shape(first_batch, source, data_key, state.step))
         plan, first, rows = begin(source, data_key, state.step)
         for _ in range(steps):
             state, rows = step(state, rows, source, plan, first)
-        return state, jax.jit(_by_name)(rows)
+        return state, jax.jit(_by_name, static_argnums=1)(rows, names)
 
     return chunk
 
 
-def _no_rows(capacity: int) -> jax.Array:
-    return jnp.zeros((capacity, len(METRICS)), jnp.float32)
+def metric_names(gan: GAN, state: GANState, real: Any) -> tuple[str, ...]:
+    """Names of all that a step of this GAN reports: `METRICS`, and then what the GAN adds.
+
+    Args:
+        gan: the GAN.
+        state, real: arguments of its step, or their shapes.
+    """
+    of_ganjax = all(isinstance(f, FunctionType) and f.__module__ == losses.__name__ for f in gan.loss)
+    if of_ganjax and not (gan.losses_ask_for or gan.generator_penalties or gan.loss_scale):
+        return METRICS  # without tracing a step to see
+    _, metrics = jax.eval_shape(functools.partial(train_step, gan), state, real)
+    return (*METRICS, *sorted(metrics.keys() - set(METRICS)))
 
 
-def _row(metrics: Metrics) -> jax.Array:
-    return jnp.stack([metrics[name] for name in METRICS])
+def _no_rows(capacity: int, names: tuple[str, ...]) -> jax.Array:
+    return jnp.zeros((capacity, len(names)), jnp.float32)
 
 
-def _by_name(rows: jax.Array) -> Metrics:
-    return dict(zip(METRICS, rows.T, strict=True))
+def _row(metrics: Metrics, names: tuple[str, ...]) -> jax.Array:
+    return jnp.stack([metrics[name] for name in names])
+
+
+def _by_name(rows: jax.Array, names: tuple[str, ...]) -> Metrics:
+    return dict(zip(names, rows.T, strict=True))
 
 
 def _at(plan: Any, i: Any) -> Any:

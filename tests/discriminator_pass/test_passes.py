@@ -9,6 +9,7 @@ from keras import layers
 
 import ganjax
 from ganjax import Labelled, discriminator_pass, losses, networks
+from ganjax.discriminator_pass import Scores
 
 BATCH = 5
 
@@ -65,7 +66,7 @@ def test_one_pass_is_two(discriminator):
     one, pull_one, _ = passed(gan, discriminator_pass.one_call)
     two, pull_two, _ = passed(gan, discriminator_pass.two_calls)
     close(one, two)
-    cotangents = (jnp.cos(two[0]), jnp.sin(two[1])), []
+    cotangents = (Scores(jnp.cos(two[0].logits)), Scores(jnp.sin(two[1].logits))), []
     close(pull_one(cotangents), pull_two(cotangents))
 
 
@@ -76,18 +77,18 @@ def test_one_pullback_is_two(discriminator, loss, shift):
     """Also where D is so sure of a sample that its own loss has no slope: far to the left."""
     loss = getattr(losses, loss)
     (real, fake), pull_logits, _ = passed(make_gan(discriminator), discriminator_pass.two_calls)
-    fake = fake + shift
-    D_cotangents = jax.grad(loss.discriminator, (0, 1))(real, fake), []
-    G_cotangent = jax.grad(loss.generator)(fake, real)
+    real, fake = real.logits, fake.logits + shift
+    D_cotangents = tuple(map(Scores, jax.grad(loss.discriminator, (0, 1))(real, fake))), []
+    G_cotangent = Scores(jax.grad(loss.generator)(fake, real))
     one = discriminator_pass.one_pullback(pull_logits, D_cotangents, G_cotangent)
     two = discriminator_pass.two_pullbacks(pull_logits, D_cotangents, G_cotangent)
     close(one, two, scale=1 + abs(shift))
-    assert np.any(one[1] != 0) or np.all(G_cotangent == 0)
+    assert np.any(one[1] != 0) or np.all(G_cotangent.logits == 0)
 
 
 def test_one_pullback_without_any_derivative_is_zero():
     (_, fake), pull_logits, _ = passed(make_gan(perceptron), discriminator_pass.two_calls)
-    nothing = jnp.zeros_like(fake)
+    nothing = jax.tree.map(jnp.zeros_like, fake)
     D_gradient, fake_cotangent = discriminator_pass.one_pullback(
         pull_logits, ((nothing, nothing), []), nothing
     )
@@ -96,7 +97,7 @@ def test_one_pullback_without_any_derivative_is_zero():
 
 def test_one_pullback_hides_no_nan():
     (_, fake), pull_logits, _ = passed(make_gan(perceptron), discriminator_pass.two_calls)
-    bad = jnp.full_like(fake, jnp.nan)
+    bad = Scores(jnp.full_like(fake.logits, jnp.nan))
     D_gradient, fake_cotangent = discriminator_pass.one_pullback(pull_logits, ((bad, bad), []), bad)
     assert all(np.isnan(x).any() for x in [*D_gradient, fake_cotangent])
 

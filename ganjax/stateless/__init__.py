@@ -1,5 +1,4 @@
-"""Keras models as pure functions of their weights: calls, inputs and outputs, initial weights, what training
-changes, copies."""
+"""Keras models as pure functions of their weights: calls, inputs, outputs, initial weights, copies."""
 
 from ganjax.stateless.calls import (
     After,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,6 @@ from ganjax import stateless
 from ganjax.losses import Loss, check_arguments
 from ganjax.stateless.rebuilding import first_sentence
 from ganjax.stateless.variables import standard_promotion
-
-if TYPE_CHECKING:
-    from ganjax.gan import GAN
 
 
 def check_network(role: str, model: keras.Model, optimizer: optax.GradientTransformation) -> None:
@@ -138,8 +135,8 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, Tracer) and value.shape == ()
 
 
-def check_gan(gan: GAN) -> None:
-    """Raise TypeError or ValueError unless the networks fit each other and every option is in its range."""
+def check_gan(gan: Any) -> None:
+    """Raise TypeError or ValueError unless a GAN's networks fit and every option is in its range."""
     _check_options(gan)
     _check_functions(gan)
     generated = _divided(gan.divide_generated, gan.generator, gan.outputs[0])
@@ -148,6 +145,14 @@ def check_gan(gan: GAN) -> None:
     G, D = gan.generator_labels, gan.discriminator_labels
     if gan.latent is None and G is None:
         raise ValueError("a generator with latent=None takes labels only, but this one takes nothing")
+    if distributions := getattr(gan.latent, "distributions", ()):  # latents.by_name
+        names = {name for name, _ in distributions}
+        inputs = set(gan.latent_spec) if isinstance(gan.latent_spec, dict) else {"one array"}
+        if names != inputs:
+            raise ValueError(
+                f"latents.by_name has distributions for {', '.join(sorted(names))}, but the generator takes "
+                f"{', '.join(sorted(inputs))}"
+            )
     if gan.packing > 1 and (G, D) != (None, None):
         raise ValueError("a GAN with labels cannot pack samples: each has a label of its own")
     of_G, of_D = (None if labels is None else stateless.shapes_of(labels) for labels in (G, D))
@@ -170,16 +175,13 @@ def _divided(divide: Any, model: keras.Model, name: str) -> Any:
         ) from error
 
 
-def _check_samples(gan: GAN, generated: Any) -> None:
-    generated, seen = (
-        stateless.shapes_of(generated),
-        stateless.split_inputs(stateless.input_spec(gan.discriminator))[0],
-    )
-    seen = stateless.shapes_of(seen)
+def _check_samples(gan: Any, generated: Any) -> None:
+    generated = stateless.shapes_of(generated)
+    seen = stateless.shapes_of(stateless.split_inputs(stateless.input_spec(gan.discriminator))[0])
     packs = ""
     if gan.packing > 1:
         if not isinstance(generated, tuple) or not generated:
-            raise ValueError(f"packing joins samples on their last axis, which {generated} does not have")
+            raise ValueError(f"packing joins arrays on their last axis, but samples are {generated}")
         packed = (*generated[:-1], gan.packing * generated[-1])
         packs = f", {packed} in packs of {gan.packing}"
     if (packed if packs else generated) != seen:
@@ -188,7 +190,7 @@ def _check_samples(gan: GAN, generated: Any) -> None:
         )
 
 
-def _check_functions(gan: GAN) -> None:
+def _check_functions(gan: Any) -> None:
     if gan.augment is not None and not callable(gan.augment):
         raise TypeError(f"augment must be a function (key, samples) -> samples or None, got {gan.augment!r}")
     if not isinstance(gan.loss, Loss):
@@ -199,7 +201,7 @@ def _check_functions(gan: GAN) -> None:
             raise TypeError(f"{name} must be a tuple such as (R1(10.0),), got {getattr(gan, name)!r}")
 
 
-def _check_options(gan: GAN) -> None:
+def _check_options(gan: Any) -> None:
     if not isinstance(gan.packing, int) or gan.packing < 1:
         raise ValueError(f"packing must be a whole number of at least 1, got {gan.packing}")
     if gan.update not in ("simultaneous", "alternating"):

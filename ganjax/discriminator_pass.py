@@ -120,7 +120,7 @@ def gradients_of_both(
 ) -> tuple[Weights, Any]:
     """The faster of the two that are right for this discriminator."""
     D, logits = gan.discriminator, G_cotangent.logits
-    one_logit = logits.size == len(logits) and not jax.tree.leaves(G_cotangent.outputs)
+    one_logit = logits.size == logits.shape[0] and not jax.tree.leaves(G_cotangent.outputs)
     wide = all(layer.compute_dtype != "float16" for layer in D._flatten_layers())  # 2^-64 is 0 in float16
     one = one_logit and wide and is_samplewise(D)
     return (one_pullback if one else two_pullbacks)(pull, D_cotangents, G_cotangent)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import export
 
 
 class Labelled(NamedTuple):
@@ -19,6 +20,9 @@ class Labelled(NamedTuple):
 
     samples: Any
     labels: Any = None
+
+
+export.register_namedtuple_serialization(Labelled, serialized_name="ganjax.Labelled")
 
 
 def labelled(real: Any) -> Labelled:

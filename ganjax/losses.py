@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jax.nn import relu, softplus
 
 Rows = dict[str, jax.Array]
@@ -69,10 +70,33 @@ def evaluate(function: Callable[..., Any], *logits: jax.Array, **offered: Any) -
     chosen = {name: offered[name] for name in asked_for(function)}
     result = function(*logits, **chosen)
     value, rows = result if isinstance(result, tuple) else (result, {})
-    for name, row in rows.items():
-        if jnp.shape(row) != ():
-            raise ValueError(f"a loss reports {name!r} of shape {jnp.shape(row)}: give scalars")
-    return value, {name: jnp.asarray(row, jnp.float32) for name, row in rows.items()}
+    rows = {name: as_scalar(row, f"{name!r}, which a loss reports,") for name, row in rows.items()}
+    return as_scalar(value, "a loss's value"), rows
+
+
+def as_scalar(value: Any, name: str) -> jax.Array:
+    """`value`, float32.
+
+    Raises:
+        ValueError: it is not one number.
+    """
+    if jnp.shape(value) != ():
+        raise ValueError(f"{name} must be one number, such as a mean, but has shape {jnp.shape(value)}")
+    return jnp.asarray(value, jnp.float32)
+
+
+def joined(*reports: Rows) -> Rows:
+    """All that a step reports.
+
+    Raises:
+        ValueError: two values have one name.
+    """
+    names = [name for rows in reports for name in rows]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(
+            f"two values are reported as {twice[0]!r}: what a loss reports needs a name of its own"
+        )
+    return {name: value for rows in reports for name, value in rows.items()}
 
 
 def check_arguments(loss: Loss) -> None:
@@ -206,8 +230,8 @@ def combine(weights: Mapping[Loss, float]) -> Loss:
     for loss in weights:
         if not isinstance(loss, Loss):
             raise TypeError(f"combine takes losses and their weights, such as {{hinge: 1.0}}, got {loss!r}")
-    parts = zip(*weights, strict=True)
-    return Loss(*(_WeightedSum(functions, tuple(weights.values())) for functions in parts))
+    numbers = tuple(x if isinstance(x, Tracer) else float(x) for x in weights.values())
+    return Loss(*(_WeightedSum(functions, numbers) for functions in zip(*weights, strict=True)))
 
 
 @dataclass(frozen=True)

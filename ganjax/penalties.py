@@ -119,7 +119,7 @@ class WGANGP:
 
     def __call__(self, discriminator, real, fake, *, key, step):
         def between(real: jax.Array, fake: jax.Array) -> jax.Array:
-            u = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
+            u = jax.random.uniform(key, (real.shape[0],) + (1,) * (real.ndim - 1), real.dtype)
             return u * real + (1 - u) * fake
 
         square = squared_gradient(discriminator, jax.tree.map(between, real, fake))

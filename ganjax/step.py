@@ -27,6 +27,7 @@ from ganjax.discriminator_pass import (
 )
 from ganjax.gan import GAN
 from ganjax.labelled import Labelled, check_real, count, labelled, split_batches
+from ganjax.losses import as_scalar, joined
 from ganjax.optimizers import LossScale, has_updated, scaled, unscaled, updates_done
 from ganjax.sampling import Draw, Draws, draw, forward, layer_keys, loss_keys, pack, with_weights
 from ganjax.state import AveragedWeights, GANState, NetworkState
@@ -120,8 +121,7 @@ def _simultaneous_update(gan: GAN, state: GANState, real: Labelled, drawn: Draw)
     D = _updated(gan, "discriminator", D, D_gradient, D_statistics, D_loss + penalty)
     state = _adapted(gan, dataclasses.replace(state, generator=G, discriminator=D), scores)
     metrics = _discriminator_metrics(D_loss, penalty, scores, D_gradient)
-    metrics |= _generator_metrics(G_loss, G_gradient)
-    return state, metrics | D_rows | G_rows | G_penalty
+    return state, joined(metrics, _generator_metrics(G_loss, G_gradient), D_rows, G_rows, G_penalty)
 
 
 def _alternating_update(
@@ -136,7 +136,7 @@ def _alternating_update(
     # Two calls: most losses of G ignore the real logits, and the compiler then leaves D(real) out.
     D_pass = two_calls(gan, D, seen)
 
-    def loss(params: Weights) -> tuple[jax.Array, Any]:
+    def loss(params: Weights) -> tuple[Any, Any]:
         (made, added), statistics = make(params)
         D_params = _unrolled_params(gan, D, D_pass, D_objective, made, unrolled_key)
         (scores, _), _ = D_pass(D_params, made.seen, D_key)
@@ -147,8 +147,8 @@ def _alternating_update(
     penalty, gradient = _with_generator_penalties(gan, state, real, G_drawn, gradient)
     total = sum(penalty.values(), total)
     G = _updated(gan, "generator", state.generator, gradient, statistics, total)
-    metrics = D_metrics | _generator_metrics(G_loss, gradient)
-    return dataclasses.replace(state, generator=G), metrics | rows | penalty
+    metrics = joined(D_metrics, _generator_metrics(G_loss, gradient), rows, penalty)
+    return dataclasses.replace(state, generator=G), metrics
 
 
 def _discriminator_update(gan: GAN, state: GANState, real: Labelled, drawn: Draw) -> tuple[GANState, Metrics]:
@@ -167,7 +167,7 @@ def _discriminator_update(gan: GAN, state: GANState, real: Labelled, drawn: Draw
     penalty = sum(added, penalty)
     D = _updated(gan, "discriminator", D, gradient, statistics, D_loss + penalty)
     state = _adapted(gan, dataclasses.replace(state, discriminator=D), scores)
-    return state, _discriminator_metrics(D_loss, penalty, scores, gradient) | rows
+    return state, joined(_discriminator_metrics(D_loss, penalty, scores, gradient), rows)
 
 
 # What the updates are made of.
@@ -212,7 +212,8 @@ def _adapted(gan: GAN, state: GANState, scores: Both) -> GANState:
     """The state with that of an augmentation that follows D's logits of real samples."""
     if state.augment is None:
         return state
-    return dataclasses.replace(state, augment=gan.augment.update(state.augment, scores[0].logits))
+    augment: Any = gan.augment
+    return dataclasses.replace(state, augment=augment.update(state.augment, scores[0].logits))
 
 
 def _objectives(gan: GAN, state: GANState, real: Labelled, seen: Labelled, drawn: Draw) -> Any:
@@ -227,12 +228,7 @@ def _objectives(gan: GAN, state: GANState, real: Labelled, seen: Labelled, drawn
             logits = (real.logits, fake.logits)[::order]
             scored = {"real_outputs": real.outputs, "fake_outputs": fake.outputs}
             arguments = given | scored | shown
-            value, rows = call_without_state(losses.evaluate, function, *logits, name="the loss", **arguments)
-            if taken := rows.keys() & set(METRICS):
-                raise ValueError(
-                    f"a loss reports {min(taken)!r}, which every step reports: call it otherwise"
-                )
-            return value, rows
+            return call_without_state(losses.evaluate, function, *logits, name="the loss", **arguments)
 
         return value_and_rows
 
@@ -284,7 +280,8 @@ def _summed(
         function, terms = at(params), []
         for i, term in enumerate(penalties):
             given = {"key": jax.random.fold_in(key, i), "step": step}
-            terms.append(call_without_state(term, function, *batches, name="a penalty", **given))
+            value = call_without_state(term, function, *batches, name="a penalty", **given)
+            terms.append(as_scalar(value, "a penalty's value"))
         return sum(terms, jnp.zeros((), jnp.float32)), None
 
     value, _, gradient = _gradient(network, total)
@@ -318,8 +315,8 @@ def apply_gradients(
 
 
 def _updated(gan: GAN, role: str, network: NetworkState, *update: Any) -> NetworkState:
-    model, optimizer = getattr(gan, role), getattr(gan, f"{role}_optimizer")
-    return apply_gradients(model, optimizer, network, *update, gan.loss_scale)
+    fixed = getattr(gan, role), getattr(gan, f"{role}_optimizer"), network
+    return apply_gradients(*fixed, *update, loss_scale=gan.loss_scale)
 
 
 def _unrolled_params(

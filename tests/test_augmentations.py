@@ -1,8 +1,11 @@
 """Augmentations: what each does, by itself and in a step."""
 
+import random
+
 import by_hand
 import jax
 import jax.numpy as jnp
+import keras
 import numpy as np
 import optax
 import pytest
@@ -11,10 +14,12 @@ from by_hand import QUICK
 import ganjax
 from ganjax.augmentations import (
     AUGMENTATIONS,
+    Adaptive,
     Sequence,
     color,
     cutout,
     diff_augment,
+    from_keras,
     horizontal_flip,
     translation,
 )
@@ -215,3 +220,187 @@ def test_penalties_see_what_the_discriminator_sees():
 def test_an_augmentation_that_is_none():
     with pytest.raises(TypeError, match="augment must be a function"):
         ganjax.GAN(by_hand.sequential.generator(), by_hand.sequential.discriminator(), augment="flip")
+
+
+# Keras's layers.
+
+COLOURS = {"value_range": (-1, 1)}
+LAYERS = {
+    "RandomBrightness": {"factor": 0.3, **COLOURS},
+    "RandomColorDegeneration": {"factor": 0.5, **COLOURS},
+    "RandomColorJitter": {"brightness_factor": 0.2, "hue_factor": 0.2, **COLOURS},
+    "RandomContrast": {"factor": 0.3, **COLOURS},
+    "RandomErasing": {},
+    "RandomFlip": {"mode": "horizontal"},
+    "RandomGaussianBlur": COLOURS,
+    "RandomGrayscale": {},
+    "RandomHue": {"factor": 0.3, **COLOURS},
+    "RandomInvert": COLOURS,
+    "RandomPerspective": {},
+    "RandomRotation": {"factor": 0.1},
+    "RandomSaturation": {"factor": 0.3, **COLOURS},
+    "RandomSharpness": {"factor": 0.5, **COLOURS},
+    "RandomShear": {"x_factor": 0.2, "y_factor": 0.2},
+    "RandomTranslation": {"height_factor": 0.2, "width_factor": 0.2},
+    "RandomZoom": {"height_factor": 0.2},
+    "Dropout": {"rate": 0.2},
+    "GaussianNoise": {"stddev": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_of_keras(name):
+    """Each image by itself, another one for every key, and nothing of the layer is changed."""
+    layer = getattr(keras.layers, name)(**LAYERS[name])
+    before = [np.array(v.value) for v in layer.variables]
+    augment = jax.jit(from_keras(layer), compiler_options=QUICK)
+    images = jnp.broadcast_to(pictures(1), (N, SIZE, SIZE, 3))
+    once, again, other = (augment(jax.random.key(i), images) for i in (1, 1, 2))
+    np.testing.assert_array_equal(once, again)
+    assert np.any(np.asarray(once != other))
+    assert once.shape == images.shape
+    assert once.dtype == jnp.float32
+    assert len(np.unique(np.asarray(once), axis=0)) > 1
+    assert augment._cache_size() == 1
+    for a, variable in zip(before, layer.variables, strict=True):
+        np.testing.assert_array_equal(a, variable.value)
+
+
+def test_every_random_layer_of_keras_is_tested():
+    known = {name for name in dir(keras.layers) if name.startswith("Random")}
+    assert known <= LAYERS.keys() | {"RandomCrop", "RandomElasticTransform", "RandomPosterization"}
+
+
+def test_several_layers_one_after_another():
+    parts = [keras.layers.RandomTranslation(0.3, 0.3), keras.layers.GaussianNoise(0.1)]
+    images, key = pictures(4), jax.random.key(3)
+    both = from_keras(parts)(key, images)
+    np.testing.assert_array_equal(both, from_keras(keras.Sequential(parts))(key, images))
+    assert np.any(np.asarray(both != from_keras(parts[:1])(key, images)))
+    assert hash(from_keras(parts)) == hash(from_keras(parts))
+    assert from_keras(parts) == from_keras(parts)
+    assert from_keras(parts[0])(key, jnp.ones((2, 5, 7, 1))).shape == (2, 5, 7, 1)
+    model = keras.Sequential([keras.Input((SIZE, SIZE, 3)), *parts])
+    np.testing.assert_array_equal(both, from_keras(model)(key, images))
+
+
+def test_layers_of_keras_under_vmap_and_grad():
+    augment = from_keras(keras.layers.RandomFlip("horizontal"))
+    images, keys = pictures(2), jax.random.split(jax.random.key(0), 3)
+    several = jax.vmap(augment, (0, None))(keys, images)
+    for one, key in zip(several, keys, strict=True):
+        np.testing.assert_array_equal(one, augment(key, images))
+    gradient = jax.grad(lambda x: jnp.sum(augment(keys[0], x) * images))(images)
+    np.testing.assert_allclose(gradient, augment(keys[0], images), atol=1e-6)  # a flip is its own transpose
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "message"),
+    [
+        (lambda: keras.layers.RandomCrop(4, 4), ValueError, r"\(RandomCrop\) cannot be compiled by JAX"),
+        (
+            lambda: keras.layers.RandomPosterization(4, **COLOURS),
+            ValueError,
+            "has no derivative by the images",
+        ),
+        (lambda: keras.layers.Dense(3), ValueError, "has weights, which a step would neither train nor keep"),
+        (lambda: [keras.layers.RandomInvert(), jnp.tanh], TypeError, "from_keras takes Keras layers, got"),
+        (lambda: PythonRandom(), ValueError, "draws from Python's random numbers"),
+    ],
+)
+def test_layers_that_a_step_cannot_use(make, kind, message):
+    with pytest.raises(kind, match=message) as error:
+        from_keras(make())
+    assert "\n" not in str(error.value)
+
+
+class PythonRandom(keras.layers.Layer):
+    def call(self, x):
+        return x * random.random()
+
+
+# Adaptive augmentation.
+
+
+def test_probability_of_an_augmentation():
+    """None at 0, bit for bit; all at 1; about half at one half, each part chosen by itself."""
+    images = pictures(400)
+    adaptive = Adaptive((lambda key, x: x + 10.0, lambda key, x: x + 100.0))
+    augment = jax.jit(adaptive)
+
+    def added(p):
+        state = adaptive.init()._replace(p=jnp.float32(p))
+        result = augment(jax.random.key(0), images, state)
+        assert result.dtype == jnp.float32
+        return np.round(np.asarray(result - images).mean(axis=(1, 2, 3)), 2)
+
+    np.testing.assert_array_equal(augment(jax.random.key(0), images, adaptive.init()), images)
+    np.testing.assert_array_equal(added(1.0), 110)
+    counts = [np.sum(added(0.5) == amount) for amount in (0, 10, 100, 110)]
+    assert sum(counts) == 400
+    assert all(60 < count < 140 for count in counts)
+    assert augment._cache_size() == 1
+
+
+def test_parts_of_an_adaptive_augmentation_have_keys_of_their_own():
+    adaptive, images = Adaptive(diff_augment), pictures()
+    assert adaptive.parts == diff_augment.parts
+    assert hash(Adaptive([color])) == hash(Adaptive((color,)))
+    assert Adaptive(color).parts == (color,)
+    key, full = jax.random.key(2), adaptive.init()._replace(p=jnp.float32(1.0))
+    by_hand = images
+    for i, part in enumerate(diff_augment.parts):
+        by_hand = part(jax.random.split(jax.random.fold_in(key, i))[1], by_hand)
+    np.testing.assert_allclose(adaptive(key, images, full), by_hand, atol=1e-6)
+
+
+def test_probability_by_hand():
+    adaptive = Adaptive(color, target=0.5, images=100, interval=2)
+    update, state, course = jax.jit(adaptive.update), adaptive.init(), []
+    sure = jnp.array([[3.0], [2.0], [0.1], [1.0], [-1.0], [5.0], [1.0], [1.0], [1.0], [1.0]])  # mean sign 0.8
+    unsure, unknown = sure.at[:3].multiply(-1), jnp.full((10, 1), jnp.float32(jnp.nan))  # 0.2 and 0
+    for logits in [sure, sure, unsure, sure, sure, sure, sure, unsure, unknown, unknown, unsure, unsure]:
+        state = update(state, logits)
+        course.append((round(float(state.p), 4), int(state.count)))
+    assert course == [
+        (0.0, 1), (0.2, 0), (0.2, 1), (0.2, 0), (0.2, 1), (0.4, 0),
+        (0.4, 1), (0.4, 0), (0.4, 1), (0.2, 0), (0.2, 1), (0.0, 0),
+    ]  # fmt: skip
+    for _ in range(2):
+        state = update(state, unsure)
+    assert float(state.p) == 0
+    assert update._cache_size() == 1
+    assert [x.dtype for x in state] == [jnp.float32, jnp.float32, jnp.int32]
+
+
+def test_probability_stays_at_most_one():
+    adaptive = Adaptive(color, images=8, interval=1)
+    state = adaptive.init()
+    for expected in (0.75, 1.0, 1.0):
+        state = adaptive.update(state, jnp.ones((6, 2, 2)))
+        assert float(state.p) == expected
+
+
+def test_an_adaptive_augmentation_has_its_state_in_the_gans():
+    adaptive = Adaptive(shout)
+    gan = ganjax.GAN(by_hand.sequential.generator(), by_hand.sequential.discriminator(), augment=adaptive)
+    state = ganjax.init_state(gan, jax.random.key(0))
+    assert state.augment == adaptive.init()
+    plain = ganjax.GAN(gan.generator, gan.discriminator, augment=shout)
+    assert ganjax.init_state(plain, jax.random.key(0)).augment is None
+    assert "augment/p" in ganjax.state_to_arrays(state)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "message"),
+    [
+        ({"augmentation": ()}, TypeError, "augmentation must be functions"),
+        ({"augmentation": "flip"}, TypeError, "augmentation must be functions"),
+        ({"target": 1.0}, ValueError, r"target must be a number in \(-1, 1\), got 1.0"),
+        ({"interval": 0}, ValueError, "interval must be a whole number of at least 1, got 0"),
+        ({"images": 1e5}, ValueError, "images must be a whole number"),
+    ],
+)
+def test_adaptive_augmentations_out_of_range(settings, kind, message):
+    with pytest.raises(kind, match=message):
+        Adaptive(**{"augmentation": color, **settings})

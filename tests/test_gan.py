@@ -157,7 +157,7 @@ def any_width():
 @pytest.mark.parametrize(
     ("generator", "discriminator", "message"),
     [
-        (two_inputs, three_inputs, r"takes labels of shape \(2,\), but the discriminator of shape \(\(2,\), "),
+        (two_inputs, three_inputs, r"labels of shape \(2,\), but the discriminator of shape \(\(2,\), "),
         (G, two_named_inputs, r"makes samples of shape \(2,\), but the discriminator takes \{'a'"),
         (named_outputs, two_named_inputs, "returns a dict without 'b': it has a, c"),
         (named_outputs, D, "returns a dict without 'samples': it has a, c"),

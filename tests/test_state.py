@@ -1,6 +1,8 @@
 """The state before the first step: every weight drawn by its own initializer, from the key alone."""
 
+import dataclasses
 import random
+from typing import Any
 
 import by_hand
 import jax
@@ -392,3 +394,19 @@ def test_models_without_values_are_refused(key):
     made = stateless.without_values(by_hand.sequential.generator)
     with pytest.raises(ValueError, match="holds no values to start from"):
         ganjax.init_state(by_hand.make_gan(by_hand.sequential), key, generator=made)
+
+
+def test_each_network_has_a_loss_scale_of_its_own(key):
+    scaling = ganjax.LossScale(initial=64.0)
+
+    @dataclasses.dataclass(frozen=True)
+    class Scaled(ganjax.GAN):
+        loss_scale: Any = scaling
+
+    state = ganjax.init_state(Scaled(by_hand.sequential.generator(), by_hand.sequential.discriminator()), key)
+    assert state.generator.loss_scale == scaling.init() == state.discriminator.loss_scale
+    buffers = [x.unsafe_buffer_pointer() for x in jax.tree.leaves(state) if x.dtype == jnp.float32]
+    assert len(set(buffers)) == len(buffers)
+    plain = ganjax.init_state(by_hand.make_gan(by_hand.sequential), key)
+    assert plain.generator.loss_scale is None
+    assert not any("scale" in path for path in bits(plain))

@@ -74,6 +74,7 @@ def gan_fingerprint(gan: GAN, batch: int) -> dict[str, Any]:
         "discriminator_optimizer": _hash(_optimizer(gan.discriminator_optimizer), D_weights[0], value),
         "latent": _hash(lambda key: sample_latent(gan, key, batch), key),
         "augment": _augment(gan, key, samples),
+        "generator_penalties": "none",
     }
     if gan.generator_penalties:
         arguments = (*G_weights, latents, key, step, *G_labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 
 import jax
@@ -139,6 +140,21 @@ def load_model(folder: RunFolder, role: str) -> keras.Model:
     if isinstance(written, dict) and written.get(path.name) != folder.model_digests()[path.name]:
         raise UserError(f"{path} is not the file that this run wrote: {_how_to_repair(folder)}")
     return model
+
+
+def load_models(folder: str | os.PathLike[str]) -> tuple[keras.Model, keras.Model]:
+    """The trained `(generator, discriminator)` of a run, for `ganjax.init_state` to start from, for example.
+
+    The generator is the averaged one, as in everything that shows what a run has learnt.
+
+    Args:
+        folder: of a run that has finished.
+
+    Raises:
+        UserError: there is no such run, or as `load_model` does.
+    """
+    run = RunFolder.open(folder)
+    return load_model(run, "generator"), load_model(run, "discriminator")
 
 
 def _how_to_repair(folder: RunFolder) -> str:

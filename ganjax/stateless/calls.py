@@ -7,7 +7,7 @@ it holds are not changed, and only those of constants (`ganjax.stateless.variabl
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -101,6 +101,52 @@ def call_with_losses(
             for v in model.non_trainable_variables
         ]
     return y, After(after, [jnp.sum(loss).astype(jnp.float32) for loss in scope.losses])
+
+
+def call_layers(layers: Sequence[keras.Layer], key: jax.Array, x: jax.Array) -> jax.Array:
+    """Keras layers without weights, one after another on `x` in training; their seeds follow from `key`."""
+    states = [state for layer in layers for state in seeds(layer)]
+    drawn = [(state, _seed(jax.random.fold_in(key, i))) for i, state in enumerate(states)]
+    with keras.StatelessScope(drawn, initialize_variables=False), standard_promotion():
+        for layer in layers:
+            x = layer(x, training=True)
+    return x
+
+
+class _Watching(keras.StatelessScope):
+    """A scope that notes which variables were to be changed."""
+
+    def __init__(self) -> None:
+        super().__init__(initialize_variables=False)
+        self.changed: list[Any] = []
+
+    def add_update(self, update: tuple[Any, Any]) -> None:
+        self.changed.append(update[0])
+        super().add_update(update)
+
+
+def call_without_state(function: Any, *args: Any, name: str, **kwargs: Any) -> Any:
+    """`function(*args, **kwargs)`, which must not change the state of a Keras object.
+
+    A compiled step would use that state as it was when the step was traced, the same in every call.
+
+    Raises:
+        TypeError: it changed a Keras variable; the message says that `name` did.
+    """
+    with _Watching() as scope:
+        value = function(*args, **kwargs)
+    if not scope.changed:
+        return value
+    variable = scope.changed[0]
+    if "seed_generator_state" in variable.path:
+        way = "use ganjax.augmentations.from_keras(layers)" if name == "augment" else "draw from its key"
+        raise TypeError(
+            f"{name} draws from a seed that Keras keeps, which a compiled step would freeze: {way}"
+        )
+    raise TypeError(
+        f"{name} changes the Keras variable {variable.path!r}, which a compiled step cannot: "
+        "it must be a function of its arguments alone"
+    )
 
 
 def _seed(key: jax.Array) -> jax.Array:
@@ -253,8 +299,3 @@ def assign(model: keras.Model, params: Weights, statistics: Weights) -> None:
         for layer in model._flatten_layers():
             if hasattr(layer, "finalize_state"):
                 layer.finalize_state()
-
-
-def call_without_state(function: Any, *args: Any, name: str, **kwargs: Any) -> Any:
-    """`function(*args, **kwargs)`, refused if it changes the state of a Keras object."""
-    return function(*args, **kwargs)

@@ -16,9 +16,9 @@ import small_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganjax import arrays_to_state, generate
+from ganjax import arrays_to_state, discriminate, generate, init_state
 from ganjax.runs import checkpoints, saved_models
-from ganjax.runs.saved_models import SavedGenerator, load_model
+from ganjax.runs.saved_models import SavedGenerator, load_model, load_models
 from ganjax.system.errors import UserError
 from ganjax.training import RunFolder
 
@@ -80,6 +80,27 @@ def test_a_short_last_batch_costs_no_compilation(tiles, monkeypatch):
     generator = SavedGenerator(tiles)
     generator.decode(generator.draw_latents(0, 11))
     assert generator._forward._cache_size() == 1
+
+
+def test_a_state_starts_from_a_run(tiles):
+    """From the averaged generator and the discriminator, whose kernels Keras keeps divided by their norm."""
+    for folder in (tiles.path, str(tiles.path)):
+        generator, discriminator = load_models(folder)
+    gan = small_runs.Tiles().gan
+    state = init_state(gan, jax.random.key(0), generator=generator, discriminator=discriminator)
+    arrays = checkpoints.read(tiles.checkpoint_path(3)).arrays
+    for i, value in enumerate(state.generator.params):
+        np.testing.assert_array_equal(value, arrays[f"ema/params/{i}"])
+        np.testing.assert_array_equal(value, state.ema.params[i])
+    trained = arrays_to_state(gan, arrays)
+    pictures = generate(gan, trained, jax.random.key(1), 4)
+    np.testing.assert_allclose(
+        discriminate(gan, state, pictures), discriminate(gan, trained, pictures), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_no_run_to_start_from(tmp_path):
+    assert str(tmp_path) in refusal(load_models, tmp_path)
 
 
 def test_no_generator_yet(copy):

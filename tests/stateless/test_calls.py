@@ -159,3 +159,60 @@ def test_nested_models_are_normalised_too():
     bigger = [10 * params[0], *params[1:]]
     same, _ = stateless.call(model, bigger, statistics, inputs(model), training=False)
     close(y, same, rtol=1e-4, atol=1e-6)
+
+
+# Functions that a step calls.
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return layers.GaussianNoise(0.1)
+
+
+def test_functions_without_state_are_called_as_they_are(noise):
+    mean = keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.BatchNormalization()])
+
+    def function(x, factor, *, bias):
+        with stateless.standard_promotion():
+            return factor * mean(noise(x, training=False), training=False) + bias
+
+    x = jnp.ones((4, 3))
+    wanted = function(x, 2.0, bias=1.0)
+    np.testing.assert_array_equal(
+        stateless.call_without_state(function, x, 2.0, bias=1.0, name="augment"), wanted
+    )
+    compiled = jax.jit(lambda x: stateless.call_without_state(function, x, 2.0, bias=1.0, name="augment"))
+    np.testing.assert_allclose(compiled(x), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("augment", "augment draws from a seed that Keras keeps.*use ganjax.augmentations.from_keras"),
+        ("latent", "latent draws from a seed that Keras keeps.*: draw from its key"),
+    ],
+)
+def test_a_function_that_draws_from_keras_is_refused(noise, name, message):
+    before = np.array(noise.seed_generator.state.value)
+    for call in (
+        stateless.call_without_state,
+        jax.jit(stateless.call_without_state, static_argnums=0, static_argnames="name"),
+    ):
+        with pytest.raises(TypeError, match=message) as error:
+            call(lambda x: noise(x, training=True), jnp.ones((2, 3)), name=name)
+        assert "\n" not in str(error.value)
+    np.testing.assert_array_equal(noise.seed_generator.state.value, before)
+
+
+def test_a_function_that_changes_a_variable_is_refused():
+    mean = keras.metrics.Mean()
+
+    def loss(logits):
+        mean.update_state(logits)
+        return mean.result()
+
+    with pytest.raises(
+        TypeError, match=r"the loss changes the Keras variable '.*', which a compiled step cannot"
+    ):
+        stateless.call_without_state(loss, jnp.ones(3), name="the loss")
+    assert float(mean.total.value) == 0

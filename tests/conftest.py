@@ -8,12 +8,17 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# Nearly all of the time that tests take goes into compiling, and half of that into optimising what runs once.
+# Nearly all of the time that tests take goes into compiling, and most of that into optimising what runs once:
+# without it, with XLA's older and simpler generator of CPU code, and with each program as one module of LLVM, a
+# step compiles in a fifth of the time. That generator rounds one and the same expression differently in two
+# programs; where tests compare the bits of two programs, `by_hand.SAME_BITS` switches it off again.
 # What must hold of optimised programs is tested in training/test_optimized_programs.py and by .ci/run.
 os.environ["XLA_FLAGS"] = " ".join(
     [
         "--xla_backend_optimization_level=0",
         "--xla_llvm_disable_expensive_passes=true",
+        "--xla_cpu_use_fusion_emitters=false",
+        "--xla_cpu_parallel_codegen_split_count=1",
         *os.environ.get("XLA_FLAGS", "").split(),
     ]
 )

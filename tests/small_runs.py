@@ -176,8 +176,9 @@ def environment(base):
     """Environment of a process of its own: nothing is read from or written to the user's folders."""
     hidden = base / "hidden"
     hidden.mkdir(exist_ok=True)
-    # Keras imports TensorFlow wherever it finds it, which takes seconds and prints.
-    (hidden / "tensorflow.py").write_text('raise ImportError("hidden from this test")')
+    # Keras imports these wherever it finds them, which takes seconds; TensorFlow prints, too.
+    for name in ("tensorflow", "pandas"):
+        (hidden / f"{name}.py").write_text('raise ImportError("hidden from this test")')
     paths = [hidden, TESTS.parent, TESTS]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(map(str, paths)),

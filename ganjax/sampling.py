@@ -125,6 +125,9 @@ def generate(
         `(n, *gan.sample_shape)` float32.
     """
     latents = sample_latent(gan, key, n)
+    if latents is None:  # then `decode` makes a sample for each label
+        labels = jax.tree.map(jnp.asarray, labels)
+        check_labels(labels, gan.generator_labels, n)
     layer_key = jax.random.fold_in(as_key(key), _RANDOM_LAYERS) if gan.is_random else None
     return decode(gan, state, latents, labels, key=layer_key, ema=ema)
 
@@ -153,8 +156,10 @@ def decode(
         TypeError, ValueError: labels are missing, not wanted, or of the wrong shape or dtype.
     """
     latents, labels = jax.tree.map(jnp.asarray, (latents, labels))
-    n = count(labels if latents is None else latents)
-    check_labels(labels, gan.generator_labels, n)
+    if latents is None and gan.latent is not None:
+        raise TypeError("this generator takes latents: give them, as from sample_latent(gan, key, n)")
+    given = labels if latents is None else latents
+    check_labels(labels, gan.generator_labels, 0 if given is None else count(given))
     weights = state.ema if ema else state.generator
     G = forward(gan, gan.generator, training=False)
     return G(weights.params, weights.statistics, latents, labels, key)[0]

@@ -55,8 +55,6 @@ def test_the_generators_gradient_passes_through_the_unrolled_updates(key):
 
 def test_no_unrolling_is_the_alternating_update(key):
     real = jnp.linspace(-1, 1, 6)[:, None]
-    ahead, plain = (
-        step(gan, ganjax.init_state(gan, key), real)[0] for gan in (make_gan(1), make_gan(0))
-    )
+    ahead, plain = (step(gan, ganjax.init_state(gan, key), real)[0] for gan in (make_gan(1), make_gan(0)))
     assert not np.array_equal(ahead.generator.params[0], plain.generator.params[0])
     np.testing.assert_array_equal(ahead.discriminator.params[0], plain.discriminator.params[0])

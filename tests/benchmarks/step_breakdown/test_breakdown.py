@@ -93,7 +93,7 @@ command.main(sys.argv[1:])
 
 def test_the_command_writes_table_and_picture(tmp_path):
     words = ["original-toy", "--rounds", "1", "--seconds", "0.001", "--out", str(tmp_path / "out")]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *words], capture_output=True, text=True, env=environment, cwd=tmp_path
     )

@@ -3,7 +3,6 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from geometries import CHANNELS, tiled
@@ -73,6 +72,7 @@ def test_the_adjoint_is_the_derivative_in_both_directions(kind):
     y = whole_numbers(1, jax.eval_shape(forward, x).shape)
     # The vector-Jacobian product of a linear map is its adjoint, whatever computes it.
     for there, back, primal, cotangent in ((forward, backward, x, y), (backward, forward, y, x)):
+
         @jax.jit
         def derivative(primal, cotangent, there=there):
             return jax.vjp(there, primal)[1](cotangent)[0]

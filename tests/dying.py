@@ -2,8 +2,8 @@
 
 `run` runs a command line with the experiments of `small_runs.py`. Every operation on a file below `folder`
 is a line in `log`. At operation `at` (the first is 0) the process kills itself with SIGKILL: "before" it,
-"during" it (half of the bytes are written) or "after" it; that is the last line of `log`. With `at` = -1 it is
-not killed.
+"during" it (half of the bytes are written) or "after" it; that is the last line of `log`. With `at` = -1 it
+is not killed.
 """
 
 import builtins

@@ -42,7 +42,8 @@ def masks_of_a_step(gan, step=0):
     state = ganjax.init_state(gan, jax.random.key(0))
     state = dataclasses.replace(state, step=jnp.int32(step))
     Recorder.masks = []
-    jax.block_until_ready(ganjax.train_step(gan, state, jnp.ones((2 * gan.discriminator_updates, WIDTH))))
+    step = jax.jit(ganjax.train_step, static_argnums=0)
+    jax.block_until_ready(step(gan, state, jnp.ones((2 * gan.discriminator_updates, WIDTH))))
     jax.effects_barrier()
     return {mask.tobytes() for mask in Recorder.masks}
 

@@ -29,14 +29,16 @@ dcgan_adam = optax.adam(2e-4, b1=0.5, b2=0.999)
 
 @dataclasses.dataclass(frozen=True)
 class GAN:
-    """Two networks, what each minimises, and how. The weights they hold are not used: training starts fresh.
+    """Two networks, what each minimises, and how. Nothing in the models is changed.
 
-    `init_state` draws every weight that is trained from a key, also for a model loaded from a file. What
-    training does not change is taken from the models as it is when the GAN is made: weights of frozen layers
-    (`trainable = False`), what `adapt` computed. Nothing in the models is changed.
+    `init_state` draws every weight that is trained from a key, also for a model loaded from a file, unless it
+    is asked to start from trained values. What training does not change is taken from the models as it is
+    when the GAN is made: weights of frozen layers (`trainable = False`), what `adapt` computed. Which layers
+    are frozen is a part of what a GAN is: `refreeze` carries a state to a GAN of other frozen layers.
 
     As in Keras, regularizers and `add_loss` add to what a network minimises, and constraints are applied
-    after each of its updates. Random layers draw from the run's key: a new mask in every pass.
+    after each of its updates. Random layers draw from the run's key: a new mask in every pass. The moving
+    averages of G's BatchNormalization advance once a step, in the pass of its own update.
 
     Frozen and hashable. A GAN whose models have been changed since raises ValueError when it is used.
 
@@ -51,8 +53,9 @@ class GAN:
             other outputs of the networks, if it names them as arguments.
         penalties: terms added to the discriminator's loss, from `ganjax.penalties`.
         generator_optimizer, discriminator_optimizer: any optax transformations, schedules and
-            `optax.MultiSteps` included (averages and penalties then count its updates). They are also given
-            `value`, all that the network minimises, and `grad`, but no `value_fn`.
+            `optax.MultiSteps` included (averages and penalties then count its updates), and
+            `ganjax.keras_adam`. They are also given `value`, all that the network minimises, and `grad`, but
+            no `value_fn`.
         latent: `(key, shape) -> float32 array`, the distribution the generator draws from;
             `ganjax.latents.by_name` for several inputs, None for a generator that takes labels only.
         augment: `(key, samples) -> samples`, differentiable, from `ganjax.augmentations`: real and generated

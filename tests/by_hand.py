@@ -21,7 +21,7 @@ BATCH = 6
 # Half the time to compile, which is nearly all the time these tests take.
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
-# For tests that compare the bits of two programs: the generator of CPU code that is XLA's default (conftest.py).
+# For tests that compare the bits of two programs: XLA's default generator of CPU code (see conftest.py).
 SAME_BITS = QUICK | {"xla_cpu_use_fusion_emitters": True}
 
 

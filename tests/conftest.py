@@ -3,15 +3,16 @@
 import gc
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-# Nearly all of the time that tests take goes into compiling, and most of that into optimising what runs once:
-# without it, with XLA's older and simpler generator of CPU code, and with each program as one module of LLVM, a
-# step compiles in a fifth of the time. That generator rounds one and the same expression differently in two
-# programs; where tests compare the bits of two programs, `by_hand.SAME_BITS` switches it off again.
+# Nearly all of the time that tests take goes into compiling, and most of that into optimising what runs once.
+# Without it, with XLA's older and simpler generator of CPU code, and with each program as one module of LLVM,
+# a step compiles in a fifth of the time. That generator may round an expression differently in two programs:
+# where tests compare the bits of two, `by_hand.SAME_BITS` switches it off again.
 # What must hold of optimised programs is tested in training/test_optimized_programs.py and by .ci/run.
 os.environ["XLA_FLAGS"] = " ".join(
     [
@@ -22,6 +23,10 @@ os.environ["XLA_FLAGS"] = " ".join(
         *os.environ.get("XLA_FLAGS", "").split(),
     ]
 )
+
+# Modules there hide others of the same names, in this process and in those that tests start.
+sys.path.insert(0, str(Path(__file__).parent / "hidden"))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist gives its processes a width: no terminal of ours has one
 

@@ -1,10 +1,9 @@
 """Runs `ganjax`, logs every operation on the files of a folder, and kills itself at one of these operations.
 
-    python tests/dying.py FOLDER LOG AT MOMENT WORDS...
-
-runs `ganjax WORDS` with the experiments of `small_runs.py`. Every operation on a file below FOLDER is a line
-in LOG. At operation AT (the first is 0) the process kills itself with SIGKILL: "before" it, "during" it
-(half of the bytes are written) or "after" it; that is the last line of LOG. With AT = -1 it is not killed.
+`run` runs a command line with the experiments of `small_runs.py`. Every operation on a file below `folder`
+is a line in `log`. At operation `at` (the first is 0) the process kills itself with SIGKILL: "before" it,
+"during" it (half of the bytes are written) or "after" it; that is the last line of `log`. With `at` = -1 it
+is not killed.
 """
 
 import builtins
@@ -13,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 
 MOMENTS = ("before", "during", "after")
 
@@ -112,10 +110,13 @@ def path_of(file):
     return os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else os.fspath(file)
 
 
-if __name__ == "__main__":
-    folder, log, at, moment = sys.argv[1:5]
-    del sys.argv[1:5]
+def run(folder, log, at, moment, words, said):
+    """Run `ganjax WORDS` in this process, which ends with it; what it prints goes to the file `said`."""
+    output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    sys.argv = ["ganjax", *words]
     import small_runs
 
-    Operations(Path(folder), log, int(at), moment).watch()
+    Operations(folder, log, at, moment).watch()
     small_runs.command_line()

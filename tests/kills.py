@@ -14,22 +14,30 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import forkserver
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import dying
 import small_runs
 from dying import MOMENTS
+
+# A server that has imported everything forks each run: importing takes longer than such a run. JAX has not
+# started there, so what is forked has one thread.
+FORKING = multiprocessing.get_context("forkserver")
+IMPORTED = ["dying", "small_runs", "ganjax.cli.train", "ganjax.cli.resume", "matplotlib.pyplot"]
 
 FLAGS = ("--quiet", "--checkpoint-every", "3steps")
 KINDS = {
@@ -83,31 +91,28 @@ class Reference:
 
 
 class Child:
-    """A process of `dying.py` that trains in `folder`."""
+    """A process that trains in `folder`, watched by `dying.py`."""
 
-    def __init__(self, base, folder, words, at=-1, moment="after"):
-        self.log = folder.with_suffix(".log")
+    def __init__(self, folder, words, at=-1, moment="after"):
+        self.log, self.said = folder.with_suffix(".log"), folder.with_suffix(".said")
         self.log.unlink(missing_ok=True)
-        command = [sys.executable, small_runs.TESTS / "dying.py", folder, self.log, str(at), moment, *words]
-        self.process = subprocess.Popen(
-            command,
-            env=small_runs.environment(base),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self.words = [str(word) for word in words]
+        arguments = (folder, self.log, at, moment, self.words, self.said)
+        self.process = FORKING.Process(target=dying.run, args=arguments)
+        self.process.start()
 
     def wait_for_its_first_operation(self):
-        while self.process.poll() is None and not (self.log.exists() and self.log.stat().st_size):
+        while self.process.is_alive() and not (self.log.exists() and self.log.stat().st_size):
             time.sleep(0.01)
         return time.monotonic()
 
     def end(self):
         """Wait for it; returns its exit code, negative for a signal."""
-        said = self.process.communicate(timeout=300)
-        if self.process.returncode not in (0, -signal.SIGKILL):
-            raise RuntimeError(f"{self.process.args} ended with {self.process.returncode}: {said}")
-        return self.process.returncode
+        self.process.join(timeout=300)
+        if self.process.exitcode not in (0, -signal.SIGKILL):
+            said = self.said.read_text()
+            raise RuntimeError(f"ganjax {self.words} ended with {self.process.exitcode}: {said}")
+        return self.process.exitcode
 
     def operations(self):
         return self.log.read_text().splitlines() if self.log.exists() else []
@@ -118,7 +123,7 @@ def reference(base, scenario):
     folder, before = base / scenario.name, None
     words = [*scenario.words, *scenario.resume, *FLAGS]
     if scenario.first:
-        Child(base, folder, [*scenario.first, *FLAGS, "--out", folder]).end()
+        Child(folder, [*scenario.first, *FLAGS, "--out", folder]).end()
         before = base / f"{scenario.name}-before"
         copied(folder, before)
     # Twice: the second time with compiled programs from the cache, like the runs that will be killed.
@@ -127,7 +132,7 @@ def reference(base, scenario):
             shutil.rmtree(folder)
             if before:
                 copied(before, folder)
-        child = Child(base, folder, _on(folder, words))
+        child = Child(folder, _on(folder, words))
         start = child.wait_for_its_first_operation()
         child.end()
         seconds = time.monotonic() - start
@@ -144,10 +149,10 @@ def kill_and_resume(base, reference, number, draw):
         shutil.rmtree(folder, ignore_errors=True)
         if reference.before:
             copied(reference.before, folder)
-        hits += _kill(base, folder, begin, reference, draw)
+        hits += _kill(folder, begin, reference, draw)
     while draw.random() < 0.3:
-        hits += _kill(base, folder, go_on if started(folder) else begin, reference, draw)
-    Child(base, folder, go_on if started(folder) else begin).end()
+        hits += _kill(folder, go_on if started(folder) else begin, reference, draw)
+    Child(folder, go_on if started(folder) else begin).end()
     found = content(folder)
     names = found.keys() | reference.content.keys()
     different = sorted(name for name in names if found.get(name) != reference.content.get(name))
@@ -156,10 +161,10 @@ def kill_and_resume(base, reference, number, draw):
     return hits, different
 
 
-def _kill(base, folder, words, reference, draw):
+def _kill(folder, words, reference, draw):
     """Start `words` and kill it; returns a list of one description, or an empty one if it came too late."""
     if draw.random() < 1 / 3:
-        child = Child(base, folder, words)
+        child = Child(folder, words)
         start = child.wait_for_its_first_operation()
         seconds = draw.uniform(0, reference.seconds)
         time.sleep(max(0.0, start + seconds - time.monotonic()))
@@ -171,7 +176,7 @@ def _kill(base, folder, words, reference, draw):
             by_kind[kind(operation)].append(i)
         at = draw.choice(by_kind[draw.choice(sorted(by_kind))])
         when = draw.choice(MOMENTS if reference.operations[at].startswith("write") else ("before", "after"))
-        child = Child(base, folder, words, at, when)
+        child = Child(folder, words, at, when)
     if child.end() == 0:
         return []
     last = (child.operations() or ["nothing"])[-1]
@@ -215,6 +220,9 @@ def digest(path):
 
 def run(base, kills, seed, scenarios=SCENARIOS, say=print):
     """Kill this many runs, two at a time; returns how many had identical results."""
+    with mock.patch.dict(os.environ, small_runs.environment(base)):  # of the server, and of all it forks
+        FORKING.set_forkserver_preload(IMPORTED)
+        forkserver.ensure_running()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         references = list(pool.map(lambda scenario: reference(base, scenario), scenarios))
         for one in references:

@@ -212,7 +212,7 @@ def test_python_blocks_run(tmp_path):
     assert len(pages) >= 5
     environment = {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]]),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
     (tmp_path / "empty").mkdir()

@@ -1,5 +1,6 @@
 """Random networks of stock layers: a step against Keras and `jax.grad`; samples, export, saving, loading."""
 
+import functools
 import os
 import tempfile
 from pathlib import Path
@@ -101,6 +102,7 @@ def is_weight(model, variable):
     return any(variable is v for layer in layers_ for v in layer.weights)
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def expected_step(gan, state, real):
     """Both networks after one simultaneous step of SGD, by Keras and `jax.grad`."""
     drawn = draw(gan, state.key, state.step, BATCH).discriminator[0]
@@ -150,7 +152,7 @@ def test_random_networks(G, D):
     gan = ganjax.GAN(generator, discriminator, **options)
     state = ganjax.init_state(gan, jax.random.key(0))
     real = 1 + jax.random.normal(jax.random.key(1), (BATCH, 2))
-    new, metrics = ganjax.train_step(gan, state, real)
+    new, metrics = jax.jit(ganjax.train_step, static_argnums=0)(gan, state, real)
     assert float(metrics["finite"]) == 1
     found = (new.generator, new.discriminator)
     for network, (params, statistics) in zip(found, expected_step(gan, state, real), strict=True):

@@ -131,8 +131,9 @@ def test_calibration_takes_the_time_of_warm_steps():
     assert measuring._calibrated(lambda steps: 30.0 * steps, 2.0) == 1
 
 
-def test_two_real_paths(tmp_path):
+def test_two_real_paths(tmp_path, monkeypatch):
     """From a prepared folder to rows, with real processes."""
+    monkeypatch.setenv("PYTHONPATH", "")  # conftest.py hides TensorFlow
     preparation.prepare(tmp_path, WORKLOADS["ring-16"], "float32", "cpu")
     pythons = dict.fromkeys(("ganjax-chunk", "tensorflow-graph"), sys.executable)
     timing = measuring.Timing(rounds=2, seconds=0.02)

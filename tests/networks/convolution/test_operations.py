@@ -29,22 +29,30 @@ def geometries(draw, *, divisible=False):
 
 
 def operands(geometry):
-    image, kernel, features = (jax.random.key(i) for i in range(3))
-    image = jax.random.normal(image, (2, *geometry.image_size, 3))
-    kernel = jax.random.normal(kernel, (*geometry.kernel_size, 3, 2))
-    shape = jax.eval_shape(lambda i, k: convolve(geometry, i, k), image, kernel).shape
-    return image, kernel, jax.random.normal(features, shape)
+    """Drawn by NumPy: JAX would compile a program for each of the shapes."""
+    rng = np.random.default_rng(0)
+
+    def normal(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    image, kernel = normal(2, *geometry.image_size, 3), normal(*geometry.kernel_size, 3, 2)
+    return image, kernel, normal(*jax.eval_shape(lambda i, k: convolve(geometry, i, k), image, kernel).shape)
 
 
 @settings(max_examples=10)
 @given(geometries())
 def test_the_operations_are_one_trilinear_form(geometry):
-    image, kernel, features = operands(geometry)
-    values = [
-        jnp.sum(features * convolve(geometry, image, kernel)),
-        jnp.sum(image * convolve_transpose(geometry, features, kernel)),
-        jnp.sum(kernel * kernel_gradient(geometry, image, features)),
-    ]
+    @jax.jit
+    def forms(image, kernel, features):
+        return jnp.stack(
+            [
+                jnp.sum(features * convolve(geometry, image, kernel)),
+                jnp.sum(image * convolve_transpose(geometry, features, kernel)),
+                jnp.sum(kernel * kernel_gradient(geometry, image, features)),
+            ]
+        )
+
+    values = forms(*operands(geometry))
     # A sum of at most a few thousand float32 products of order one.
     np.testing.assert_allclose(values, values[0], rtol=1e-5, atol=1e-3)
 
@@ -53,8 +61,12 @@ def test_the_operations_are_one_trilinear_form(geometry):
 @given(geometries(divisible=True))
 def test_the_blockwise_transposed_convolution_is_the_dilated_one(geometry):
     _, kernel, features = operands(geometry)
-    native = operations._transpose_dilated(geometry, features, kernel)
-    blockwise = operations._transpose_blockwise(geometry, features, kernel)
+    native, blockwise = jax.jit(
+        lambda *both: (
+            operations._transpose_dilated(geometry, *both),
+            operations._transpose_blockwise(geometry, *both),
+        )
+    )(features, kernel)
     assert blockwise.shape == native.shape == (2, *geometry.image_size, 3)
     np.testing.assert_allclose(blockwise, native, rtol=0, atol=1e-5)
 

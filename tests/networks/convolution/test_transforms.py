@@ -3,7 +3,6 @@
 import functools
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from geometries import CHANNELS, tiled
@@ -53,7 +52,8 @@ def inner(x, y):
 @settings(max_examples=6)
 @given(geometry=tiled())
 def test_each_pair_is_adjoint(kind, geometry):
-    forward, backward = (functools.partial(map_, plan_for(geometry, CHANNELS, BATCH)) for map_ in PAIRS[kind])
+    plan = plan_for(geometry, CHANNELS, BATCH)
+    forward, backward = (jax.jit(functools.partial(map_, plan)) for map_ in PAIRS[kind])
     x = whole_numbers(0, shape_of(kind, geometry))
     there = forward(x)
     y = whole_numbers(1, there.shape)
@@ -72,13 +72,18 @@ def test_the_adjoint_is_the_derivative_in_both_directions(kind):
     y = whole_numbers(1, jax.eval_shape(forward, x).shape)
     # The vector-Jacobian product of a linear map is its adjoint, whatever computes it.
     for there, back, primal, cotangent in ((forward, backward, x, y), (backward, forward, y, x)):
-        _, pullback = jax.vjp(there, jnp.asarray(primal))
-        assert_close(pullback(jnp.asarray(cotangent))[0], back(cotangent))
+
+        @jax.jit
+        def derivative(primal, cotangent, there=there):
+            return jax.vjp(there, primal)[1](cotangent)[0]
+
+        assert_close(derivative(primal, cotangent), jax.jit(back)(cotangent))
 
 
 @pytest.mark.parametrize("kind", PAIRS)
 def test_maps_work_with_vmap(kind):
-    forward, backward = (functools.partial(map_, plan_for(ODD, CHANNELS, BATCH)) for map_ in PAIRS[kind])
+    plan = plan_for(ODD, CHANNELS, BATCH)
+    forward, backward = (jax.jit(functools.partial(map_, plan)) for map_ in PAIRS[kind])
     x = whole_numbers(0, (2, *shape_of(kind, ODD)))
     tiles = jax.vmap(forward)(x)
     assert_close(tiles, [forward(each) for each in x])
@@ -90,10 +95,10 @@ def test_maps_work_with_vmap(kind):
 def test_a_kernel_by_features_is_the_same_tiles_transposed(geometry):
     plan = plan_for(geometry, CHANNELS, BATCH)
     kernel = whole_numbers(0, shape_of("kernel", geometry))
-    np.testing.assert_array_equal(
-        transforms.kernel_to_tiles_by_features(plan, kernel),
-        transforms.kernel_to_tiles(plan, kernel).swapaxes(1, 2),
-    )
+    by_features, tiles = jax.jit(
+        lambda k: (transforms.kernel_to_tiles_by_features(plan, k), transforms.kernel_to_tiles(plan, k))
+    )(kernel)
+    np.testing.assert_array_equal(by_features, tiles.swapaxes(1, 2))
 
 
 def test_pixels_outside_all_windows_are_in_no_tile():

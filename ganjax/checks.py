@@ -14,7 +14,6 @@ from jax.core import Tracer
 
 from ganjax import stateless
 from ganjax.losses import Loss, check_arguments
-from ganjax.optimizers import LossScale
 from ganjax.stateless.rebuilding import first_sentence
 from ganjax.stateless.variables import standard_promotion
 
@@ -205,7 +204,7 @@ def _check_functions(gan: Any) -> None:
     for latent in [gan.latent] if named is None else [each for _, each in named]:
         if latent is not None and not callable(latent):
             raise TypeError(f"latent must be a function (key, shape) -> array, or None, got {latent!r}")
-    if gan.loss_scale is not None and not isinstance(gan.loss_scale, LossScale):
+    if gan.loss_scale is not None and not callable(getattr(gan.loss_scale, "after", None)):
         raise TypeError(f"loss_scale must be ganjax.LossScale(...) or None, got {gan.loss_scale!r}")
     if not isinstance(gan.loss, Loss):
         raise TypeError(f"loss must be a pair such as ganjax.losses.hinge, got {gan.loss!r}")
@@ -235,6 +234,21 @@ def _check_options(gan: Any) -> None:
         raise ValueError(f"unrolling must be a whole number of at least 0, got {gan.unrolling}")
     if gan.unrolling and gan.update != "alternating":
         raise ValueError('unrolling unrolls D in G\'s own update: it needs update="alternating"')
+
+
+def check_latents(drawn: Any, wanted: Any) -> None:
+    """Raise TypeError or ValueError unless latents have the wanted shapes, and are integers where wanted."""
+    for x, spec in zip(jax.tree.leaves(drawn), jax.tree.leaves(wanted), strict=True):
+        if jnp.shape(x) != spec.shape:
+            raise ValueError(
+                f"latent must give an array of the shape {spec.shape} that it is asked for, got "
+                f"{jnp.shape(x)}"
+            )
+        if jnp.issubdtype(x.dtype, jnp.integer) != jnp.issubdtype(spec.dtype, jnp.integer):
+            raise TypeError(
+                f"latent gives {x.dtype} for an input of the generator that is {spec.dtype}: "
+                "give this input a distribution of its own, with ganjax.latents.by_name"
+            )
 
 
 def check_state(gan: Any, state: Any) -> None:

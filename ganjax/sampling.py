@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import keras
 
 from ganjax import stateless
-from ganjax.checks import as_key
+from ganjax.checks import as_key, check_latents
 from ganjax.gan import GAN
 from ganjax.labelled import check_labels, check_packs, count
 from ganjax.latents import draw_latents
@@ -28,12 +28,17 @@ def sample_latent(gan: GAN, key: jax.Array, n: int) -> Any:
 
     A structure of arrays, each drawn with a key of its own, where the generator takes one; None where it
     takes labels only.
+
+    Raises:
+        TypeError, ValueError: `gan.latent` gives something else than was asked for.
     """
     key = as_key(key)
     if gan.latent is None:
         return None
-    shapes = stateless.shapes_of(stateless.filled(gan.latent_spec, n))
-    return call_without_state(draw_latents, gan.latent, key, shapes, name="latent")
+    wanted = stateless.filled(gan.latent_spec, n)
+    drawn = call_without_state(draw_latents, gan.latent, key, stateless.shapes_of(wanted), name="latent")
+    check_latents(drawn, wanted)
+    return drawn
 
 
 class Draw(NamedTuple):

@@ -404,6 +404,22 @@ def test_distributions_are_those_of_the_inputs(names, message):
         sgd(G(), D(), latent=latents.by_name(z=ganjax.Normal()))
 
 
+def test_latents_are_as_asked_for():
+    with pytest.raises(ValueError, match=r"shape \(4, 3\) that it is asked for, got \(2, 3\)"):
+        stepped(sgd(G(), D(), latent=lambda key, shape: jax.random.normal(key, shape)[:2]), REAL)
+    inputs = {"z": keras.Input((3,), name="z"), "code": keras.Input((), dtype="int32", name="code")}
+    generator = keras.Model(inputs, dense(2, inputs["z"], layers.Embedding(5, 2)(inputs["code"])))
+    with pytest.raises(TypeError, match="latent gives float32 for an input of the generator that is int32"):
+        stepped(sgd(generator, D()), REAL)
+
+    def codes(key, shape):
+        return jax.random.randint(key, shape, 0, 5)
+
+    gan = sgd(generator, D(), latent=latents.by_name(z=ganjax.Normal(), code=codes))
+    assert ganjax.sample_latent(gan, jax.random.key(0), 4)["code"].dtype == jnp.int32
+    assert stepped(gan, REAL)[-1]["finite"] == 1
+
+
 def labelled_pair(of_G, of_D, classes=5):
     """Networks of which either, both or none embeds integer labels."""
     z, x = keras.Input((3,)), keras.Input((2,))

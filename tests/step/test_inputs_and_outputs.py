@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 import ganjax
-from ganjax import Labelled, latents, losses
+from ganjax import Labelled, latents, losses, stateless
 from ganjax.losses import Loss
 from ganjax.training.chunks import compile_chunk, metric_names
 
@@ -402,6 +402,27 @@ def test_distributions_are_those_of_the_inputs(names, message):
         sgd(generator, D(), latent=latents.by_name(**dict.fromkeys(names, ganjax.Normal())))
     with pytest.raises(ValueError, match="but the generator takes one array"):
         sgd(G(), D(), latent=latents.by_name(z=ganjax.Normal()))
+
+
+class Subclassed(keras.Model):
+    """Takes `[x, label]`, as Keras notes only when it is called."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.dense = layers.Dense(units)
+
+    def call(self, inputs, training=None):
+        return self.dense(keras.ops.concatenate(inputs, axis=-1))
+
+
+def test_subclassed_models_with_labels():
+    generator, discriminator = Subclassed(2), Subclassed(1)
+    with stateless.standard_promotion():
+        generator([np.zeros((1, 3), np.float32), np.zeros((1, 5), np.float32)])
+        discriminator([np.zeros((1, 2), np.float32), np.zeros((1, 5), np.float32)])
+    gan = sgd(generator, discriminator)
+    assert (gan.latent_shape, gan.sample_shape, gan.label_shape) == ((3,), (2,), (5,))
+    assert stepped(gan, Labelled(REAL, np.ones((BATCH, 5), np.float32)))[-1]["finite"] == 1
 
 
 def test_latents_are_as_asked_for():

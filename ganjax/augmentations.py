@@ -254,8 +254,12 @@ class Adaptive:
         """The images, each augmented by each part with probability `state.p`."""
         for i, part in enumerate(self.parts):
             choice, own = jax.random.split(jax.random.fold_in(key, i))
-            chosen = jax.random.bernoulli(choice, state.p, (images.shape[0],) + (1,) * (images.ndim - 1))
-            images = jnp.where(chosen, part(own, images), images)
+            chosen = jax.random.bernoulli(choice, state.p, (jax.tree.leaves(images)[0].shape[0],))
+
+            def some(new: jax.Array, old: jax.Array, chosen: jax.Array = chosen) -> jax.Array:
+                return jnp.where(chosen[(..., *[None] * (old.ndim - 1))], new, old)
+
+            images = jax.tree.map(some, part(own, images), images)
         return images
 
     def update(self, state: AdaptiveState, real_logits: jax.Array) -> AdaptiveState:

@@ -297,3 +297,10 @@ def check_sharding(tree: Any) -> None:
                 "an array is sharded over a mesh with explicit axes, but Keras's layers need automatic ones: "
                 "jax.make_mesh(..., axis_types=(jax.sharding.AxisType.Auto,)), one for each axis"
             )
+
+
+def check_augmented(before: Any, after: Any) -> None:
+    """Raise ValueError unless an augmentation kept the form, shapes and dtypes of its samples."""
+    one, other = (jax.tree.map(lambda x: f"{jnp.asarray(x).dtype}{jnp.shape(x)}", x) for x in (before, after))
+    if one != other:
+        raise ValueError(f"augment must keep the shape and dtype of samples: it made {other} of {one}")

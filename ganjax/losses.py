@@ -52,7 +52,7 @@ class Loss(NamedTuple):
     - `real_outputs`, `fake_outputs`: what D returned besides logits (a dict or a tuple), and
       `generator_outputs`: what G returned besides samples;
     - `key`: a PRNG key, another for each of the two functions, and for each update;
-    - `step`: int32, updates done so far.
+    - `step`: int32, steps done so far (with `optax.MultiSteps`: updates of the network).
 
     Derivatives pass through samples and outputs to the network that minimises the function, and to no other.
     A loss may return `(value, {"name": scalar})`: these are reported with the metrics of the step.

@@ -16,7 +16,7 @@ import keras
 import optax
 
 from ganjax import losses, stateless
-from ganjax.checks import check_sharding, check_state
+from ganjax.checks import check_augmented, check_sharding, check_state
 from ganjax.discriminator_pass import (
     Both,
     DiscriminatorPass,
@@ -205,7 +205,9 @@ def _fake_batch(gan: GAN, state: GANState, labels: Any, drawn: Draw) -> Any:
 def _seen(gan: GAN, state: GANState, x: Any, key: jax.Array) -> Any:
     if gan.augment:
         adapted = () if state.augment is None else (state.augment,)
-        x = call_without_state(gan.augment, key, x, *adapted, name="augment")
+        augmented = call_without_state(gan.augment, key, x, *adapted, name="augment")
+        check_augmented(x, augmented)
+        x = augmented
     return pack(x, gan.packing)
 
 

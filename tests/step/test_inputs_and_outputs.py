@@ -663,3 +663,30 @@ def test_no_recompilation():
 
 def _zero(generator, z, *, key, step):
     return jnp.mean(generator(z)) * 0
+
+
+@pytest.mark.parametrize(
+    ("augment", "made"),
+    [
+        (lambda key, x: x[:, :1], r"it made float32\(4, 1\) of float32\(4, 2\)"),
+        (lambda key, x: x.astype(jnp.int32), r"it made int32\(4, 2\) of"),
+        (lambda key, x: {"a": x}, r"it made \{'a': .*\} of"),
+    ],
+)
+def test_an_augmentation_keeps_the_form_of_samples(augment, made):
+    gan = sgd(G(), D(), augment=augment)
+    state = ganjax.init_state(gan, jax.random.key(0))
+    with pytest.raises(ValueError, match="augment must keep the shape and dtype of samples: " + made):
+        ganjax.train_step(gan, state, REAL)
+
+
+def test_adaptive_augmentation_of_several_arrays():
+    """Each sample is altered as a whole, or not at all."""
+    adaptive = ganjax.augmentations.Adaptive(lambda key, x: jax.tree.map(lambda x: x + 1, x))
+    state = adaptive.init()._replace(p=jnp.float32(0.5))
+    samples = {"a": jnp.zeros((64, 2)), "b": jnp.zeros((64, 3, 1))}
+    altered = adaptive(jax.random.key(0), samples, state)
+    chosen = altered["a"][:, 0]
+    assert 16 < np.sum(chosen) < 48
+    np.testing.assert_array_equal(altered["a"], np.repeat(chosen[:, None], 2, 1))
+    np.testing.assert_array_equal(altered["b"][..., 0], np.repeat(chosen[:, None], 3, 1))

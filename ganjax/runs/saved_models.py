@@ -38,16 +38,23 @@ class SavedGenerator:
         sample_shape: shape of one sample.
 
     Raises:
-        UserError: the run has no generator yet, or its file is damaged or contains code, or the manifest does
-            not say how latents are drawn or what labels mean.
+        UserError: the run has no generator yet, or its file is damaged or contains code, or it does not make
+            one array from one latent, or the manifest does not say how latents are drawn or what labels mean.
     """
 
     def __init__(self, folder: RunFolder, latent: Latent | None = None) -> None:
-        self.latent: Latent = latent or read_latent(folder)
         self.model = load_model(folder, "generator")
+        latents, _ = stateless.split_inputs(stateless.input_spec(self.model))
+        for spec in (latents, stateless.output_spec(self.model)):
+            if not isinstance(spec, jax.ShapeDtypeStruct):
+                raise UserError(
+                    f"the generator of {folder.path} takes or makes several arrays, which no command "
+                    "shows: in Python, ganjax.training.load_models(folder) loads it"
+                )
+        self.latent: Latent = latent or read_latent(folder)
         self.condition = _condition(folder, stateless.label_shape(self.model))
         self.latent_shape = stateless.input_shape(self.model)
-        self.sample_shape: tuple[int, ...] = tuple(self.model.output_shape[1:])
+        self.sample_shape = stateless.output_shape(self.model)
         self._forward = jax.jit(self._call)
 
     def draw_latents(self, seed: int, n: int) -> np.ndarray:
@@ -123,7 +130,7 @@ def _condition(folder: RunFolder, label_shape: tuple[int, ...] | None) -> Condit
 
 
 def load_model(folder: RunFolder, role: str) -> keras.Model:
-    """The run's `"generator"` or `"discriminator"`, loaded in Keras's safe mode; it has one output.
+    """The run's `"generator"` or `"discriminator"`, loaded in Keras's safe mode.
 
     Raises:
         UserError: the file is missing, damaged, contains code, or is not the one that this run wrote.
@@ -133,7 +140,7 @@ def load_model(folder: RunFolder, role: str) -> keras.Model:
         raise UserError(f"{folder.path} has no {path.name}: the run has not finished")
     try:
         model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)  # type: ignore[assignment]
-        stateless.output_shape(model)  # raises unless it has one output, and one input or labels too
+        stateless.output_spec(model)  # raises if it cannot be called
     except Exception as error:  # Keras raises many kinds of error for a damaged file
         raise UserError(f"{path} cannot be loaded: {_reason(error)}; {_how_to_repair(folder)}") from error
     written = folder.read_manifest().get("models")

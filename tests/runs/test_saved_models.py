@@ -103,6 +103,14 @@ def test_no_run_to_start_from(tmp_path):
     assert str(tmp_path) in refusal(load_models, tmp_path)
 
 
+@pytest.mark.parametrize("several", ["inputs", "outputs"])
+def test_a_generator_of_several_arrays_is_for_python(copy, several, monkeypatch):
+    x, y = keras.Input((2,), name="x"), keras.Input((2,), name="y")
+    model = keras.Model({"x": x, "y": y}, x) if several == "inputs" else keras.Model(x, {"a": x, "b": x})
+    monkeypatch.setattr(saved_models, "load_model", lambda *_: model)
+    assert "ganjax.training.load_models(folder)" in refusal(SavedGenerator, copy)
+
+
 def test_no_generator_yet(copy):
     copy.model_path("generator").unlink()
     assert "has not finished" in refusal(SavedGenerator, copy)

@@ -13,7 +13,8 @@ from by_hand import QUICK, make_gan
 from keras import layers
 
 import ganjax
-from ganjax.step import draw, layer_keys
+from ganjax import losses
+from ganjax.sampling import draw, layer_keys, loss_keys
 
 WIDTH = 12
 
@@ -115,15 +116,16 @@ def test_networks_without_random_layers_have_no_keys_for_them(key):
     assert not gan.is_random
     drawn = draw(gan, key, jnp.int32(0), 4).discriminator[0]
     assert drawn.layer_key is None
-    assert list(layer_keys(drawn)) == [None] * 4
+    assert list(layer_keys(drawn)) == [None] * 5
 
 
 def test_keys_of_layers_are_no_others(key):
-    gan = make_gan(by_hand.dropped_out, update="alternating", discriminator_updates=2)
-    drawn = draw(gan, key, jnp.int32(0), 4)
-    keys = [k for one in [*drawn.discriminator, drawn.generator] for k in one[1:]]
-    keys += [k for one in [*drawn.discriminator, drawn.generator] for k in layer_keys(one)]
-    assert len({jax.random.key_data(k).tobytes() for k in keys}) == 3 * 3 + 3 * 4
+    options = {"update": "alternating", "discriminator_updates": 2, "loss": losses.with_label_noise(0.1)}
+    drawn = draw(make_gan(by_hand.dropped_out, **options), key, jnp.int32(0), 4)
+    keys = []
+    for one in [*drawn.discriminator, drawn.generator]:
+        keys += [*one[1:], *layer_keys(one), *loss_keys(one)]
+    assert len({jax.random.key_data(k).tobytes() for k in keys}) == 3 * (4 + 5 + 3)
 
 
 # Samples.

@@ -145,7 +145,8 @@ def check_gan(gan: Any) -> None:
     G, D = gan.generator_labels, gan.discriminator_labels
     if gan.latent is None and G is None:
         raise ValueError("a generator with latent=None takes labels only, but this one takes nothing")
-    if distributions := getattr(gan.latent, "distributions", ()):  # latents.by_name
+    distributions = getattr(gan.latent, "distributions", None)  # latents.by_name
+    if distributions is not None:
         names = {name for name, _ in distributions}
         inputs = set(gan.latent_spec) if isinstance(gan.latent_spec, dict) else {"one array"}
         if names != inputs:
@@ -193,15 +194,32 @@ def _check_samples(gan: Any, generated: Any) -> None:
 def _check_functions(gan: Any) -> None:
     if gan.augment is not None and not callable(gan.augment):
         raise TypeError(f"augment must be a function (key, samples) -> samples or None, got {gan.augment!r}")
+    if isinstance(gan.augment, keras.Layer):
+        raise TypeError(
+            f"augment is the Keras layer {gan.augment!r}: give ganjax.augmentations.from_keras(layers)"
+        )
+    if hasattr(gan.augment, "init") and not callable(getattr(gan.augment, "update", None)):
+        raise TypeError(f"augment has an init, and so needs update(state, real_logits), got {gan.augment!r}")
+    named = getattr(gan.latent, "distributions", None)  # latents.by_name
+    for latent in [gan.latent] if named is None else [each for _, each in named]:
+        if latent is not None and not callable(latent):
+            raise TypeError(f"latent must be a function (key, shape) -> array, or None, got {latent!r}")
+    if gan.loss_scale is not None and not callable(getattr(gan.loss_scale, "after", None)):
+        raise TypeError(f"loss_scale must be ganjax.LossScale(...) or None, got {gan.loss_scale!r}")
     if not isinstance(gan.loss, Loss):
         raise TypeError(f"loss must be a pair such as ganjax.losses.hinge, got {gan.loss!r}")
     check_arguments(gan.loss)
     for name in ("penalties", "generator_penalties"):
         if not isinstance(getattr(gan, name), tuple):
             raise TypeError(f"{name} must be a tuple such as (R1(10.0),), got {getattr(gan, name)!r}")
+        if wrong := [term for term in getattr(gan, name) if not callable(term)]:
+            raise TypeError(f"{name} must be functions such as R1(10.0), got {wrong[0]!r}")
 
 
 def _check_options(gan: Any) -> None:
+    names = gan.outputs
+    if not isinstance(names, tuple) or len(names) != 2 or not all(isinstance(n, str) for n in names):
+        raise TypeError(f'outputs must be two names such as ("samples", "logits"), got {names!r}')
     if not isinstance(gan.packing, int) or gan.packing < 1:
         raise ValueError(f"packing must be a whole number of at least 1, got {gan.packing}")
     if gan.update not in ("simultaneous", "alternating"):
@@ -216,6 +234,34 @@ def _check_options(gan: Any) -> None:
         raise ValueError(f"unrolling must be a whole number of at least 0, got {gan.unrolling}")
     if gan.unrolling and gan.update != "alternating":
         raise ValueError('unrolling unrolls D in G\'s own update: it needs update="alternating"')
+
+
+def check_latents(drawn: Any, wanted: Any) -> None:
+    """Raise TypeError or ValueError unless latents have the wanted shapes, and are integers where wanted."""
+    for x, spec in zip(jax.tree.leaves(drawn), jax.tree.leaves(wanted), strict=True):
+        if jnp.shape(x) != spec.shape:
+            raise ValueError(
+                f"latent must give an array of the shape {spec.shape} that it is asked for, got "
+                f"{jnp.shape(x)}"
+            )
+        if jnp.issubdtype(x.dtype, jnp.integer) != jnp.issubdtype(spec.dtype, jnp.integer):
+            raise TypeError(
+                f"latent gives {x.dtype} for an input of the generator that is {spec.dtype}: "
+                "give this input a distribution of its own, with ganjax.latents.by_name"
+            )
+
+
+def check_state(gan: Any, state: Any) -> None:
+    """Raise ValueError if a state lacks what this GAN keeps in it, or has what it does not keep."""
+    for name, kept, held in (
+        ("loss_scale", gan.loss_scale is not None, state.generator.loss_scale is not None),
+        ("augment", hasattr(gan.augment, "init"), state.augment is not None),
+    ):
+        if kept != held:
+            raise ValueError(
+                f"the state {'has a' if held else 'lacks the'} state of {name}, which this GAN "
+                f"{'does not keep' if held else 'keeps'}: it is the state of another GAN"
+            )
 
 
 def as_key(key: jax.Array) -> jax.Array:

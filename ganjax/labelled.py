@@ -97,7 +97,12 @@ def check_labels(labels: Any, label_spec: Any, n: int) -> None:
         shapes = [("n", *leaf.shape) for leaf in jax.tree.leaves(label_spec) if label_spec is not ANY]
         shape = " of shape " + " and ".join(map(str, shapes)) if shapes else ""
         raise TypeError(f"this GAN needs labels{shape}: give them, as Labelled(samples, labels)")
-    if labels is None or label_spec is ANY:
+    if labels is None:
+        return
+    if label_spec is ANY:
+        if any(jnp.shape(x)[:1] != (n,) for x in jax.tree.leaves(labels)):
+            sizes = [jnp.shape(x) for x in jax.tree.leaves(labels)]
+            raise ValueError(f"labels must be arrays of {n} labels each, got shapes {sizes}")
         return
     for name, x, spec in _pairs("labels", labels, label_spec):
         wanted = jnp.integer if jnp.issubdtype(spec.dtype, jnp.integer) else jnp.floating

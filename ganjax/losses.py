@@ -13,6 +13,7 @@ $\mathrm{softplus}(l) = \log(1 + \exp(l)) = -\log \mathrm{sigmoid}(-l)$.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -33,6 +34,11 @@ OFFERED = frozenset(
     )
 )  # fmt: skip
 """What a loss may ask for, by naming it as an argument."""
+
+
+RESERVED = ("step", "finite", "loss_scale", "skipped_updates")
+"""Reported with every step, or the number of a row: no loss may report anything under these names."""
+_ROW_NAME = re.compile(r"[\w./:-]([\w ./:-]*[\w./:-])?")  # a column of metrics.csv
 
 
 class Loss(NamedTuple):
@@ -69,7 +75,12 @@ def evaluate(function: Callable[..., Any], *logits: jax.Array, **offered: Any) -
     """`(value, rows)` of a loss: it is given those of `offered` that it names."""
     chosen = {name: offered[name] for name in asked_for(function)}
     result = function(*logits, **chosen)
-    value, rows = result if isinstance(result, tuple) else (result, {})
+    value, rows = result if isinstance(result, tuple) and len(result) == 2 else (result, {})
+    if isinstance(value, (tuple, list, dict, type(None))) or not isinstance(rows, dict):
+        form = str(jax.tree.map(lambda _: "...", result))
+        raise TypeError(f'a loss must return one number, or (number, {{"name": number}}), got {form}')
+    if wrong := [name for name in rows if not isinstance(name, str) or not _ROW_NAME.fullmatch(name)]:
+        raise ValueError(f"a loss reports {wrong[0]!r}: names are letters, digits, and _ - . / : or blanks")
     rows = {name: as_scalar(row, f"{name!r}, which a loss reports,") for name, row in rows.items()}
     return as_scalar(value, "a loss's value"), rows
 
@@ -91,7 +102,7 @@ def joined(*reports: Rows) -> Rows:
     Raises:
         ValueError: two values have one name.
     """
-    names = [name for rows in reports for name in rows]
+    names = [*RESERVED, *(name for rows in reports for name in rows)]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(
             f"two values are reported as {twice[0]!r}: what a loss reports needs a name of its own"
@@ -105,6 +116,14 @@ def check_arguments(loss: Loss) -> None:
         if not callable(function):
             raise TypeError(f"the {name}'s loss must be a function of logits, got {function!r}")
         parameters = list(inspect.signature(function).parameters.values())
+        pair = ("real_logits", "fake_logits") if name == "discriminator" else ("fake_logits", "real_logits")
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        is_taken = any(p.name in OFFERED - {pair[i][:4]} for i, p in enumerate(positional[:2]))
+        if is_taken or (len(positional) < 2 and not any(p.kind is p.VAR_POSITIONAL for p in parameters)):
+            raise TypeError(
+                f"the {name}'s loss must take {pair[0]} and {pair[1]} first, then what else it asks for, "
+                f"but its arguments are ({', '.join(p.name for p in parameters)})"
+            )
         for parameter in parameters[2:]:
             needed = parameter.default is parameter.empty and parameter.kind.name[:3] != "VAR"
             if needed and parameter.name not in OFFERED:
@@ -225,8 +244,11 @@ def combine(weights: Mapping[Loss, float]) -> Loss:
         A loss that asks for whatever its parts ask for, and reports what they report.
 
     Raises:
-        TypeError: something in `weights` is no `Loss`.
+        TypeError: `weights` is no mapping of losses, or is empty.
+        ValueError: in a step, two parts report values under one name.
     """
+    if not isinstance(weights, Mapping) or not weights:
+        raise TypeError(f"combine takes losses and their weights, such as {{hinge: 1.0}}, got {weights!r}")
     for loss in weights:
         if not isinstance(loss, Loss):
             raise TypeError(f"combine takes losses and their weights, such as {{hinge: 1.0}}, got {loss!r}")
@@ -253,7 +275,7 @@ class _WeightedSum:
             (weight * value for weight, (value, _) in zip(self.weights, evaluated, strict=True)),
             jnp.zeros((), jnp.float32),
         )
-        return value, {name: row for _, rows in evaluated for name, row in rows.items()}
+        return value, joined(*(rows for _, rows in evaluated))
 
 
 def with_label_smoothing(real: float = 0.9, fake: float = 0.0) -> Loss:
@@ -270,7 +292,7 @@ def with_label_smoothing(real: float = 0.9, fake: float = 0.0) -> Loss:
         ValueError: a target is not.
     """
     for name, target in (("real", real), ("fake", fake)):
-        if not 0 <= target <= 1:
+        if not isinstance(target, Tracer) and not 0 <= target <= 1:
             raise ValueError(f"the target of {name} samples must be in [0, 1], got {target}")
     return Loss(_Smoothed(real, fake), generator_loss)
 
@@ -295,7 +317,7 @@ def with_label_noise(amount: float = 0.05) -> Loss:
     Raises:
         ValueError: it is not.
     """
-    if not 0 <= amount <= 1:
+    if not isinstance(amount, Tracer) and not 0 <= amount <= 1:
         raise ValueError(f"the amount of label noise must be in [0, 1], got {amount}")
     return Loss(_Noisy(amount), generator_loss)
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import keras
 
 from ganjax import stateless
-from ganjax.checks import as_key
+from ganjax.checks import as_key, check_latents
 from ganjax.gan import GAN
 from ganjax.labelled import check_labels, check_packs, count
 from ganjax.latents import draw_latents
@@ -28,12 +28,17 @@ def sample_latent(gan: GAN, key: jax.Array, n: int) -> Any:
 
     A structure of arrays, each drawn with a key of its own, where the generator takes one; None where it
     takes labels only.
+
+    Raises:
+        TypeError, ValueError: `gan.latent` gives something else than was asked for.
     """
     key = as_key(key)
     if gan.latent is None:
         return None
-    shapes = stateless.shapes_of(stateless.filled(gan.latent_spec, n))
-    return call_without_state(draw_latents, gan.latent, key, shapes, name="latent")
+    wanted = stateless.filled(gan.latent_spec, n)
+    drawn = call_without_state(draw_latents, gan.latent, key, stateless.shapes_of(wanted), name="latent")
+    check_latents(drawn, wanted)
+    return drawn
 
 
 class Draw(NamedTuple):
@@ -125,6 +130,9 @@ def generate(
         `(n, *gan.sample_shape)` float32.
     """
     latents = sample_latent(gan, key, n)
+    if latents is None:  # then `decode` makes a sample for each label
+        labels = jax.tree.map(jnp.asarray, labels)
+        check_labels(labels, gan.generator_labels, n)
     layer_key = jax.random.fold_in(as_key(key), _RANDOM_LAYERS) if gan.is_random else None
     return decode(gan, state, latents, labels, key=layer_key, ema=ema)
 
@@ -153,8 +161,10 @@ def decode(
         TypeError, ValueError: labels are missing, not wanted, or of the wrong shape or dtype.
     """
     latents, labels = jax.tree.map(jnp.asarray, (latents, labels))
-    n = count(labels if latents is None else latents)
-    check_labels(labels, gan.generator_labels, n)
+    if latents is None and gan.latent is not None:
+        raise TypeError("this generator takes latents: give them, as from sample_latent(gan, key, n)")
+    given = labels if latents is None else latents
+    check_labels(labels, gan.generator_labels, 0 if given is None else count(given))
     weights = state.ema if ema else state.generator
     G = forward(gan, gan.generator, training=False)
     return G(weights.params, weights.statistics, latents, labels, key)[0]

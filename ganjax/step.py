@@ -16,7 +16,7 @@ import keras
 import optax
 
 from ganjax import losses, stateless
-from ganjax.checks import check_sharding
+from ganjax.checks import check_sharding, check_state
 from ganjax.discriminator_pass import (
     Both,
     DiscriminatorPass,
@@ -76,6 +76,7 @@ def train_step(gan: GAN, state: GANState, real: Any) -> tuple[GANState, Metrics]
 
 def step_with_draws(gan: GAN, state: GANState, real: Any, draws: Draws) -> tuple[GANState, Metrics]:
     """`train_step` with everything random already drawn, for whoever draws for many steps at once."""
+    check_state(gan, state)
     before = state
     *early_batches, real = split_batches(labelled(real), gan.discriminator_updates)
     *early_draws, last = draws.discriminator

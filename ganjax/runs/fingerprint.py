@@ -29,7 +29,7 @@ from jax.extend import core
 from ganjax import stateless
 from ganjax.datasets.batches import Source
 from ganjax.gan import GAN
-from ganjax.labelled import ANY
+from ganjax.labelled import ANY, labelled
 from ganjax.losses import evaluate
 from ganjax.sampling import sample_latent
 from ganjax.stateless.variables import seeds
@@ -41,12 +41,14 @@ IGNORED = {"name", "sharding", "in_shardings", "out_shardings", "in_layouts", "o
 IGNORED |= {"ctx_mesh", "keep_unused", "inline", "compiler_options_kvs", "backend", "devices", "srcs"}
 
 
-def gan_fingerprint(gan: GAN, batch: int) -> dict[str, Any]:
+def gan_fingerprint(gan: GAN, batch: int, source: Source | None = None) -> dict[str, Any]:
     """What is equal for equal GANs, as JSON values: see the module's docstring.
 
     Args:
         gan: the GAN.
         batch: real samples per update of D.
+        source: where batches come from. It is needed to hash losses that alone see labels: no network says
+            what shape these have.
 
     Returns:
         "made_with": versions and settings of JAX; "functions": a SHA-256 for each function of the GAN, by the
@@ -65,15 +67,16 @@ def gan_fingerprint(gan: GAN, batch: int) -> dict[str, Any]:
     key = jax.eval_shape(lambda: jax.random.key(0))
     G_key, D_key = ((key,) if seeds(model) else () for model in (G, D))
     step, value = jax.ShapeDtypeStruct((), jnp.int32), _floats()
+    labels = _labels(gan, batch, source)
     functions = {
         "generator": _hash(_network(G, G_labels), *G_weights, latents, *G_labels, *G_key),
         "discriminator": _hash(_network(D, D_labels), *D_weights, packs, *D_labels, *D_key),
-        "loss": _hash(_losses(gan), *_seen_by_losses(gan, samples, packs, latents, key, step)),
+        "loss": _hash(_losses(gan), *_seen_by_losses(gan, samples, packs, labels, latents, key, step)),
         "penalties": _hash(_penalties(gan), *D_weights, packs, packs, key, step, *D_labels),
         "generator_optimizer": _hash(_optimizer(gan.generator_optimizer), G_weights[0], value),
         "discriminator_optimizer": _hash(_optimizer(gan.discriminator_optimizer), D_weights[0], value),
         "latent": _hash(lambda key: sample_latent(gan, key, batch), key),
-        "augment": _augment(gan, key, samples),
+        "augment": _augment(gan, key, samples, batch // gan.packing),
         "generator_penalties": "none",
     }
     if gan.generator_penalties:
@@ -99,15 +102,19 @@ def gan_fingerprint(gan: GAN, batch: int) -> dict[str, Any]:
 def data_fingerprint(source: Source, batch: int, *, arrays: bool) -> str:
     """SHA-256 of how batches are drawn and, with `arrays`, of the samples that they are drawn from."""
 
-    def first_batch(source: Source, key: jax.Array) -> Any:
-        plan = source.plan(key, 0, 1, batch)
-        return source.fetch(jax.tree.map(lambda x: x[0], plan), batch)
-
     shapes, key = jax.eval_shape(lambda: (source, jax.random.key(0)))
-    digest = hashlib.sha256(_hash(first_batch, shapes, key).encode())
+    digest = hashlib.sha256(_hash(_first_batch(batch), shapes, key).encode())
     for leaf in jax.tree.leaves(source) if arrays else ():
         _add_array(digest, leaf)
     return digest.hexdigest()
+
+
+def _first_batch(batch: int) -> Callable[[Source, Any], Any]:
+    def function(source: Source, key: jax.Array) -> Any:
+        plan = source.plan(key, 0, 1, batch)
+        return source.fetch(jax.tree.map(lambda x: x[0], plan), batch)
+
+    return function
 
 
 def difference(mine: Mapping[str, Any], its: Any) -> str | None:
@@ -158,8 +165,19 @@ def _network(model: keras.Model, labels: tuple[Any, ...]) -> Callable[..., Any]:
     return function
 
 
+def _labels(gan: GAN, batch: int, source: Source | None) -> Any:
+    """Shapes of the labels of a batch; None where there are none, `ANY` where they are not known."""
+    if gan.label_spec is ANY and source is not None:
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        real = jax.eval_shape(_first_batch(batch * gan.discriminator_updates), source, key)
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype), labelled(real).labels
+        )
+    return gan.label_spec if gan.label_spec in (None, ANY) else stateless.filled(gan.label_spec, batch)
+
+
 def _seen_by_losses(
-    gan: GAN, samples: Any, packs: Any, latents: Any, key: Any, step: Any
+    gan: GAN, samples: Any, packs: Any, labels: Any, latents: Any, key: Any, step: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Shapes of real logits, of fake ones, and of what else the losses ask for."""
     n = jax.tree.leaves(packs)[0].shape[0]
@@ -168,7 +186,6 @@ def _seen_by_losses(
     )
     _, G_outputs = gan.divide_generated(stateless.output_spec(gan.generator))
     count = jax.tree.leaves(samples)[0].shape[0]
-    labels = None if gan.label_spec in (None, ANY) else stateless.filled(gan.label_spec, count)
     offered = {
         "real": packs,
         "fake": packs,
@@ -182,7 +199,9 @@ def _seen_by_losses(
         "fake_outputs": D_outputs,
         "generator_outputs": stateless.filled(G_outputs, count),
     }
-    return logits, logits, {name: offered[name] for name in sorted(gan.losses_ask_for)}
+    if labels is ANY:
+        offered = {}
+    return logits, logits, {name: offered[name] for name in sorted(gan.losses_ask_for) if name in offered}
 
 
 def _losses(gan: GAN) -> Callable[..., Any]:
@@ -190,7 +209,7 @@ def _losses(gan: GAN) -> Callable[..., Any]:
         def of(loss: Callable[..., Any]) -> Callable[..., Any]:
             return lambda *logits: evaluate(loss, *logits, **offered)
 
-        if gan.label_spec is ANY:  # the losses' own labels, of which no shape is known
+        if "labels" in gan.losses_ask_for - offered.keys():  # of which no shape is known
             return None
         both = jax.value_and_grad(of(gan.loss.discriminator), argnums=(0, 1), has_aux=True)(real, fake)
         return both, jax.value_and_grad(of(gan.loss.generator), has_aux=True)(fake, real)
@@ -222,13 +241,19 @@ def _generator_penalties(gan: GAN) -> Callable[..., Any]:
     return function
 
 
-def _augment(gan: GAN, key: Any, samples: Any) -> str:
+def _augment(gan: GAN, key: Any, samples: Any, packs: int) -> str:
     augment: Any = gan.augment
     if augment is None:
         return "none"
     if not hasattr(augment, "init"):
         return _hash(augment, key, samples)
-    return _hash(lambda key, x: augment(key, x, augment.init()), key, samples)
+    logits, _ = gan.divide_scored(stateless.output_spec(gan.discriminator))
+
+    def function(key: Any, x: Any, logits: Any) -> Any:
+        start = augment.init()
+        return start, augment(key, x, start), augment.update(start, logits)
+
+    return _hash(function, key, samples, stateless.filled(logits, packs))
 
 
 def _optimizer(optimizer: optax.GradientTransformation) -> Callable[..., Any]:

@@ -133,18 +133,23 @@ def call_without_state(function: Any, *args: Any, name: str, **kwargs: Any) -> A
     Raises:
         TypeError: it changed a Keras variable; the message says that `name` did.
     """
+    unseeded = False
     with _Watching() as scope:
-        value = function(*args, **kwargs)
-    if not scope.changed:
+        try:
+            value = function(*args, **kwargs)
+        except ValueError as error:  # Keras refuses its global seed while JAX traces
+            if not str(error).startswith("[JAX RNG]"):
+                raise
+            unseeded, value = True, None
+    if not scope.changed and not unseeded:
         return value
-    variable = scope.changed[0]
-    if "seed_generator_state" in variable.path:
+    if unseeded or "seed_generator_state" in scope.changed[0].path:
         way = "use ganjax.augmentations.from_keras(layers)" if name == "augment" else "draw from its key"
         raise TypeError(
             f"{name} draws from a seed that Keras keeps, which a compiled step would freeze: {way}"
         )
     raise TypeError(
-        f"{name} changes the Keras variable {variable.path!r}, which a compiled step cannot: "
+        f"{name} changes the Keras variable {scope.changed[0].path!r}, which a compiled step cannot: "
         "it must be a function of its arguments alone"
     )
 

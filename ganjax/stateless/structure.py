@@ -146,12 +146,17 @@ def _inputs(model: keras.Model) -> Any:
     )  # a subclassed model knows what it was built for
     if not shapes:
         raise ValueError(f"the model {model.name!r} does not say what it takes: call it once on a batch")
-    return jax.tree.map(keras.KerasTensor, shapes, is_leaf=_is_shape)
+    return _tensors(shapes)
 
 
 def _spec(x: keras.KerasTensor) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(tuple(x.shape[1:]), jnp.dtype(x.dtype))
 
 
-def _is_shape(value: Any) -> bool:
-    return isinstance(value, (tuple, list)) and all(n is None or isinstance(n, int) for n in value)
+def _tensors(shapes: Any) -> Any:
+    """A tensor of each of these shapes, in their structure; Keras keeps it in lists and dicts of its own."""
+    if isinstance(shapes, dict):
+        return {name: _tensors(shape) for name, shape in shapes.items()}
+    if all(n is None or isinstance(n, int) for n in shapes):
+        return keras.KerasTensor(tuple(shapes))
+    return [_tensors(shape) for shape in shapes]

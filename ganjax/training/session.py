@@ -81,7 +81,7 @@ class RunInputs:
         batch, gan = experiment.batch, experiment.gan
         _check_saving(gan)
         with settings_for(experiment):
-            self.fingerprint = fingerprint or gan_fingerprint(gan, batch)
+            self.fingerprint = fingerprint or gan_fingerprint(gan, batch, source)
         # Samples whose hash is in their description are not hashed again.
         drawn = data_fingerprint(source, batch * gan.discriminator_updates, arrays="sha256" not in data)
         functions = {**self.fingerprint["functions"], "data": drawn}

@@ -11,7 +11,7 @@ import optax
 import pytest
 import small_runs
 
-from ganjax import losses
+from ganjax import augmentations, losses
 from ganjax.datasets import batches, toy
 from ganjax.gan import GAN, Normal
 from ganjax.penalties import R1
@@ -143,6 +143,26 @@ def test_a_function_that_differs_is_named(reference, options, names):
     said = difference(other, reference)
     assert said.split("; ") == [f"its {name} is not that of this GAN" for name in names]
     assert difference(reference, reference) is None
+
+
+def test_how_an_augmentation_adapts_counts(reference):
+    """Its target and pace are in no sample that it makes."""
+    one, *others = (
+        fingerprint(augment=augmentations.Adaptive(lambda key, x: 2 * x, **options))
+        for options in ({}, {"target": 0.5}, {"images": 1000})
+    )
+    for other in others:
+        assert difference(other, one) == "its augment is not that of this GAN"
+
+
+def test_losses_that_alone_see_labels_count():
+    def loss(weight):
+        return losses.Loss(lambda real, fake, labels: jnp.mean(real) + weight * jnp.mean(labels), hinge()[1])
+
+    source = batches.Resident(np.zeros((8, 2), np.float32), np.zeros((8, 5), np.float32))
+    one, same, other = (gan_fingerprint(gan(loss=loss(w)), BATCH, source) for w in (1.0, 1.0, 2.0))
+    assert difference(same, one) is None
+    assert difference(other, one) == "its loss is not that of this GAN"
 
 
 def test_constants_of_inject_hyperparams_and_gradients_count(reference):

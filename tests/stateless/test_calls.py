@@ -204,6 +204,12 @@ def test_a_function_that_draws_from_keras_is_refused(noise, name, message):
     np.testing.assert_array_equal(noise.seed_generator.state.value, before)
 
 
+def test_a_function_that_draws_from_the_global_seed_of_keras_is_refused():
+    draw = jax.jit(stateless.call_without_state, static_argnums=0, static_argnames="name")
+    with pytest.raises(TypeError, match=r"the loss draws from a seed that Keras keeps.*: draw from its key"):
+        draw(lambda x: x + keras.random.normal((2,)), jnp.ones(2), name="the loss")
+
+
 def test_a_function_that_changes_a_variable_is_refused():
     mean = keras.metrics.Mean()
 

@@ -11,7 +11,7 @@ import pytest
 from keras import layers
 
 import ganjax
-from ganjax import Labelled, latents, losses
+from ganjax import Labelled, latents, losses, stateless
 from ganjax.losses import Loss
 from ganjax.training.chunks import compile_chunk, metric_names
 
@@ -213,11 +213,45 @@ def test_a_new_key_at_every_update():
     )
 
 
+def reporting(name, power):
+    return Loss(lambda r, f: (jnp.mean(f), {name: jnp.mean(r**power)}), losses.hinge.generator)
+
+
 @pytest.mark.parametrize(
     ("loss", "kind", "message"),
     [
         (Loss(lambda r, f, classes: r, lambda f, r: f), TypeError, "discriminator's loss asks for 'classes'"),
         (Loss(None, lambda f, r: f), TypeError, "discriminator's loss must be a function"),
+        (
+            Loss(losses.hinge.discriminator, lambda f, *, latents: f),
+            TypeError,
+            r"generator's loss must take fake_logits and real_logits first.*arguments are \(f, latents\)",
+        ),
+        (
+            Loss(losses.hinge.discriminator, lambda fake_logits, labels: fake_logits),
+            TypeError,
+            r"generator's loss must take fake_logits and real_logits first",
+        ),
+        (
+            Loss(lambda r, f: (jnp.mean(f),) * 3, losses.hinge.generator),
+            TypeError,
+            "a loss must return one number, or",
+        ),
+        (
+            Loss(lambda r, f: (jnp.mean(f), {"step": jnp.mean(r)}), losses.hinge.generator),
+            ValueError,
+            "two values are reported as 'step'",
+        ),
+        (
+            Loss(lambda r, f: (jnp.mean(f), {"a,b": jnp.mean(r)}), losses.hinge.generator),
+            ValueError,
+            "a loss reports 'a,b': names are letters, digits",
+        ),
+        (
+            losses.combine(dict.fromkeys([reporting("mean", 0), reporting("mean", 1)], 1.0)),
+            ValueError,
+            "two values are reported as 'mean'",
+        ),
         (
             Loss(lambda r, f: (jnp.mean(f), {"penalty": jnp.mean(r)}), losses.hinge.generator),
             ValueError,
@@ -246,6 +280,8 @@ def test_losses_that_cannot_be_used(loss, kind, message):
     "call",
     [
         lambda: losses.combine({losses.hinge.generator: 1}),
+        lambda: losses.combine({}),
+        lambda: losses.combine([losses.hinge]),
         lambda: losses.with_label_noise(2),
         lambda: losses.with_label_smoothing(real=1.5),
     ],
@@ -254,6 +290,52 @@ def test_losses_of_numbers_out_of_range(call):
     with pytest.raises((TypeError, ValueError)) as error:
         call()
     assert "\n" not in str(error.value).split("\n----")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"loss_scale": 2.0}, TypeError, "loss_scale must be ganjax.LossScale"),
+        ({"outputs": "logits"}, TypeError, "outputs must be two names such as"),
+        ({"latent": 5}, TypeError, "latent must be a function"),
+        ({"generator_penalties": (10.0,)}, TypeError, r"generator_penalties must be functions .*, got 10\.0"),
+        ({"augment": layers.GaussianNoise(0.1)}, TypeError, "give ganjax.augmentations.from_keras"),
+    ],
+)
+def test_options_that_cannot_be_used(options, kind, message):
+    with pytest.raises(kind, match=message) as error:
+        sgd(G(), D(), **options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("loss_scale", ganjax.LossScale()), ("augment", ganjax.augmentations.Adaptive(lambda key, x: x))],
+)
+def test_a_state_of_another_gan(name, value):
+    plain, other = sgd(G(), D()), sgd(G(), D(), **{name: value})
+    for gan, start, what in ((plain, other, "has a state"), (other, plain, "lacks the state")):
+        with pytest.raises(ValueError, match=f"the state {what} of {name}"):
+            ganjax.train_step(gan, ganjax.init_state(start, jax.random.key(0)), REAL)
+
+
+@pytest.mark.parametrize("labels", [np.int32([0, 1, 2]), np.float32(1.0), [0, 1, 2, 3]])
+def test_labels_of_losses_alone_are_as_many_as_samples(labels):
+    loss = Loss(lambda r, f, labels: jnp.mean(f), losses.hinge.generator)
+    with pytest.raises(ValueError, match="labels must be arrays of 4 labels each"):
+        stepped(sgd(G(), D(), loss=loss), Labelled(REAL, labels))
+
+
+def test_a_generator_of_labels_makes_as_many_samples_as_labels():
+    gan = sgd(G(), D(), latent=None)
+    state = ganjax.init_state(gan, jax.random.key(0))
+    with pytest.raises(TypeError, match=r"needs labels of shape \('n', 3\)"):
+        ganjax.generate(gan, state, jax.random.key(1), 4)
+    with pytest.raises(ValueError, match=r"labels must have shape \(8, 3\), got \(4, 3\)"):
+        ganjax.generate(gan, state, jax.random.key(1), 8, labels=np.zeros((4, 3), np.float32))
+    plain = sgd(G(), D())
+    with pytest.raises(TypeError, match="this generator takes latents"):
+        ganjax.decode(plain, ganjax.init_state(plain, jax.random.key(0)), None)
 
 
 # Terms of G that need derivatives of G.
@@ -320,6 +402,43 @@ def test_distributions_are_those_of_the_inputs(names, message):
         sgd(generator, D(), latent=latents.by_name(**dict.fromkeys(names, ganjax.Normal())))
     with pytest.raises(ValueError, match="but the generator takes one array"):
         sgd(G(), D(), latent=latents.by_name(z=ganjax.Normal()))
+
+
+class Subclassed(keras.Model):
+    """Takes `[x, label]`, as Keras notes only when it is called."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.dense = layers.Dense(units)
+
+    def call(self, inputs, training=None):
+        return self.dense(keras.ops.concatenate(inputs, axis=-1))
+
+
+def test_subclassed_models_with_labels():
+    generator, discriminator = Subclassed(2), Subclassed(1)
+    with stateless.standard_promotion():
+        generator([np.zeros((1, 3), np.float32), np.zeros((1, 5), np.float32)])
+        discriminator([np.zeros((1, 2), np.float32), np.zeros((1, 5), np.float32)])
+    gan = sgd(generator, discriminator)
+    assert (gan.latent_shape, gan.sample_shape, gan.label_shape) == ((3,), (2,), (5,))
+    assert stepped(gan, Labelled(REAL, np.ones((BATCH, 5), np.float32)))[-1]["finite"] == 1
+
+
+def test_latents_are_as_asked_for():
+    with pytest.raises(ValueError, match=r"shape \(4, 3\) that it is asked for, got \(2, 3\)"):
+        stepped(sgd(G(), D(), latent=lambda key, shape: jax.random.normal(key, shape)[:2]), REAL)
+    inputs = {"z": keras.Input((3,), name="z"), "code": keras.Input((), dtype="int32", name="code")}
+    generator = keras.Model(inputs, dense(2, inputs["z"], layers.Embedding(5, 2)(inputs["code"])))
+    with pytest.raises(TypeError, match="latent gives float32 for an input of the generator that is int32"):
+        stepped(sgd(generator, D()), REAL)
+
+    def codes(key, shape):
+        return jax.random.randint(key, shape, 0, 5)
+
+    gan = sgd(generator, D(), latent=latents.by_name(z=ganjax.Normal(), code=codes))
+    assert ganjax.sample_latent(gan, jax.random.key(0), 4)["code"].dtype == jnp.int32
+    assert stepped(gan, REAL)[-1]["finite"] == 1
 
 
 def labelled_pair(of_G, of_D, classes=5):

@@ -115,7 +115,7 @@ def generate(
     labels: Any = None,
     *,
     ema: bool = True,
-) -> Any:
+) -> jax.Array:
     """`n` samples of the generator at inference (moving averages, no dropout).
 
     Args:
@@ -127,7 +127,7 @@ def generate(
         ema: use the averaged weights rather than the latest.
 
     Returns:
-        `(n, *gan.sample_shape)` float32.
+        `(n, *gan.sample_shape)` float32; a structure of such arrays where samples are one.
     """
     latents = sample_latent(gan, key, n)
     if latents is None:  # then `decode` makes a sample for each label
@@ -145,7 +145,7 @@ def decode(
     *,
     key: jax.Array | None = None,
     ema: bool = True,
-) -> Any:
+) -> jax.Array:
     """Samples `(n, *gan.sample_shape)` float32 at inference.
 
     Args:

@@ -51,7 +51,8 @@ logits = assert_type(ganjax.discriminate(gan, state, samples), jax.Array)
 assert_type(ganjax.generator_loss(logits), jax.Array)
 assert_type(ganjax.discriminator_loss(logits, logits), jax.Array)
 assert_type(losses.hinge, ganjax.Loss)
-assert_type(losses.hinge.generator(logits, logits), jax.Array)
+hinge: jax.Array = losses.hinge.generator(logits, logits)
+weighted = assert_type(losses.combine({losses.hinge: 1.0, losses.l1: 100.0}), ganjax.Loss)
 assert_type(augmentations.diff_augment(key, real), jax.Array)
 
 # A state in other forms.

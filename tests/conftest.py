@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -18,7 +19,8 @@ os.environ["XLA_FLAGS"] = " ".join(
     [
         "--xla_backend_optimization_level=0",
         "--xla_llvm_disable_expensive_passes=true",
-        "--xla_cpu_use_fusion_emitters=false",
+        # From 0.11 on there may be no such generator, and an unknown flag ends the process.
+        *(["--xla_cpu_use_fusion_emitters=false"] if version("jaxlib") < "0.11" else []),
         "--xla_cpu_parallel_codegen_split_count=1",
         *os.environ.get("XLA_FLAGS", "").split(),
     ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ganjax import augmentations as augmentations
     from ganjax import datasets as datasets
     from ganjax import experiments as experiments
+    from ganjax import latents as latents
     from ganjax import losses as losses
     from ganjax import metrics as metrics
     from ganjax import networks as networks
@@ -68,8 +69,8 @@ _CORE = {
 }
 _MODULE_OF = {name: module for module, names in _CORE.items() for name in names}
 _PACKAGES = (
-    "augmentations", "datasets", "experiments", "losses", "metrics", "networks", "penalties", "populations",
-    "training", "viewing",
+    "augmentations", "datasets", "experiments", "latents", "losses", "metrics", "networks", "penalties",
+    "populations", "training", "viewing",
 )  # fmt: skip
 
 __all__ = [*sorted(_MODULE_OF), *_PACKAGES]

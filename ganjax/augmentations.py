@@ -200,7 +200,7 @@ class AdaptiveState(NamedTuple):
 class Adaptive:
     r"""Adaptive discriminator augmentation: as much of it as keeps D from being too sure of real images.
 
-    Each image passes through each augmentation with probability p. After every `interval` steps
+    Each image passes through each augmentation with probability p. After every `interval` updates of D
 
     $$r_t = E[\operatorname{sign}(D(x_{\text{real}}))], \quad
     p \leftarrow p \pm \text{batch} \cdot \text{interval} / \text{images}$$
@@ -214,7 +214,7 @@ class Adaptive:
         augmentation: one augmentation, a `Sequence`, or a tuple of them; each part is chosen by itself.
         target: of $r_t$, a number in (-1, 1).
         images: real images in which p could rise from 0 to 1.
-        interval: steps between two changes of p.
+        interval: updates of D between two changes of p.
 
     Raises:
         ValueError, TypeError: a field is out of its range.
@@ -263,7 +263,7 @@ class Adaptive:
         return images
 
     def update(self, state: AdaptiveState, real_logits: jax.Array) -> AdaptiveState:
-        """The state after a step in which D gave real images these logits, `(batch, ...)`."""
+        """The state after an update of D, which gave real images these logits, `(batch, ...)`."""
         # Not jnp.sign, which would keep a NaN in p for ever.
         sign = (real_logits > 0).astype(jnp.float32) - (real_logits < 0).astype(jnp.float32)
         signs, count = state.signs + jnp.mean(sign), state.count + 1

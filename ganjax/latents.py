@@ -50,26 +50,26 @@ def by_name(**distributions: Latent) -> ByName:
     return ByName(tuple(sorted(distributions.items())))
 
 
-def draw_latents(latent: Latent | ByName, key: jax.Array, shapes: Any) -> Any:
-    """Latents of these shapes.
+def draw_latents(latent: Latent | ByName, key: jax.Array, wanted: Any) -> Any:
+    """Latents of the wanted shapes.
 
     Args:
         latent: their distribution.
         key: one PRNG key. Each of several arrays has one of its own.
-        shapes: one shape, or a structure of shapes.
+        wanted: a `jax.ShapeDtypeStruct`, or a structure of them.
     """
     if isinstance(latent, ByName):
         keys = jax.random.split(key, len(latent.distributions))
         return {
-            name: draw_latents(distribution, each, shapes[name])
+            name: draw_latents(distribution, each, wanted[name])
             for each, (name, distribution) in zip(keys, latent.distributions, strict=True)
         }
-    if isinstance(shapes, tuple) and all(not isinstance(n, (tuple, list, dict)) for n in shapes):
-        return latent(key, shapes)
-    parts = sorted(shapes) if isinstance(shapes, dict) else range(len(shapes))
-    keys = jax.random.split(key, len(parts))
-    drawn = {part: draw_latents(latent, each, shapes[part]) for each, part in zip(keys, parts, strict=True)}
-    return drawn if isinstance(shapes, dict) else list(drawn.values())
+    if isinstance(wanted, jax.ShapeDtypeStruct):
+        return latent(key, wanted.shape)
+    leaves, structure = jax.tree.flatten(wanted)
+    keys = jax.random.split(key, len(leaves))
+    drawn = [latent(each, leaf.shape) for each, leaf in zip(keys, leaves, strict=True)]
+    return jax.tree.unflatten(structure, drawn)
 
 
 @dataclasses.dataclass(frozen=True)

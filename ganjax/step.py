@@ -1,6 +1,6 @@
 """train_step: one training step of a GAN as a pure function, from what is drawn to what is measured.
 
-What a step draws is in sampling.py, and how D's passes over a real and a fake batch are joined in
+What a step draws is in draws.py, and how D's passes over a real and a fake batch are joined in
 discriminator_pass.py.
 """
 
@@ -25,11 +25,12 @@ from ganjax.discriminator_pass import (
     gradients_of_both,
     two_calls,
 )
+from ganjax.draws import Draw, Draws, draw, layer_keys, loss_keys
 from ganjax.gan import GAN
 from ganjax.labelled import Labelled, check_real, count, labelled, split_batches
 from ganjax.losses import as_scalar, joined
 from ganjax.optimizers import LossScale, has_updated, scaled, unscaled, updates_done
-from ganjax.sampling import Draw, Draws, draw, forward, layer_keys, loss_keys, pack, with_weights
+from ganjax.sampling import forward, pack, with_weights
 from ganjax.state import AveragedWeights, GANState, NetworkState
 from ganjax.stateless import Weights, call_without_state
 

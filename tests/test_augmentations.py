@@ -23,7 +23,7 @@ from ganjax.augmentations import (
     horizontal_flip,
     translation,
 )
-from ganjax.step import draw
+from ganjax.draws import draw
 
 N, SIZE = 64, 8
 

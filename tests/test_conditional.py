@@ -13,7 +13,7 @@ from keras import layers
 import ganjax
 from ganjax import Labelled
 from ganjax.discriminator_pass import is_samplewise
-from ganjax.step import draw
+from ganjax.draws import draw
 
 LABELS, BATCH = 3, 6
 SGD = optax.sgd(0.1)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from keras import layers
 
 import ganjax
+from ganjax.draws import draw
 from ganjax.sampling import pack
-from ganjax.step import draw
 
 SGD = optax.sgd(1.0)
 step = jax.jit(ganjax.train_step, static_argnums=0, compiler_options=QUICK)

@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import ganjax
 from ganjax import networks, stateless
 from ganjax.datasets import Resident
-from ganjax.step import draw, step_with_draws
+from ganjax.draws import draw
+from ganjax.step import step_with_draws
 from ganjax.system.process import keep_freed_memory
 from ganjax.training import chunks
 

@@ -28,9 +28,9 @@ import jax.numpy as jnp
 
 from ganjax import losses
 from ganjax.datasets.batches import Source
+from ganjax.draws import draw
 from ganjax.gan import GAN
 from ganjax.labelled import check_real
-from ganjax.sampling import draw
 from ganjax.state import GANState
 from ganjax.step import METRICS, Metrics, step_with_draws, train_step
 

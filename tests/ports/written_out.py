@@ -1,7 +1,7 @@
 """What the steps written out by hand share: Keras models as functions, descent, and how weights are compared.
 
 Nothing here uses ganjax to compute: a model's values come from Keras itself, gradients from `jax.grad`. What
-ganjax draws is read with `ganjax.sampling.draw`; the seeds of random layers are made as ganjax makes them.
+ganjax draws is read with `ganjax.draws.draw`; the seeds of random layers are made as ganjax makes them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 import ganjax
-from ganjax.sampling import draw
+from ganjax.draws import draw
 
 BATCH, RATE, STEPS = 4, 0.1, 3
 

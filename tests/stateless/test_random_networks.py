@@ -17,7 +17,7 @@ from keras import layers
 
 import ganjax
 from ganjax import losses, stateless
-from ganjax.step import draw
+from ganjax.draws import draw
 
 EXAMPLES = int(os.environ.get("GANJAX_RANDOM_NETWORKS", "4"))
 RATE, WIDTH, BATCH = 0.05, 4, 6

@@ -170,7 +170,7 @@ def test_losses_of_layers_are_minimised_with_the_networks_own(update, key):
         generator=dataclasses.replace(state.generator, params=G),
         discriminator=dataclasses.replace(state.discriminator, params=D),
     )
-    drawn = ganjax.step.draw(gan, state.key, state.step, 6)
+    drawn = ganjax.draws.draw(gan, state.key, state.step, 6)
     with jax.numpy_rank_promotion("allow"):
         _, fake = plain(G, drawn.discriminator[0].latents)
         (_, added), D_gradient = jax.value_and_grad(D_total, has_aux=True)(D, real_batch(), fake)
@@ -235,7 +235,9 @@ def test_multi_steps(key):
     first, _ = step(several, state, real_batch())
     assert_close(first.generator.params, state.generator.params)
     second, _ = step(several, first, real_batch())
-    drawn = [ganjax.step.draw(several, state.key, jnp.int32(i), 6).discriminator[0].latents for i in range(2)]
+    drawn = [
+        ganjax.draws.draw(several, state.key, jnp.int32(i), 6).discriminator[0].latents for i in range(2)
+    ]
     G, D = state.generator.params, state.discriminator.params
 
     def G_loss(G, z):

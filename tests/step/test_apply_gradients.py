@@ -33,7 +33,7 @@ def test_the_generators_gradient_passes_through_the_unrolled_updates(key):
     gan = make_gan(unrolling=2)
     state, real = ganjax.init_state(gan, key), jnp.linspace(-1, 1, 6)[:, None]
     after, _ = step(gan, state, real)
-    z = ganjax.step.draw(gan, state.key, state.step, 6).generator.latents
+    z = ganjax.draws.draw(gan, state.key, state.step, 6).generator.latents
 
     def D_loss(D, fake):
         logits = [x @ D[0] + D[1][None] for x in (real, fake)]

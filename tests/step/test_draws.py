@@ -7,7 +7,8 @@ import pytest
 
 import ganjax
 from ganjax import networks
-from ganjax.step import draw, step_with_draws
+from ganjax.draws import draw
+from ganjax.step import step_with_draws
 
 BATCH = 4
 

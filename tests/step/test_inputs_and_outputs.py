@@ -43,7 +43,7 @@ def stepped(gan, real, key=0):
     """A state, what its first step draws, the next state, and the metrics."""
     state = ganjax.init_state(gan, jax.random.key(key))
     samples = real.samples if isinstance(real, Labelled) else real
-    drawn = ganjax.step.draw(gan, state.key, state.step, len(jax.tree.leaves(samples)[0]))
+    drawn = ganjax.draws.draw(gan, state.key, state.step, len(jax.tree.leaves(samples)[0]))
     return state, drawn, *jax.jit(ganjax.train_step, static_argnums=0)(gan, state, real)
 
 
@@ -86,7 +86,7 @@ def test_a_loss_is_given_what_it_names():
     labels = np.arange(BATCH, dtype=np.int32)
     state = ganjax.init_state(gan, jax.random.key(0))
     ganjax.train_step(gan, state, Labelled(REAL, labels))
-    drawn = ganjax.step.draw(gan, state.key, state.step, BATCH).discriminator[0]
+    drawn = ganjax.draws.draw(gan, state.key, state.step, BATCH).discriminator[0]
     seen_labels, step, key, real, z = seen["D"]
     np.testing.assert_array_equal(seen_labels, labels)
     assert seen_labels.dtype == jnp.int32
@@ -203,12 +203,12 @@ def test_label_noise_has_the_mean_of_label_smoothing():
 
 def test_a_new_key_at_every_update():
     gan = sgd(G(), D(), loss=losses.with_label_noise(0.5), discriminator_updates=2, update="alternating")
-    draws = ganjax.step.draw(gan, jax.random.key(0), jnp.int32(3), BATCH)
+    draws = ganjax.draws.draw(gan, jax.random.key(0), jnp.int32(3), BATCH)
     keys = [each.loss_key for each in (*draws.discriminator, draws.generator)]
     split = np.concatenate([jax.random.key_data(jax.random.split(key, 3)) for key in keys])
     assert len(np.unique(split, axis=0)) == 9
     assert (
-        ganjax.step.draw(sgd(G(), D()), jax.random.key(0), jnp.int32(3), BATCH).discriminator[0].loss_key
+        ganjax.draws.draw(sgd(G(), D()), jax.random.key(0), jnp.int32(3), BATCH).discriminator[0].loss_key
         is None
     )
 
@@ -599,7 +599,7 @@ def test_moving_averages_of_the_generator_advance_once_a_step():
     )
     gan = sgd(normalized, D(), discriminator_updates=3, update="alternating")
     state = ganjax.init_state(gan, jax.random.key(0))
-    draws = ganjax.step.draw(gan, state.key, state.step, BATCH)
+    draws = ganjax.draws.draw(gan, state.key, state.step, BATCH)
     after, _ = ganjax.train_step(gan, state, np.concatenate([REAL] * 3))
     mean = np.mean(draws.generator.latents, axis=0)
     np.testing.assert_allclose(after.generator.statistics[0], 0.5 * mean, rtol=1e-5, atol=1e-6)

@@ -14,7 +14,7 @@ from keras import layers
 
 import ganjax
 from ganjax import losses
-from ganjax.sampling import draw, layer_keys, loss_keys
+from ganjax.draws import draw, layer_keys, loss_keys
 
 WIDTH = 12
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import small_runs
 
-from ganjax.step import draw
+from ganjax.draws import draw
 from ganjax.system.errors import UserError
 from ganjax.training import chunks
 from ganjax.training.reproduce import Comparison, Expected, expected_of, reproduce

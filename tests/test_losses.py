@@ -111,3 +111,66 @@ def test_relativistic_pairs_one_to_one():
     real, fake = jnp.array([[100.0], [-100.0]]), jnp.array([[99.0], [-101.0]])
     value = losses.relativistic_pairing.discriminator(real, fake)
     assert value == pytest.approx(softplus(-1.0))  # neither the means nor all four pairs give this
+
+
+# Losses made of losses and numbers.
+
+
+def test_a_weighted_sum_of_losses():
+    pixels = losses.combine({losses.hinge: 2.0, losses.l1: 3.0})
+    real, fake = jnp.float32([[0.5], [-2.0]]), jnp.float32([[1.5], [0.25]])
+    value, rows = losses.evaluate(pixels.discriminator, real, fake)
+    np.testing.assert_allclose(value, 2 * losses.hinge.discriminator(real, fake))
+    assert rows == {}
+    samples = {"fake_unaugmented": {"a": fake}, "real_unaugmented": {"a": real}, "labels": None}
+    value, _ = losses.evaluate(pixels.generator, fake, real, **samples)
+    np.testing.assert_allclose(value, -2 * np.mean(fake) + 3 * np.mean(np.abs(fake - real)), rtol=1e-6)
+    assert losses.asked_for(pixels.generator) == {"fake_unaugmented", "real_unaugmented"}
+    again = losses.combine({losses.hinge: 2.0, losses.l1: 3.0})
+    assert (pixels, hash(pixels)) == (again, hash(again))
+
+
+@pytest.mark.parametrize(("real_target", "fake_target"), [(0.9, 0.0), (1.0, 0.0), (0.7, 0.2)])
+def test_label_smoothing(real_target, fake_target):
+    real, fake = jnp.float32([0.3, -4.0]), jnp.float32([2.0, -1.0])
+    loss = losses.with_label_smoothing(real_target, fake_target)
+
+    def cross_entropy(logits, target):
+        p = 1 / (1 + np.exp(-np.float64(logits)))
+        return np.mean(-target * np.log(p) - (1 - target) * np.log(1 - p))
+
+    expected = (cross_entropy(real, real_target) + cross_entropy(fake, fake_target)) / 2
+    np.testing.assert_allclose(loss.discriminator(real, fake), expected, rtol=1e-6)
+    assert loss.generator is losses.binary_cross_entropy.generator
+
+
+def test_label_noise_has_the_mean_of_label_smoothing():
+    real, fake = jnp.full(20_000, 0.3), jnp.full(20_000, -0.7)
+    noisy, smooth = losses.with_label_noise(0.4), losses.with_label_smoothing(0.8, 0.2)
+    values = [noisy.discriminator(real, fake, key=jax.random.key(i)) for i in range(2)]
+    np.testing.assert_allclose(values, smooth.discriminator(real, fake), rtol=5e-3)
+    assert values[0] != values[1]
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "message"),
+    [
+        (
+            lambda: losses.combine({losses.hinge.generator: 1}),
+            TypeError,
+            "such as {hinge: 1.0}, got <function",
+        ),
+        (lambda: losses.combine({}), TypeError, "combine takes losses and their weights, .* got {}"),
+        (lambda: losses.combine([losses.hinge]), TypeError, "combine takes losses and their weights"),
+        (lambda: losses.with_label_noise(2), ValueError, r"label noise must be in \[0, 1\], got 2"),
+        (
+            lambda: losses.with_label_smoothing(real=1.5),
+            ValueError,
+            r"real samples must be in \[0, 1\], got 1.5",
+        ),
+    ],
+)
+def test_losses_of_numbers_out_of_range(call, kind, message):
+    with pytest.raises(kind, match=message) as error:
+        call()
+    assert "\n" not in str(error.value)
